@@ -1,0 +1,13 @@
+//! One request's raw measurements, and the appendable block files that hold them while a trial runs.
+//!
+//! The columns are those of the record schema (version [`SCHEMA_VERSION`]): every time is kept raw, so that any
+//! definition of a metric can be recomputed later.
+
+mod record;
+
+pub use record::{
+    ErrorKind, EventKind, Phase, Record, Status, StreamEvents, Times, TokenUsage, TokensSource,
+};
+
+/// Version of the record schema; written into every file that holds records.
+pub const SCHEMA_VERSION: u32 = 1;
