@@ -3,8 +3,12 @@
 //! The columns are those of the record schema (version [`SCHEMA_VERSION`]): every time is kept raw, so that any
 //! definition of a metric can be recomputed later.
 
+mod blocks;
 mod record;
 
+pub use blocks::{
+    BlockReader, BlockWriter, MAX_RECORD_BYTES, ReadError, TARGET_BLOCK_BYTES, TornTail, WriteError, Written,
+};
 pub use record::{
     ErrorKind, EventKind, Phase, Record, Status, StreamEvents, Times, TokenUsage, TokensSource,
 };
