@@ -1,0 +1,149 @@
+//! What the load engine says about itself, besides the records.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Distribution;
+
+/// Loop gaps longer than this are time in which the client was blind.
+pub const LONG_LOOP_GAP_NS: u64 = 10_000_000;
+
+/// The load engine's account of one trial. Each engine thread fills one of its own; they merge into one a client, and
+/// the clients' into one a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineReport {
+    /// The engine threads.
+    pub threads: Vec<EngineThread>,
+    /// Where arrival times come from.
+    pub stamps: StampSource,
+    /// Reads that returned data.
+    pub reads: u64,
+    /// Of these, reads that came without a kernel stamp although stamps were on.
+    pub stamps_missing: u64,
+    /// Of these, reads whose stamp lay outside [sent, read time].
+    pub stamps_rejected: u64,
+    /// Jumps of the real-time clock against the monotonic one.
+    pub clock_steps: u64,
+    /// Times between two polls of an engine thread that ended in the window.
+    pub loop_gaps: Distribution,
+    /// Sent − intended of the requests for which a connection was free in time.
+    pub lateness: Distribution,
+    /// Requests that the schedule asked for in the window.
+    pub arrivals: u64,
+    /// Of these, requests that had to wait because `max_in_flight` was reached.
+    pub arrivals_queued: u64,
+    /// Most requests that waited at once.
+    pub peak_queue: u64,
+}
+
+/// One engine thread's share of the work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineThread {
+    /// Token of the client's node.
+    pub node: String,
+    /// Index of the thread in the client.
+    pub thread: u16,
+    /// CPU time / elapsed time over the window, from 0 to 1; `None` where the system does not tell.
+    pub cpu_share: Option<f64>,
+    /// Time in the window spent in loop gaps longer than [`LONG_LOOP_GAP_NS`], nanoseconds.
+    pub long_gaps_ns: u64,
+    /// Length of the window, nanoseconds.
+    pub window_ns: u64,
+}
+
+/// Where arrival times come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StampSource {
+    /// The kernel's receive stamps.
+    #[default]
+    Kernel,
+    /// The time of the read in user space: the fallback where the kernel gives no stamps.
+    User,
+}
+
+impl EngineReport {
+    /// The report of a thread that has not begun.
+    pub fn new(node: impl Into<String>, thread: u16, stamps: StampSource) -> Self {
+        let thread = EngineThread {
+            node: node.into(),
+            thread,
+            cpu_share: None,
+            long_gaps_ns: 0,
+            window_ns: 0,
+        };
+        Self {
+            threads: vec![thread],
+            ..Self::empty(stamps)
+        }
+    }
+
+    /// A report of no thread at all, to merge others into.
+    pub fn empty(stamps: StampSource) -> Self {
+        Self {
+            threads: Vec::new(),
+            stamps,
+            reads: 0,
+            stamps_missing: 0,
+            stamps_rejected: 0,
+            clock_steps: 0,
+            loop_gaps: Distribution::new(),
+            lateness: Distribution::new(),
+            arrivals: 0,
+            arrivals_queued: 0,
+            peak_queue: 0,
+        }
+    }
+
+    /// Adds the time between two polls of this report's own thread.
+    pub fn record_loop_gap(&mut self, nanoseconds: u64) {
+        self.loop_gaps.record(nanoseconds);
+        if nanoseconds > LONG_LOOP_GAP_NS
+            && let Some(thread) = self.threads.first_mut()
+        {
+            thread.long_gaps_ns += nanoseconds;
+        }
+    }
+
+    /// States the window's length and the CPU time that this report's own thread used in it.
+    pub fn finish(&mut self, window_ns: u64, cpu_ns: Option<u64>) {
+        if let Some(thread) = self.threads.first_mut() {
+            thread.window_ns = window_ns;
+            thread.cpu_share = cpu_ns
+                .filter(|_| window_ns > 0)
+                .map(|cpu| cpu as f64 / window_ns as f64);
+        }
+    }
+
+    /// Adds what another thread or another client reports. Queues are apart, so their peaks add up to an upper bound.
+    pub fn merge(&mut self, other: &Self) {
+        self.threads.extend_from_slice(&other.threads);
+        self.threads
+            .sort_by(|a, b| (&a.node, a.thread).cmp(&(&b.node, b.thread)));
+        self.stamps = self.stamps.max(other.stamps);
+        self.reads += other.reads;
+        self.stamps_missing += other.stamps_missing;
+        self.stamps_rejected += other.stamps_rejected;
+        self.clock_steps += other.clock_steps;
+        self.loop_gaps.merge(&other.loop_gaps);
+        self.lateness.merge(&other.lateness);
+        self.arrivals += other.arrivals;
+        self.arrivals_queued += other.arrivals_queued;
+        self.peak_queue += other.peak_queue;
+    }
+
+    /// The largest CPU share of a thread.
+    pub fn busiest_cpu_share(&self) -> Option<f64> {
+        self.threads
+            .iter()
+            .filter_map(|thread| thread.cpu_share)
+            .max_by(f64::total_cmp)
+    }
+
+    /// The largest share of its window that a thread spent in long loop gaps; `None` before any window ended.
+    pub fn worst_long_gap_share(&self) -> Option<f64> {
+        let shares = self.threads.iter().filter(|thread| thread.window_ns > 0);
+        shares
+            .map(|thread| thread.long_gaps_ns as f64 / thread.window_ns as f64)
+            .max_by(f64::total_cmp)
+    }
+}

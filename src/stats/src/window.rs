@@ -1,0 +1,31 @@
+//! The measured window.
+
+use serde::{Deserialize, Serialize};
+
+/// The measured window [T1, T2) of one client: nanoseconds on its monotonic clock since the trial's T0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Load start + warm-up.
+    pub t1: i64,
+    /// T1 + duration, or the last send of a trial with a fixed number of requests.
+    pub t2: i64,
+    /// The load ended by itself after a fixed number of requests.
+    pub drained: bool,
+}
+
+impl Window {
+    /// Whether the instant lies in [T1, T2).
+    pub const fn contains(&self, t: i64) -> bool {
+        self.t1 <= t && t < self.t2
+    }
+
+    /// Its length in nanoseconds, at least 0.
+    pub fn nanoseconds(&self) -> u64 {
+        u64::try_from(self.t2.saturating_sub(self.t1)).unwrap_or(0)
+    }
+
+    /// Its length in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.nanoseconds() as f64 / 1e9
+    }
+}
