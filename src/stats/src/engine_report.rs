@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Distribution;
+use crate::{Distribution, Window};
 
 /// Loop gaps longer than this are time in which the client was blind.
 pub const LONG_LOOP_GAP_NS: u64 = 10_000_000;
@@ -46,8 +46,8 @@ pub struct EngineThread {
     pub cpu_share: Option<f64>,
     /// Time in the window spent in loop gaps longer than [`LONG_LOOP_GAP_NS`], nanoseconds.
     pub long_gaps_ns: u64,
-    /// Length of the window, nanoseconds.
-    pub window_ns: u64,
+    /// The window as this thread had it; `None` before it has ended.
+    pub window: Option<Window>,
 }
 
 /// Where arrival times come from.
@@ -69,7 +69,7 @@ impl EngineReport {
             thread,
             cpu_share: None,
             long_gaps_ns: 0,
-            window_ns: 0,
+            window: None,
         };
         Self {
             threads: vec![thread],
@@ -104,14 +104,25 @@ impl EngineReport {
         }
     }
 
-    /// States the window's length and the CPU time that this report's own thread used in it.
-    pub fn finish(&mut self, window_ns: u64, cpu_ns: Option<u64>) {
+    /// States the window and the CPU time that this report's own thread used in it.
+    pub fn finish(&mut self, window: Window, cpu_ns: Option<u64>) {
         if let Some(thread) = self.threads.first_mut() {
-            thread.window_ns = window_ns;
+            thread.window = Some(window);
+            let elapsed = window.nanoseconds();
             thread.cpu_share = cpu_ns
-                .filter(|_| window_ns > 0)
-                .map(|cpu| cpu as f64 / window_ns as f64);
+                .filter(|_| elapsed > 0)
+                .map(|cpu| cpu as f64 / elapsed as f64);
         }
+    }
+
+    /// The window that all threads' windows make together; for the report of one client, whose threads share a clock.
+    pub fn window(&self) -> Option<Window> {
+        let windows = self.threads.iter().filter_map(|thread| thread.window);
+        windows.reduce(|a, b| Window {
+            t1: a.t1.min(b.t1),
+            t2: a.t2.max(b.t2),
+            drained: a.drained || b.drained,
+        })
     }
 
     /// Adds what another thread or another client reports. Queues are apart, so their peaks add up to an upper bound.
@@ -141,9 +152,13 @@ impl EngineReport {
 
     /// The largest share of its window that a thread spent in long loop gaps; `None` before any window ended.
     pub fn worst_long_gap_share(&self) -> Option<f64> {
-        let shares = self.threads.iter().filter(|thread| thread.window_ns > 0);
-        shares
-            .map(|thread| thread.long_gaps_ns as f64 / thread.window_ns as f64)
-            .max_by(f64::total_cmp)
+        let shares = self.threads.iter().filter_map(|thread| {
+            let elapsed = thread
+                .window
+                .map(|window| window.nanoseconds())
+                .filter(|&elapsed| elapsed > 0)?;
+            Some(thread.long_gaps_ns as f64 / elapsed as f64)
+        });
+        shares.max_by(f64::total_cmp)
     }
 }
