@@ -16,8 +16,14 @@ pub struct InvalidToken(pub String);
 fn checked(text: &str) -> Result<String, InvalidToken> {
     let fits = !text.is_empty()
         && text.len() <= MAX_TOKEN_LENGTH
-        && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
-    if fits { Ok(text.to_owned()) } else { Err(InvalidToken(text.to_owned())) }
+        && text
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(InvalidToken(text.to_owned()))
+    }
 }
 
 macro_rules! token {

@@ -1,0 +1,88 @@
+//! The plan: a recipe expanded, with every default explicit, seeds fixed and paths absolute.
+
+mod service;
+mod workload;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ids::{NodeId, Role, TrialId};
+use crate::recipe::{Launch, Logging, Metadata, Monitoring, Network, Nodes, Report, SchemaVersion, Storage};
+
+pub use service::{SecretSource, ServicePlan};
+pub use workload::{Window, WorkloadPlan};
+
+/// The layout of `plan.json` that this build writes.
+pub const PLAN_VERSION: u32 = 1;
+
+/// Everything that a run does, decided before it starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The layout of this document: [`PLAN_VERSION`].
+    pub version: u32,
+    /// Hex SHA-256 of the plan's canonical JSON without this field.
+    pub hash: String,
+    /// The recipe's name.
+    pub name: String,
+    /// The recipe's description.
+    pub description: String,
+    /// The recipe's tags and notes.
+    pub metadata: Metadata,
+    /// The recipe's layout.
+    pub schema: SchemaVersion,
+    /// Hex SHA-256 of the recipe's bytes as given, before overrides.
+    pub recipe_sha256: String,
+    /// Overrides given on the command line, as `path=value`, in their order.
+    pub overrides: Vec<String>,
+    /// Seed that every trial's seed is derived from. At most 2^53 - 1.
+    pub seed: u64,
+    /// Where the run happens.
+    pub launch: Launch,
+    /// What each role's nodes have.
+    pub resources: Nodes,
+    /// Which network the nodes use.
+    pub network: Network,
+    /// Where bulky intermediate data lies.
+    pub storage: Storage,
+    /// The nodes of the run, one entry for each node and role.
+    pub nodes: Vec<PlannedNode>,
+    /// Distinct configurations of the service, in the order in which they are started.
+    pub services: Vec<ServicePlan>,
+    /// The trials in their order; trials of one service are neighbours.
+    pub trials: Vec<TrialPlan>,
+    /// What is sampled.
+    pub monitoring: Monitoring,
+    /// What is logged.
+    pub logging: Logging,
+    /// What is reported.
+    pub report: Report,
+}
+
+/// A node and what it is there for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedNode {
+    /// The node's token. In local mode: the role's name.
+    pub node: NodeId,
+    /// What the node is there for.
+    pub role: Role,
+}
+
+/// One point of the sweep, measured once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialPlan {
+    /// The trial's id; the same point keeps it when others are added.
+    pub id: TrialId,
+    /// The sweep's parameters at this point: path in the recipe → value.
+    pub parameters: Map<String, Value>,
+    /// The repetition, from 1.
+    pub repetition: u32,
+    /// Index into [`Plan::services`].
+    pub service: usize,
+    /// The load, fully explicit.
+    pub workload: WorkloadPlan,
+    /// Seed of arrivals and prompts. At most 2^53 - 1, so that every JSON reader keeps it exact.
+    pub seed: u64,
+}

@@ -1,0 +1,47 @@
+//! A configuration of the service.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::recipe::{Health, Image, Restart, ServiceKind};
+
+/// A configuration of the service, with every default explicit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServicePlan {
+    /// Which service it is.
+    pub kind: ServiceKind,
+    /// The model's name, as requests name it.
+    pub model: String,
+    /// The container image, its path absolute; none: the program on PATH.
+    pub image: Option<Image>,
+    /// The kind's options, defaults filled in.
+    pub options: Map<String, Value>,
+    /// Base URLs of services that already run; empty where hpcbench starts them.
+    pub endpoints: Vec<String>,
+    /// Instances on each server node.
+    pub instances_per_node: u32,
+    /// Environment variables of the service's processes.
+    pub environment: BTreeMap<String, String>,
+    /// Names of secrets, and where their values are found.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// Directories to show inside the container, as `host:container`.
+    pub binds: Vec<String>,
+    /// When the service counts as healthy.
+    pub health: Health,
+    /// How often a service that died is started again.
+    pub restart: Restart,
+}
+
+/// Where a secret's value is found. The value itself is in no plan, log or argument.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSource {
+    /// In a file, read on the node that needs it.
+    File(PathBuf),
+    /// In this environment variable of the `hpcbench run` process.
+    Variable(String),
+}

@@ -1,0 +1,128 @@
+//! Where a run happens.
+
+use std::num::NonZeroU32;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::units::Duration;
+
+/// Where the run happens: on this machine or as a Slurm job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Launch {
+    /// `local`: processes on this machine. `slurm`: a Slurm job.
+    pub mode: LaunchMode,
+    /// A site file with partitions, modules, interface and scratch of a cluster.
+    pub site: Option<String>,
+    /// The project account that pays for the job.
+    pub account: Option<String>,
+    /// The partition, unless a role names its own.
+    pub partition: Option<String>,
+    /// The quality of service.
+    pub qos: Option<String>,
+    /// The job's time limit, as Slurm writes it: `"01:00:00"`. Quote it.
+    #[schemars(regex(pattern = r"^(?:[0-9]+-)?[0-9]{1,3}(?::[0-9]{2}){1,2}$"))]
+    pub time_limit: Option<String>,
+    /// Environment modules to load, with their versions.
+    pub modules: Vec<String>,
+    /// A reservation to run in.
+    pub reservation: Option<String>,
+    /// Whether nodes are not shared with other jobs.
+    pub exclusive: bool,
+    /// More `#SBATCH` options for the whole job, such as `--mail-type=END`.
+    pub directives: Vec<String>,
+    /// How long before the time limit the run winds down.
+    pub stop_before: Duration,
+    /// What happens when the time limit comes before the last trial.
+    pub on_time_limit: OnTimeLimit,
+    /// How many job starts one run may use at most.
+    pub max_epochs: NonZeroU32,
+    /// How long agents wait for a lost orchestrator before they end.
+    pub orphan_timeout: Duration,
+}
+
+impl Default for Launch {
+    fn default() -> Self {
+        Self {
+            mode: LaunchMode::Local,
+            site: None,
+            account: None,
+            partition: None,
+            qos: None,
+            time_limit: None,
+            modules: Vec::new(),
+            reservation: None,
+            exclusive: true,
+            directives: Vec::new(),
+            stop_before: Duration::from_secs(300),
+            on_time_limit: OnTimeLimit::Stop,
+            max_epochs: NonZeroU32::MIN.saturating_add(4),
+            orphan_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Who starts the processes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LaunchMode {
+    /// Processes on this machine.
+    #[default]
+    Local,
+    /// A Slurm job.
+    Slurm,
+}
+
+/// What happens when the time limit comes before the last trial.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTimeLimit {
+    /// The run ends as interrupted and can be resumed by hand.
+    #[default]
+    Stop,
+    /// The job is put back into the queue.
+    Requeue,
+    /// A job that follows this one is submitted.
+    Resubmit,
+}
+
+/// Which network the nodes use to talk to each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// An interface's name, a CIDR or a suffix of host names; `auto`: the fastest with a route to all peers.
+    #[schemars(length(min = 1))]
+    pub interface: String,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            interface: "auto".to_owned(),
+        }
+    }
+}
+
+/// Where bulky intermediate data lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// Node-local directory for records before they are copied; `auto`: the site's, else the temporary directory.
+    #[schemars(length(min = 1))]
+    pub scratch: String,
+    /// Whether the image is copied to each node before it is started.
+    pub stage_image: bool,
+    /// Whether the model is copied to each node before it is loaded.
+    pub stage_model: bool,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            scratch: "auto".to_owned(),
+            stage_image: false,
+            stage_model: false,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What is varied.
+
+use std::num::NonZeroU32;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What to vary: each point of the sweep, times the repetitions, is a trial.
+///
+/// Parameters are named by their path in the recipe, such as `workload.load.concurrency` or `service.options.ttft`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sweep {
+    /// Parameters with their values; every combination is a point.
+    #[schemars(schema_with = "axes")]
+    pub matrix: Map<String, Value>,
+    /// Groups of parameters whose values advance together; each group is combined with all else.
+    #[schemars(schema_with = "axes_list")]
+    pub zip: Vec<Map<String, Value>>,
+    /// Points to leave out: parameters with a value, or a list of values, all of which must match.
+    pub exclude: Vec<Map<String, Value>>,
+    /// How often each point is measured.
+    #[schemars(range(min = 1, max = 1000))]
+    pub repetitions: NonZeroU32,
+    /// The order of trials. Trials that share a service always stay together.
+    pub order: Order,
+    /// Seed of everything that is drawn at random. 0 to 2^53 - 1.
+    #[schemars(range(max = 9_007_199_254_740_991u64))]
+    pub seed: u64,
+}
+
+fn axes(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "additionalProperties": { "type": "array", "minItems": 1 },
+    })
+}
+
+fn axes_list(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "array", "items": axes(generator) })
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self {
+            matrix: Map::new(),
+            zip: Vec::new(),
+            exclude: Vec::new(),
+            repetitions: NonZeroU32::MIN,
+            order: Order::Declared,
+            seed: 0,
+        }
+    }
+}
+
+/// The order of trials.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// As the recipe lists them; the last parameter varies fastest, repetitions slowest.
+    #[default]
+    Declared,
+    /// Drawn at random from the seed.
+    Shuffled,
+}
