@@ -1,5 +1,54 @@
 //! Events: the only thing that changes a run's state.
 
+mod body;
+mod client;
+mod node;
 mod raw;
+mod run;
+mod service;
+mod trial;
+mod upcast;
 
+pub use body::{Body, Unreadable};
+pub use client::{ClientConnected, ClientFailed, ClientRequested, EndpointProbe};
+pub use node::{
+    AgentRequested, CollectionRequested, CollectionStarted, CollectionStopRequested, CollectionStopped, HostFacts,
+    NodeJoined, NodeLeft, NodeLost,
+};
 pub use raw::{Draft, RawEvent};
+pub use run::{
+    ArtifactRecorded, BusExited, BusRequested, BusStarted, CancelRequested, CommandRejected, EpochBase, EpochStarted,
+    PhaseEntered, Program, RunCancelled, RunCompleted, RunCreated, RunFailed, RunResumed, StateVerified, Writer,
+};
+pub use service::{
+    ServiceExited, ServiceFailed, ServiceLaunched, ServiceReady, ServiceRequested, ServiceStopRequested,
+};
+pub use trial::{
+    LoadStarted, ShareFiles, ShareReported, StopCause, TrialCompleted, TrialFailed, TrialInterrupted, TrialPrepared, TrialStarted,
+    TrialStopRequested,
+};
+pub use upcast::upcast;
+
+use crate::message::ReportId;
+use crate::{NodeId, Seq, Timestamp};
+
+/// An event with a typed body: what the state machine folds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Position in the history.
+    pub seq: Seq,
+    /// When it happened, by the writer's clock.
+    pub at: Timestamp,
+    /// Who says so.
+    pub actor: String,
+    /// On which node; none while an event is only being considered.
+    pub node: Option<NodeId>,
+    /// What the event belongs to.
+    pub correlation: String,
+    /// The event that caused it.
+    pub causation: Option<Seq>,
+    /// The agent's report that the event was made of.
+    pub report: Option<ReportId>,
+    /// What happened.
+    pub body: Body,
+}

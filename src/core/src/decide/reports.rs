@@ -1,0 +1,116 @@
+//! What agents report.
+
+use super::attempts::stop_active;
+use super::draft::{DraftRun, Origin};
+use crate::NodeId;
+use crate::event::{ServiceExited, ServiceFailed, ShareReported, StopCause};
+use crate::message::{Report, ReportBody};
+use crate::state::{NodeStatus, TrialStatus};
+
+pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> Result<(), String> {
+    let Report { id, body, .. } = report;
+    if run.state().reports.get(&id.boot).is_some_and(|highest| id.counter <= *highest) {
+        return Ok(());
+    }
+    check_sender(run, node, &id.boot, &body)?;
+    let origin = Origin { actor: body.actor(), node: node.clone(), report: id };
+    match body {
+        ReportBody::Joined(joined) => run.emit_from(&origin, joined),
+        ReportBody::ServiceLaunched(launched) => {
+            check_launch(run, &launched.instance, launched.launch)?;
+            run.emit_from(&origin, launched);
+        }
+        ReportBody::ServiceReady(ready) => {
+            check_launch(run, &ready.instance, ready.launch)?;
+            run.emit_from(&origin, ready);
+        }
+        ReportBody::ServiceFailed(failed) => return service_failed(run, &origin, failed),
+        ReportBody::ServiceExited(exited) => return service_exited(run, &origin, exited),
+        ReportBody::CollectionStarted(started) => run.emit_from(&origin, started),
+        ReportBody::CollectionStopped { stopped, files } => {
+            run.emit_from(&origin, stopped);
+            for file in files {
+                run.emit_from(&origin, file);
+            }
+        }
+        ReportBody::ClientConnected(connected) => run.emit_from(&origin, connected),
+        ReportBody::ClientFailed(failed) => run.emit_from(&origin, failed),
+        ReportBody::TrialPrepared(prepared) => {
+            check_attempt(run, &prepared.trial, prepared.attempt)?;
+            run.emit_from(&origin, prepared);
+        }
+        ReportBody::Share(share) => return share_reported(run, &origin, share),
+    }
+    Ok(())
+}
+
+/// A report counts only from the boot that holds the node now.
+fn check_sender(run: &DraftRun<'_>, node: &NodeId, boot: &str, body: &ReportBody) -> Result<(), String> {
+    let known = run.state().nodes.get(node).ok_or_else(|| format!("node {node} is no part of the run"))?;
+    match (&known.status, body) {
+        (NodeStatus::Requested { .. }, ReportBody::Joined(joined)) if joined.node == *node && joined.boot == boot => {
+            Ok(())
+        }
+        (NodeStatus::Joined { boot: current }, body) if current == boot && !matches!(body, ReportBody::Joined(_)) => {
+            Ok(())
+        }
+        _ => Err(format!("nothing was expected from boot {boot} of node {node}")),
+    }
+}
+
+fn check_launch(run: &DraftRun<'_>, id: &crate::InstanceId, launch: u32) -> Result<(), String> {
+    let deployment = run.state().deployment.as_ref();
+    match deployment.and_then(|d| d.instances.get(id)) {
+        Some(instance) if instance.launches == launch => Ok(()),
+        _ => Err(format!("start {launch} of {id} is not its latest")),
+    }
+}
+
+fn check_attempt(run: &DraftRun<'_>, id: &crate::TrialId, attempt: crate::Attempt) -> Result<(), String> {
+    match run.state().trials.get(id).map(|trial| &trial.status) {
+        Some(TrialStatus::Running(running)) if running.attempt == attempt => Ok(()),
+        _ => Err(format!("attempt {attempt} of trial {id} is not under way")),
+    }
+}
+
+fn service_failed(run: &mut DraftRun<'_>, origin: &Origin, failed: ServiceFailed) -> Result<(), String> {
+    check_launch(run, &failed.instance, failed.launch)?;
+    let reason = format!("service {} failed: {}", failed.instance, failed.reason);
+    let cause = StopCause::Fault { reason, log_tail: failed.log_tail.clone() };
+    run.emit_from(origin, failed);
+    stop_active(run, cause);
+    Ok(())
+}
+
+fn service_exited(run: &mut DraftRun<'_>, origin: &Origin, exited: ServiceExited) -> Result<(), String> {
+    check_launch(run, &exited.instance, exited.launch)?;
+    let reason = format!("service {} ended in the middle of the trial with {}", exited.instance, exited.how);
+    let cause = StopCause::Fault { reason, log_tail: exited.log_tail.clone() };
+    run.emit_from(origin, exited);
+    stop_active(run, cause);
+    Ok(())
+}
+
+/// The files of a share are part of the history too; one client's trouble ends the attempt for all.
+fn share_reported(run: &mut DraftRun<'_>, origin: &Origin, share: ShareReported) -> Result<(), String> {
+    check_attempt(run, &share.trial, share.attempt)?;
+    if share.node != origin.node {
+        return Err(format!("node {} reports the share of {}", origin.node, share.node));
+    }
+    let problem = share.problem.clone();
+    let files = share.files.clone();
+    // The files come first: whoever sees the share can rely on them.
+    if let Some(files) = files {
+        run.emit_from(origin, files.records);
+        run.emit_from(origin, files.aggregate);
+    }
+    run.emit_from(origin, share);
+    if let Some(problem) = problem {
+        let others_go_on = run.state().active().is_some_and(|(_, attempt)| !attempt.is_over());
+        if others_go_on {
+            let reason = format!("client {}: {problem}", origin.node);
+            stop_active(run, StopCause::Fault { reason, log_tail: Vec::new() });
+        }
+    }
+    Ok(())
+}

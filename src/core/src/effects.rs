@@ -1,0 +1,149 @@
+//! What the world has to be made to do after an event: carried out once the event is synced.
+
+use crate::decide::is_ready_to_verify;
+use crate::event::{ArtifactRecorded, Body, Event};
+use crate::message::{AgentCommand, CommandBody};
+use crate::state::{Share, State};
+use crate::{Actor, Attempt, InstanceId, NodeId, Role, Seq, TrialId, limits};
+
+/// Something to be done outside of the state machine. Each can be repeated without harm.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Start the message bus.
+    StartBus {
+        /// Which start.
+        launch: u32,
+    },
+    /// Start an agent.
+    LaunchAgent {
+        /// Where.
+        node: NodeId,
+        /// For what.
+        role: Role,
+        /// Which start.
+        launch: u32,
+    },
+    /// End an agent's process, if there is one.
+    KillAgent {
+        /// Where.
+        node: NodeId,
+    },
+    /// Send a command to an agent's actor.
+    Send {
+        /// Where.
+        node: NodeId,
+        /// To whom.
+        actor: Actor,
+        /// What.
+        command: AgentCommand,
+    },
+    /// Put the shares of an attempt together.
+    Measure {
+        /// Which trial.
+        trial: TrialId,
+        /// Which execution of it.
+        attempt: Attempt,
+        /// The clients' aggregates.
+        aggregates: Vec<ArtifactRecorded>,
+    },
+    /// Compare the live state with the state folded from the log.
+    CheckState {
+        /// Both after this event.
+        through: Seq,
+    },
+    /// The run has ended.
+    Finish {
+        /// The program's exit code.
+        exit_code: u8,
+    },
+}
+
+/// What follows from an event; `state` is the state after it.
+pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
+    let mut effects = direct(state, event);
+    if matches!(event.body, Body::ShareReported(_) | Body::NodeLost(_) | Body::TrialStopRequested(_)) {
+        effects.extend(measure(state));
+    }
+    if matches!(event.body, Body::NodeLost(_) | Body::NodeLeft(_) | Body::PhaseEntered(_) | Body::ServiceExited(_))
+        && is_ready_to_verify(state)
+    {
+        effects.push(Effect::CheckState { through: event.seq });
+    }
+    effects
+}
+
+fn direct(state: &State, event: &Event) -> Vec<Effect> {
+    let send = |node: &NodeId, body: CommandBody| vec![send(state, event, node, body)];
+    match &event.body {
+        Body::BusRequested(e) => vec![Effect::StartBus { launch: e.launch }],
+        Body::AgentRequested(e) => {
+            vec![Effect::LaunchAgent { node: e.node.clone(), role: e.role, launch: e.launch }]
+        }
+        Body::NodeLost(e) => vec![Effect::KillAgent { node: e.node.clone() }],
+        Body::ServiceRequested(e) => {
+            let instance = e.instance.clone();
+            send(&e.node, CommandBody::LaunchService { service: e.service, instance, launch: e.launch })
+        }
+        Body::ServiceStopRequested(e) => match instance_node(state, &e.instance) {
+            Some(node) => {
+                send(&node, CommandBody::StopService { instance: e.instance.clone(), launch: e.launch })
+            }
+            None => Vec::new(),
+        },
+        Body::CollectionRequested(e) => send(&e.node, CommandBody::Collect),
+        Body::CollectionStopRequested(e) => send(&e.node, CommandBody::FinishCollection),
+        Body::ClientRequested(e) => {
+            let endpoints = e.endpoints.iter().map(|(_, url)| url.clone()).collect();
+            send(&e.node, CommandBody::Connect { endpoints })
+        }
+        Body::TrialStarted(_) | Body::LoadStarted(_) | Body::TrialStopRequested(_) => attempt(state, event),
+        Body::RunCompleted(e) => vec![Effect::Finish { exit_code: e.exit_code }],
+        Body::RunFailed(e) => vec![Effect::Finish { exit_code: e.exit_code }],
+        Body::RunCancelled(e) => vec![Effect::Finish { exit_code: e.exit_code }],
+        _ => Vec::new(),
+    }
+}
+
+fn instance_node(state: &State, id: &InstanceId) -> Option<NodeId> {
+    let deployment = state.deployment.as_ref()?;
+    deployment.instances.get(id).map(|instance| instance.node.clone())
+}
+
+/// The idempotency key is made of the event and the receiver: sending it again does nothing more.
+fn send(state: &State, event: &Event, node: &NodeId, body: CommandBody) -> Effect {
+    let id = format!("{}-{}-{node}", state.epoch, event.seq);
+    let actor = body.actor();
+    let command = AgentCommand { id, epoch: state.epoch, cause: event.seq, body };
+    Effect::Send { node: node.clone(), actor, command }
+}
+
+/// Commands to every client that takes part and has not handed in its share.
+fn attempt(state: &State, event: &Event) -> Vec<Effect> {
+    let Some((trial, running)) = state.active() else { return Vec::new() };
+    let (trial, attempt) = (trial.clone(), running.attempt);
+    let endpoints = || {
+        let all = state.deployment.as_ref().map(crate::state::Deployment::endpoints).unwrap_or_default();
+        all.into_iter().map(|(_, url)| url).collect()
+    };
+    let body = match event.body {
+        Body::TrialStarted(_) => CommandBody::Prepare {
+            trial,
+            attempt,
+            clients: running.shares.keys().cloned().collect(),
+            endpoints: endpoints(),
+        },
+        Body::LoadStarted(_) => CommandBody::Start { trial, attempt, delay_ms: limits::START_DELAY_MS },
+        _ => CommandBody::StopAttempt { trial, attempt },
+    };
+    let due = running.shares.iter().filter(|(_, share)| !matches!(share, Share::Reported(_) | Share::Lost));
+    due.map(|(node, _)| send(state, event, node, body.clone())).collect()
+}
+
+fn measure(state: &State) -> Option<Effect> {
+    let (trial, attempt) = state.active().filter(|(_, attempt)| attempt.is_over())?;
+    let aggregates = attempt.shares.values().filter_map(|share| match share {
+        Share::Reported(reported) => reported.files.as_ref().map(|files| files.aggregate.clone()),
+        _ => None,
+    });
+    Some(Effect::Measure { trial: trial.clone(), attempt: attempt.attempt, aggregates: aggregates.collect() })
+}

@@ -1,0 +1,96 @@
+//! Events of nodes, their agents and their log collectors.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{NodeId, Role};
+
+/// Data of `agent.requested`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRequested {
+    /// Where.
+    pub node: NodeId,
+    /// For what.
+    pub role: Role,
+    /// Counts the starts on this node, from 1: with the node it names one launch.
+    pub launch: u32,
+}
+
+/// What an agent found on its node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// Host name.
+    pub host: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Processors that the agent may use.
+    pub cpus: u32,
+    /// Physical memory, bytes.
+    pub memory_bytes: u64,
+    /// Limit of open files.
+    pub open_files: u64,
+}
+
+/// Data of `node.joined`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeJoined {
+    /// Which node.
+    pub node: NodeId,
+    /// Its role.
+    pub role: Role,
+    /// The agent's boot id.
+    pub boot: String,
+    /// The agent's process id.
+    pub pid: u32,
+    /// What it found there.
+    pub facts: HostFacts,
+}
+
+/// Data of `node.lost`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeLost {
+    /// Which node.
+    pub node: NodeId,
+    /// How that was noticed.
+    pub reason: String,
+}
+
+/// Data of `node.left`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeLeft {
+    /// Which node.
+    pub node: NodeId,
+}
+
+/// Data of `collection.requested`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionRequested {
+    /// Whose logs.
+    pub node: NodeId,
+}
+
+/// Data of `collection.started`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionStarted {
+    /// Whose logs.
+    pub node: NodeId,
+    /// Which categories.
+    pub categories: Vec<String>,
+}
+
+/// Data of `collection.stop_requested`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionStopRequested {
+    /// Whose logs.
+    pub node: NodeId,
+}
+
+/// Data of `collection.stopped`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionStopped {
+    /// Whose logs.
+    pub node: NodeId,
+    /// Lines collected.
+    pub lines: u64,
+    /// Bytes that were given up because a line or the log was above its limit.
+    pub dropped_bytes: u64,
+}

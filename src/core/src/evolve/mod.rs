@@ -1,0 +1,125 @@
+//! Folding events into state. Total: an event that does not fit becomes an anomaly, never a panic.
+
+mod nodes;
+mod services;
+mod trials;
+
+use crate::event::{Body, Event};
+use crate::state::{Bus, BusStatus, Outcome, State};
+
+/// A problem with an event that does not fit the state it meets.
+type Misfit = String;
+
+/// The state after an event.
+#[must_use]
+pub fn evolve(mut state: State, event: &Event) -> State {
+    fold(&mut state, event);
+    state
+}
+
+/// Folds an event into a state in place.
+pub(crate) fn fold(state: &mut State, event: &Event) {
+    let expected = state.seq.next();
+    if event.seq != expected {
+        state.note(event.seq, &event.body, format!("seq {} where {expected} was due", event.seq));
+    }
+    state.seq = event.seq;
+    state.at = Some(event.at);
+    if let Some(report) = &event.report {
+        let highest = state.reports.entry(report.boot.clone()).or_default();
+        *highest = report.counter.max(*highest);
+    }
+    if let Err(problem) = apply(state, event) {
+        state.note(event.seq, &event.body, problem);
+    }
+}
+
+fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
+    match &event.body {
+        Body::NodeJoined(_)
+        | Body::NodeLost(_)
+        | Body::NodeLeft(_)
+        | Body::AgentRequested(_)
+        | Body::CollectionRequested(_)
+        | Body::CollectionStarted(_)
+        | Body::CollectionStopRequested(_)
+        | Body::CollectionStopped(_)
+        | Body::ClientRequested(_)
+        | Body::ClientConnected(_)
+        | Body::ClientFailed(_) => nodes::apply(state, event),
+        Body::ServiceRequested(_)
+        | Body::ServiceLaunched(_)
+        | Body::ServiceReady(_)
+        | Body::ServiceFailed(_)
+        | Body::ServiceStopRequested(_)
+        | Body::ServiceExited(_) => services::apply(state, event),
+        Body::TrialStarted(_)
+        | Body::TrialPrepared(_)
+        | Body::LoadStarted(_)
+        | Body::TrialStopRequested(_)
+        | Body::ShareReported(_)
+        | Body::TrialCompleted(_)
+        | Body::TrialFailed(_)
+        | Body::TrialInterrupted(_) => trials::apply(state, event),
+        _ => apply_to_run(state, event),
+    }
+}
+
+fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
+    match &event.body {
+        Body::RunCreated(created) => {
+            if state.run.is_some() {
+                return Err("the run exists already".to_owned());
+            }
+            state.run = Some(created.run.clone());
+        }
+        Body::EpochStarted(started) => start_epoch(state, started.epoch)?,
+        Body::RunResumed(_) => state.cancel = None,
+        Body::PhaseEntered(entered) => state.phase = Some(entered.phase),
+        Body::BusRequested(requested) => {
+            state.bus.launches = requested.launch;
+            state.bus.status = BusStatus::Requested;
+        }
+        Body::BusStarted(started) => {
+            state.bus.answered = true;
+            state.bus.status = BusStatus::Up { url: started.url.clone() };
+        }
+        Body::BusExited(exited) => state.bus.status = BusStatus::Down { reason: exited.reason.clone() },
+        Body::CancelRequested(cancel) => state.cancel = Some(cancel.clone()),
+        Body::StateVerified(verified) => state.verified = Some(verified.clone()),
+        Body::RunCompleted(end) => end_run(state, Outcome::Completed { exit_code: end.exit_code })?,
+        Body::RunFailed(end) => {
+            end_run(state, Outcome::Failed { exit_code: end.exit_code, reason: end.reason.clone() })?;
+        }
+        Body::RunCancelled(end) => {
+            end_run(state, Outcome::Cancelled { exit_code: end.exit_code, reason: end.reason.clone() })?;
+        }
+        Body::Unreadable(unreadable) if unreadable.problem.is_empty() => {
+            return Err("this type is not known here".to_owned());
+        }
+        Body::Unreadable(unreadable) => return Err(unreadable.problem.clone()),
+        // Files and refusals are part of the history, not of the state.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What belonged to the former writer's processes is gone with them.
+fn start_epoch(state: &mut State, epoch: crate::Epoch) -> Result<(), Misfit> {
+    let fits = epoch > state.epoch;
+    state.epoch = epoch;
+    state.phase = None;
+    state.bus = Bus::default();
+    state.nodes.clear();
+    state.deployment = None;
+    state.verified = None;
+    if fits { Ok(()) } else { Err("epochs must rise".to_owned()) }
+}
+
+fn end_run(state: &mut State, outcome: Outcome) -> Result<(), Misfit> {
+    if state.outcome.is_some() {
+        return Err("the run has ended already".to_owned());
+    }
+    state.outcome = Some(outcome);
+    Ok(())
+}

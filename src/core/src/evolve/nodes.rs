@@ -1,0 +1,82 @@
+//! Events of nodes.
+
+use super::Misfit;
+use crate::event::{AgentRequested, Body, Event, NodeJoined, NodeLost};
+use crate::state::{Client, Collection, InstanceStatus, Node, NodeStatus, Share, State, TrialStatus};
+use crate::{NodeId, Timestamp};
+
+pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
+    match &event.body {
+        Body::AgentRequested(requested) => request(state, requested, event.at),
+        Body::NodeJoined(joined) => return join(state, joined),
+        Body::NodeLost(lost) => return lose(state, lost, event.at),
+        Body::NodeLeft(left) => known(state, &left.node)?.status = NodeStatus::Left,
+        Body::CollectionRequested(e) => {
+            known(state, &e.node)?.collection = Collection::Requested { since: event.at };
+        }
+        Body::CollectionStarted(e) => known(state, &e.node)?.collection = Collection::Running,
+        Body::CollectionStopRequested(e) => {
+            known(state, &e.node)?.collection = Collection::StopRequested { since: event.at };
+        }
+        Body::CollectionStopped(e) => {
+            known(state, &e.node)?.collection = Collection::Stopped { since: event.at };
+        }
+        Body::ClientRequested(e) => known(state, &e.node)?.client = Client::Requested { since: event.at },
+        Body::ClientConnected(e) => known(state, &e.node)?.client = Client::Connected,
+        Body::ClientFailed(e) => known(state, &e.node)?.client = Client::Failed { reason: e.reason.clone() },
+        _ => {}
+    }
+    Ok(())
+}
+
+fn known<'a>(state: &'a mut State, node: &NodeId) -> Result<&'a mut Node, Misfit> {
+    state.nodes.get_mut(node).ok_or_else(|| format!("node {node} was never asked for"))
+}
+
+fn request(state: &mut State, requested: &AgentRequested, at: Timestamp) {
+    let node = Node {
+        role: requested.role,
+        launches: requested.launch,
+        status: NodeStatus::Requested { since: at },
+        collection: Collection::Absent,
+        client: Client::Absent,
+    };
+    state.nodes.insert(requested.node.clone(), node);
+}
+
+fn join(state: &mut State, joined: &NodeJoined) -> Result<(), Misfit> {
+    let node = known(state, &joined.node)?;
+    let fits = matches!(node.status, NodeStatus::Requested { .. });
+    node.status = NodeStatus::Joined { boot: joined.boot.clone() };
+    if fits { Ok(()) } else { Err(format!("node {} had not been asked to join", joined.node)) }
+}
+
+/// With a node go its service instances and its share of the attempt under way.
+fn lose(state: &mut State, lost: &NodeLost, at: Timestamp) -> Result<(), Misfit> {
+    known(state, &lost.node)?.status = NodeStatus::Lost { reason: lost.reason.clone() };
+    let instances = state.deployment.iter_mut().flat_map(|d| d.instances.values_mut());
+    for instance in instances.filter(|i| i.node == lost.node && i.may_run()) {
+        instance.status = InstanceStatus::Down {
+            since: at,
+            reason: format!("node {} was lost: {}", lost.node, lost.reason),
+            log_tail: Vec::new(),
+        };
+    }
+    for trial in state.trials.values_mut() {
+        if let TrialStatus::Running(attempt) = &mut trial.status
+            && let Some(share) = attempt.shares.get_mut(&lost.node)
+            && !matches!(share, Share::Reported(_))
+        {
+            *share = Share::Lost;
+        }
+    }
+    forget_endpoints(state);
+    Ok(())
+}
+
+/// After a change of the endpoints the clients have to try them anew.
+pub(super) fn forget_endpoints(state: &mut State) {
+    for node in state.nodes.values_mut() {
+        node.client = Client::Absent;
+    }
+}

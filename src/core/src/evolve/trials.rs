@@ -1,0 +1,90 @@
+//! Events of trials.
+
+use super::Misfit;
+use crate::event::{Body, Event, TrialStarted};
+use crate::state::{AttemptState, AttemptStatus, Share, State, Trial, TrialStatus};
+use crate::{Attempt, Timestamp, TrialId};
+
+pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
+    match &event.body {
+        Body::TrialStarted(started) => start(state, started, event.at)?,
+        Body::TrialPrepared(e) => {
+            let attempt = running(state, &e.trial, e.attempt)?;
+            match attempt.shares.get_mut(&e.node) {
+                Some(share @ Share::Pending) => *share = Share::Prepared,
+                _ => return Err(format!("no word was due from {}", e.node)),
+            }
+        }
+        Body::LoadStarted(e) => progress(state, &e.trial, e.attempt, AttemptStatus::Loading, event.at)?,
+        Body::TrialStopRequested(e) => {
+            progress(state, &e.trial, e.attempt, AttemptStatus::Stopping, event.at)?;
+            running(state, &e.trial, e.attempt)?.stop = Some(e.cause.clone());
+        }
+        Body::ShareReported(e) => {
+            let attempt = running(state, &e.trial, e.attempt)?;
+            match attempt.shares.get_mut(&e.node) {
+                Some(share) => *share = Share::Reported(e.clone()),
+                None => return Err(format!("{} takes no part in this attempt", e.node)),
+            }
+        }
+        Body::TrialCompleted(e) => {
+            running(state, &e.trial, e.attempt)?;
+            settle(state, &e.trial, e.attempt, TrialStatus::Completed { verdict: e.summary.verdict.status });
+        }
+        // A trial whose service cannot be had fails without an attempt.
+        Body::TrialFailed(e) => {
+            settle(state, &e.trial, e.attempt, TrialStatus::Failed { reason: e.reason.clone() });
+        }
+        Body::TrialInterrupted(e) => {
+            running(state, &e.trial, e.attempt)?;
+            settle(state, &e.trial, e.attempt, TrialStatus::Interrupted { reason: e.reason.clone() });
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn start(state: &mut State, started: &TrialStarted, at: Timestamp) -> Result<(), Misfit> {
+    let other = state.active().map(|(id, _)| id.clone());
+    let shares = started.clients.iter().map(|node| (node.clone(), Share::Pending)).collect();
+    let attempt = AttemptState {
+        attempt: started.attempt,
+        status: AttemptStatus::Preparing,
+        since: at,
+        shares,
+        stop: None,
+    };
+    settle(state, &started.trial, started.attempt, TrialStatus::Running(attempt));
+    match other {
+        Some(id) => Err(format!("trial {id} was still running")),
+        None => Ok(()),
+    }
+}
+
+fn settle(state: &mut State, id: &TrialId, attempt: Attempt, status: TrialStatus) {
+    state.trials.insert(id.clone(), Trial { attempt, status });
+}
+
+fn running<'a>(
+    state: &'a mut State,
+    id: &TrialId,
+    number: Attempt,
+) -> Result<&'a mut AttemptState, Misfit> {
+    match state.trials.get_mut(id) {
+        Some(Trial { status: TrialStatus::Running(attempt), .. }) if attempt.attempt == number => Ok(attempt),
+        _ => Err(format!("attempt {number} of trial {id} is not under way")),
+    }
+}
+
+fn progress(
+    state: &mut State,
+    id: &TrialId,
+    number: Attempt,
+    status: AttemptStatus,
+    at: Timestamp,
+) -> Result<(), Misfit> {
+    let attempt = running(state, id, number)?;
+    attempt.status = status;
+    attempt.since = at;
+    Ok(())
+}

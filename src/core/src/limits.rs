@@ -1,0 +1,34 @@
+//! Limits of a run's control plane.
+
+/// Seconds an agent has to report for duty after it was requested.
+pub const JOIN_SECONDS: f64 = 30.0;
+/// Seconds without a heartbeat after which a node counts as lost.
+pub const SILENCE_SECONDS: f64 = 10.0;
+/// Seconds a supervisor has beyond the service's own limit to say that a service is ready or has failed.
+pub const READY_GRACE_SECONDS: f64 = 30.0;
+/// Seconds a service has to end once asked to, including the supervisor's own patience.
+pub const SERVICE_STOP_SECONDS: f64 = 25.0;
+/// Seconds a log collector has to begin or to finish.
+pub const COLLECTION_SECONDS: f64 = 30.0;
+/// Seconds an agent's process has to end once its logs are complete.
+pub const LEAVE_SECONDS: f64 = 10.0;
+/// Seconds a client has to reach the endpoints.
+pub const CONNECT_SECONDS: f64 = 60.0;
+/// Seconds a client has to prepare a trial: prompts are generated then.
+pub const PREPARE_SECONDS: f64 = 600.0;
+/// Seconds beyond a load's own length after which its trial counts as stuck.
+pub const LOAD_GRACE_SECONDS: f64 = 120.0;
+/// Seconds a client has to hand in its share once told to stop.
+pub const STOP_GRACE_SECONDS: f64 = 60.0;
+/// How often an agent is started on a node before the run gives up.
+pub const AGENT_LAUNCHES: u32 = 3;
+/// How often the bus is started before the run gives up.
+pub const BUS_LAUNCHES: u32 = 3;
+/// How often a trial is attempted.
+pub const ATTEMPTS: u32 = 3;
+/// How many anomalies the state keeps; later ones are only counted.
+pub const ANOMALIES: usize = 100;
+/// How many events one command may lead to.
+pub const EVENTS_PER_COMMAND: usize = 20_000;
+/// Milliseconds between the order to begin a load and the load, so that all clients have received it.
+pub const START_DELAY_MS: u64 = 100;

@@ -1,0 +1,93 @@
+//! What the state machine needs to know of a plan.
+
+use std::collections::BTreeMap;
+
+use hpcbench_recipes::plan::Window;
+use hpcbench_recipes::{NodeId, Plan, Role, ServicePlan, TrialId, TrialPlan};
+
+use crate::InstanceId;
+
+/// The part of a plan that decisions depend on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outline {
+    /// Nodes and what they are for.
+    pub nodes: BTreeMap<NodeId, Role>,
+    /// Service configurations, by their index in the plan.
+    pub services: Vec<ServiceOutline>,
+    /// Trials in the order in which they run.
+    pub trials: Vec<TrialOutline>,
+}
+
+/// One service configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceOutline {
+    /// Its instances and where they run.
+    pub instances: BTreeMap<InstanceId, NodeId>,
+    /// Seconds that an instance may take to become ready.
+    pub ready_within: f64,
+    /// How often an instance that ended may be started again.
+    pub restarts: u32,
+    /// Seconds before the first restart; doubled for each further one.
+    pub restart_backoff: f64,
+}
+
+/// One trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialOutline {
+    /// Its id.
+    pub id: TrialId,
+    /// Index of the service configuration that it needs.
+    pub service: usize,
+    /// Seconds that the load may take at the very most, time-outs included; none where a number of requests ends it.
+    pub load_within: Option<f64>,
+}
+
+impl Outline {
+    /// What a plan says.
+    pub fn of(plan: &Plan) -> Self {
+        let nodes: BTreeMap<NodeId, Role> = plan.nodes.iter().map(|n| (n.node.clone(), n.role)).collect();
+        let servers: Vec<NodeId> =
+            nodes.iter().filter(|(_, role)| **role == Role::Server).map(|(node, _)| node.clone()).collect();
+        let services = plan.services.iter().map(|service| ServiceOutline::of(service, &servers)).collect();
+        let trials = plan.trials.iter().map(TrialOutline::of).collect();
+        Self { nodes, services, trials }
+    }
+
+    /// The nodes of a role, in order.
+    pub fn nodes_of(&self, role: Role) -> impl Iterator<Item = &NodeId> {
+        self.nodes.iter().filter(move |(_, r)| **r == role).map(|(node, _)| node)
+    }
+
+    /// The trial with this id.
+    pub fn trial(&self, id: &TrialId) -> Option<&TrialOutline> {
+        self.trials.iter().find(|trial| trial.id == *id)
+    }
+}
+
+impl ServiceOutline {
+    fn of(service: &ServicePlan, servers: &[NodeId]) -> Self {
+        let numbers = |node: &NodeId| {
+            let node = node.clone();
+            (0..service.instances_per_node).map(move |index| (InstanceId::new(&node, index), node.clone()))
+        };
+        Self {
+            instances: servers.iter().flat_map(numbers).collect(),
+            ready_within: service.health.timeout.as_secs_f64(),
+            restarts: service.restart.max,
+            restart_backoff: service.restart.backoff.as_secs_f64(),
+        }
+    }
+}
+
+impl TrialOutline {
+    fn of(trial: &TrialPlan) -> Self {
+        let workload = &trial.workload;
+        let load_within = match workload.window {
+            Window::Duration(duration) => {
+                Some((workload.warmup.as_secs_f64() + duration.as_secs_f64()) + workload.timeout.as_secs_f64())
+            }
+            Window::Requests(_) => None,
+        };
+        Self { id: trial.id.clone(), service: trial.service, load_within }
+    }
+}

@@ -1,0 +1,89 @@
+//! The service configuration in place and its instances.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{InstanceId, NodeId, Timestamp};
+
+/// The service configuration in place.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Deployment {
+    /// Its index in the plan.
+    pub service: usize,
+    /// Its instances seen so far.
+    pub instances: BTreeMap<InstanceId, Instance>,
+}
+
+/// A service instance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Instance {
+    /// Where it runs.
+    pub node: NodeId,
+    /// Starts in this epoch.
+    pub launches: u32,
+    /// How it stands.
+    pub status: InstanceStatus,
+}
+
+/// How a service instance stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum InstanceStatus {
+    /// To be started.
+    Requested {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Its process runs.
+    Launched {
+        /// Since when it had been requested.
+        since: Timestamp,
+    },
+    /// It answers.
+    Ready {
+        /// Base URLs.
+        endpoints: Vec<String>,
+    },
+    /// To be stopped.
+    StopRequested {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Not running, and not asked to stop.
+    Down {
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        reason: String,
+        /// Its last log lines.
+        log_tail: Vec<String>,
+    },
+    /// Stopped as asked.
+    Stopped,
+}
+
+impl Instance {
+    /// Whether a process of it may be running.
+    pub const fn may_run(&self) -> bool {
+        !matches!(self.status, InstanceStatus::Down { .. } | InstanceStatus::Stopped)
+    }
+}
+
+impl Deployment {
+    /// Whether any process of it may be running.
+    pub fn may_run(&self) -> bool {
+        self.instances.values().any(Instance::may_run)
+    }
+
+    /// The ready instances' base URLs, in the order of their ids.
+    pub fn endpoints(&self) -> Vec<(InstanceId, String)> {
+        let mut all = Vec::new();
+        for (id, instance) in &self.instances {
+            if let InstanceStatus::Ready { endpoints } = &instance.status {
+                all.extend(endpoints.iter().map(|url| (id.clone(), url.clone())));
+            }
+        }
+        all
+    }
+}

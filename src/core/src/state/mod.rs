@@ -1,0 +1,207 @@
+//! A run's state: what its events add up to.
+
+mod deployment;
+mod nodes;
+mod trials;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub use deployment::{Deployment, Instance, InstanceStatus};
+pub use nodes::{Client, Collection, Node, NodeStatus};
+pub use trials::{AttemptState, AttemptStatus, Share, Trial, TrialStatus};
+
+use crate::event::{Body, CancelRequested, StateVerified};
+use crate::{Epoch, NodeId, Outline, Phase, RunId, Seq, Timestamp, TrialId, limits};
+
+/// A run's state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct State {
+    /// What is to be done; from the plan, not from events.
+    #[serde(skip)]
+    pub outline: Arc<Outline>,
+    /// The run's id, once it exists.
+    pub run: Option<RunId>,
+    /// The writer's epoch.
+    pub epoch: Epoch,
+    /// The last event folded.
+    pub seq: Seq,
+    /// When that event happened.
+    pub at: Option<Timestamp>,
+    /// The current phase.
+    pub phase: Option<Phase>,
+    /// How the run ended, once it has.
+    pub outcome: Option<Outcome>,
+    /// Who wants it to end, if anybody does.
+    pub cancel: Option<CancelRequested>,
+    /// The message bus.
+    pub bus: Bus,
+    /// The nodes seen so far.
+    pub nodes: BTreeMap<NodeId, Node>,
+    /// The service configuration in place.
+    pub deployment: Option<Deployment>,
+    /// The trials seen so far.
+    pub trials: BTreeMap<TrialId, Trial>,
+    /// Highest report counter taken from each boot.
+    pub reports: BTreeMap<String, u64>,
+    /// The comparison of the live state with the log, once made.
+    pub verified: Option<StateVerified>,
+    /// Events that did not fit.
+    pub anomalies: Vec<Anomaly>,
+    /// Number of events that did not fit.
+    pub anomaly_count: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every trial was executed or has failed.
+    Completed {
+        /// The program's exit code.
+        exit_code: u8,
+    },
+    /// It ended before its trials did.
+    Failed {
+        /// The program's exit code.
+        exit_code: u8,
+        /// What ended it.
+        reason: String,
+    },
+    /// Somebody ended it.
+    Cancelled {
+        /// The program's exit code.
+        exit_code: u8,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// The program's exit code.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Completed { exit_code } | Self::Failed { exit_code, .. } | Self::Cancelled { exit_code, .. } => {
+                *exit_code
+            }
+        }
+    }
+}
+
+/// The message bus.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Bus {
+    /// Starts in this epoch.
+    pub launches: u32,
+    /// Whether it has answered in this epoch.
+    pub answered: bool,
+    /// How it stands.
+    pub status: BusStatus,
+}
+
+/// How the bus stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum BusStatus {
+    /// Not asked for yet.
+    #[default]
+    Absent,
+    /// To be started.
+    Requested,
+    /// It answers.
+    Up {
+        /// Its address.
+        url: String,
+    },
+    /// It is gone.
+    Down {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An event that did not fit the state it met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Anomaly {
+    /// Which event.
+    pub seq: Seq,
+    /// Its type.
+    pub kind: String,
+    /// What did not fit.
+    pub problem: String,
+}
+
+impl State {
+    /// The state before the first event.
+    pub fn new(outline: Arc<Outline>) -> Self {
+        Self {
+            outline,
+            run: None,
+            epoch: Epoch(0),
+            seq: Seq(0),
+            at: None,
+            phase: None,
+            outcome: None,
+            cancel: None,
+            bus: Bus::default(),
+            nodes: BTreeMap::new(),
+            deployment: None,
+            trials: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            verified: None,
+            anomalies: Vec::new(),
+            anomaly_count: 0,
+        }
+    }
+
+    /// The attempt under way, with its trial's id.
+    pub fn active(&self) -> Option<(&TrialId, &AttemptState)> {
+        self.trials.iter().find_map(|(id, trial)| match &trial.status {
+            TrialStatus::Running(attempt) => Some((id, attempt)),
+            _ => None,
+        })
+    }
+
+    /// The first trial of the plan that is neither executed nor failed.
+    pub fn next_trial(&self) -> Option<&crate::outline::TrialOutline> {
+        self.outline.trials.iter().find(|trial| !self.trials.get(&trial.id).is_some_and(Trial::is_settled))
+    }
+
+    /// What makes it impossible to go on, with the program's exit code.
+    pub fn failure(&self) -> Option<(u8, String)> {
+        if let BusStatus::Down { reason } = &self.bus.status
+            && (self.bus.launches >= limits::BUS_LAUNCHES || !self.bus.answered)
+        {
+            let exit_code = if self.bus.answered { 1 } else { 3 };
+            return Some((exit_code, format!("the bus cannot be had: {reason}")));
+        }
+        self.nodes.iter().find_map(|(id, node)| match &node.status {
+            NodeStatus::Lost { reason, .. } if node.launches >= limits::AGENT_LAUNCHES => {
+                Some((1, format!("node {id} was lost {} times, last: {reason}", node.launches)))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether nothing but the end is left to do.
+    pub fn is_ending(&self) -> bool {
+        self.phase == Some(Phase::Teardown)
+            || self.cancel.is_some()
+            || self.failure().is_some()
+            || (self.run.is_some() && self.next_trial().is_none())
+    }
+
+    /// Whether every trial of the plan was executed with a valid result.
+    pub fn all_valid(&self) -> bool {
+        self.outline.trials.iter().all(|trial| self.trials.get(&trial.id).is_some_and(Trial::is_valid))
+    }
+
+    pub(crate) fn note(&mut self, seq: Seq, body: &Body, problem: impl Into<String>) {
+        self.anomaly_count += 1;
+        if self.anomalies.len() < limits::ANOMALIES {
+            self.anomalies.push(Anomaly { seq, kind: body.kind().to_owned(), problem: problem.into() });
+        }
+    }
+}

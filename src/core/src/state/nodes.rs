@@ -1,0 +1,102 @@
+//! Nodes, as the orchestrator knows them.
+
+use serde::Serialize;
+
+use crate::{Role, Timestamp};
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Node {
+    /// What it is for.
+    pub role: Role,
+    /// Starts of its agent in this epoch.
+    pub launches: u32,
+    /// How it stands.
+    pub status: NodeStatus,
+    /// Its log collector.
+    pub collection: Collection,
+    /// Its clients; only on client nodes.
+    pub client: Client,
+}
+
+/// How a node stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum NodeStatus {
+    /// Its agent is to be started.
+    Requested {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Its agent is there.
+    Joined {
+        /// The agent's boot id.
+        boot: String,
+    },
+    /// It is gone without having been told to go.
+    Lost {
+        /// How that was noticed.
+        reason: String,
+    },
+    /// Its agent ended in order.
+    Left,
+}
+
+/// A node's log collector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "collection", rename_all = "snake_case")]
+pub enum Collection {
+    /// Not asked for yet.
+    #[default]
+    Absent,
+    /// To begin.
+    Requested {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// At work.
+    Running,
+    /// To finish.
+    StopRequested {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Complete.
+    Stopped {
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// A node's clients, before the load.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "client", rename_all = "snake_case")]
+pub enum Client {
+    /// Not asked yet, or the endpoints have changed since.
+    #[default]
+    Absent,
+    /// To try the endpoints.
+    Requested {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The endpoints answer.
+    Connected,
+    /// The endpoints do not answer.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Node {
+    /// Whether its agent is there.
+    pub const fn is_joined(&self) -> bool {
+        matches!(self.status, NodeStatus::Joined { .. })
+    }
+
+    /// Whether its agent is neither there nor expected.
+    pub const fn is_gone(&self) -> bool {
+        matches!(self.status, NodeStatus::Lost { .. } | NodeStatus::Left)
+    }
+}

@@ -1,0 +1,106 @@
+//! Trials and their attempts.
+
+use std::collections::BTreeMap;
+
+use hpcbench_stats::VerdictStatus;
+use serde::Serialize;
+
+use crate::event::{ShareReported, StopCause};
+use crate::{Attempt, NodeId, Timestamp};
+
+/// A trial.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trial {
+    /// The latest attempt; 0 if the trial failed before it could be attempted.
+    pub attempt: Attempt,
+    /// How it stands.
+    pub status: TrialStatus,
+}
+
+/// How a trial stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum TrialStatus {
+    /// An attempt is under way.
+    Running(AttemptState),
+    /// Executed to its end.
+    Completed {
+        /// What the result is worth.
+        verdict: VerdictStatus,
+    },
+    /// Failed for good.
+    Failed {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The latest attempt was cut short.
+    Interrupted {
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// An attempt under way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AttemptState {
+    /// Its number.
+    pub attempt: Attempt,
+    /// How far it is.
+    pub status: AttemptStatus,
+    /// Since when it is that far.
+    pub since: Timestamp,
+    /// The clients that take part.
+    pub shares: BTreeMap<NodeId, Share>,
+    /// Why it is given up, if it is.
+    pub stop: Option<StopCause>,
+}
+
+/// How far an attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptStatus {
+    /// The clients get ready.
+    Preparing,
+    /// The load is on.
+    Loading,
+    /// The clients were told to give up.
+    Stopping,
+}
+
+/// One client's part of an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "share", rename_all = "snake_case")]
+pub enum Share {
+    /// Not ready yet.
+    Pending,
+    /// Ready to begin.
+    Prepared,
+    /// Handed in.
+    Reported(ShareReported),
+    /// The client's node is gone.
+    Lost,
+}
+
+impl Trial {
+    /// Whether nothing more will be done about it.
+    pub const fn is_settled(&self) -> bool {
+        matches!(self.status, TrialStatus::Completed { .. } | TrialStatus::Failed { .. })
+    }
+
+    /// Whether it was executed with a valid result.
+    pub fn is_valid(&self) -> bool {
+        matches!(self.status, TrialStatus::Completed { verdict: VerdictStatus::Valid })
+    }
+}
+
+impl AttemptState {
+    /// Whether every client has handed in its share or is gone.
+    pub fn is_over(&self) -> bool {
+        self.shares.values().all(|share| matches!(share, Share::Reported(_) | Share::Lost))
+    }
+
+    /// Whether every client is ready to begin.
+    pub fn is_prepared(&self) -> bool {
+        self.shares.values().all(|share| matches!(share, Share::Prepared))
+    }
+}
