@@ -1,1 +1,26 @@
-//! Shared helpers of the end-to-end tests.
+//! Shared helpers of the end-to-end tests: the program in a world of its own, real services beside it, and ways to look
+//! at what is left behind. They know the program only from outside: by its arguments, files, processes and ports.
+
+mod events;
+mod hpcbench;
+mod http;
+mod llama;
+mod paths;
+mod processes;
+mod server;
+mod simulator;
+mod skip;
+mod wait;
+mod workdir;
+
+pub use events::{data, events, of_type, terminal};
+pub use hpcbench::{Finished, Hpcbench, Running};
+pub use http::{Response, get, post};
+pub use llama::Llama;
+pub use paths::{binary, workspace};
+pub use processes::{Process, processes_of};
+pub use server::{Server, free_port};
+pub use simulator::Simulator;
+pub use skip::skip;
+pub use wait::wait_until;
+pub use workdir::Workdir;

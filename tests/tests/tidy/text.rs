@@ -107,7 +107,8 @@ fn has_word(line: &str, word: &str) -> bool {
             line[..at].chars().next_back(),
             line[at + word.len()..].chars().next(),
         );
-        !part(before) && !(part(after) && part(word.chars().next_back()))
+        let continues = part(word.chars().next_back()) && part(after);
+        !part(before) && !continues
     })
 }
 

@@ -1,0 +1,33 @@
+//! Where things are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+
+/// The folder that holds the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+/// Where cargo and the harness put what they make.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+/// The program under test: `HPCBENCH_BIN`, else the optimised build.
+///
+/// # Errors
+///
+/// It is not there.
+pub fn binary() -> Result<PathBuf> {
+    let path = env::var_os("HPCBENCH_BIN").map_or_else(|| target().join("release/hpcbench"), PathBuf::from);
+    ensure!(
+        path.is_file(),
+        "there is no {}: run `make build`, or set HPCBENCH_BIN",
+        path.display()
+    );
+    Ok(path)
+}

@@ -1,0 +1,49 @@
+//! The simulated service as a server that "already runs".
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::paths::binary;
+use crate::{Server, Workdir, free_port, get};
+
+/// A running simulator. Dropping it kills it.
+#[derive(Debug)]
+pub struct Simulator {
+    server: Server,
+}
+
+impl Simulator {
+    /// Starts one with these options of `hpcbench simulate`.
+    ///
+    /// # Errors
+    ///
+    /// It does not become healthy.
+    pub fn start(workdir: &Workdir, options: &[&str]) -> Result<Self> {
+        let port = free_port()?;
+        let mut command = Command::new(binary()?);
+        command
+            .arg("simulate")
+            .args(["--port", &port.to_string()])
+            .args(options);
+        let server = Server::start(command, port, &workdir.path().join("simulator.txt"))?;
+        Ok(Self { server })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// What it really did.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer.
+    pub fn truth(&self) -> Result<serde_json::Value> {
+        let answer = get(self.address(), "/truth")?;
+        ensure!(answer.status == 200, "/truth answered {answer:?}");
+        answer.json()
+    }
+}

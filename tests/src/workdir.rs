@@ -1,0 +1,100 @@
+//! A world of its own for each test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::{Hpcbench, Process, processes_of, wait_until};
+
+/// A temporary folder that holds all that a test's programs write, their home folder and runs included. Every process
+/// they start is recognized by it, and ended with it.
+#[derive(Debug)]
+pub struct Workdir {
+    folder: TempDir,
+}
+
+impl Workdir {
+    /// An empty one.
+    ///
+    /// # Errors
+    ///
+    /// The folder for temporary files cannot be written.
+    pub fn new() -> Result<Self> {
+        let folder = TempDir::with_prefix("hpcbench-test-").context("cannot make a temporary folder")?;
+        for name in ["home", "runs"] {
+            fs::create_dir(folder.path().join(name))?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where runs without a directory of their own go.
+    pub fn runs(&self) -> PathBuf {
+        self.path().join("runs")
+    }
+
+    /// Writes a file and returns its path.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.path().join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// The program under test, to be started in this world.
+    ///
+    /// # Errors
+    ///
+    /// It has not been built.
+    pub fn hpcbench(&self) -> Result<Hpcbench> {
+        Hpcbench::new(self.path())
+    }
+
+    /// The processes that were started in this world and still live.
+    ///
+    /// # Errors
+    ///
+    /// `/proc` cannot be read.
+    pub fn processes(&self) -> Result<Vec<Process>> {
+        processes_of(self.path())
+    }
+
+    /// Waits until no process of this world is left.
+    ///
+    /// # Errors
+    ///
+    /// Some still live after the limit; they are named.
+    pub fn expect_no_process(&self, limit: Duration) -> Result<()> {
+        let none = wait_until(limit, "all processes to end", || {
+            Ok(self.processes()?.is_empty().then_some(()))
+        });
+        if none.is_err() {
+            let left = self.processes()?;
+            ensure!(left.is_empty(), "still alive after {limit:?}: {left:#?}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Workdir {
+    fn drop(&mut self) {
+        // More than once, since one may have been about to start another.
+        for _ in 0..3 {
+            for process in self.processes().unwrap_or_default() {
+                // It may have ended by itself meanwhile.
+                let _ = process.signal(Signal::SIGKILL);
+            }
+        }
+    }
+}

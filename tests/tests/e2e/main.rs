@@ -1,0 +1,3 @@
+//! The optimised program from end to end: real processes, real files, real services.
+
+mod llama;
