@@ -1,8 +1,10 @@
 //! What can be asked of the run's state machine.
 
-use hpcbench_stats::TrialSummary;
+use crate::interim::TrialSummary;
 
-use crate::event::{BusExited, BusStarted, CancelRequested, CommandRejected, RunCreated, RunResumed, StateVerified};
+use crate::event::{
+    BusExited, BusStarted, CancelRequested, CommandRejected, RunCreated, RunResumed, StateVerified,
+};
 use crate::message::Report;
 use crate::{Attempt, NodeId, TrialId};
 

@@ -61,11 +61,16 @@ pub enum Effect {
 /// What follows from an event; `state` is the state after it.
 pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
     let mut effects = direct(state, event);
-    if matches!(event.body, Body::ShareReported(_) | Body::NodeLost(_) | Body::TrialStopRequested(_)) {
+    if matches!(
+        event.body,
+        Body::ShareReported(_) | Body::NodeLost(_) | Body::TrialStopRequested(_)
+    ) {
         effects.extend(measure(state));
     }
-    if matches!(event.body, Body::NodeLost(_) | Body::NodeLeft(_) | Body::PhaseEntered(_) | Body::ServiceExited(_))
-        && is_ready_to_verify(state)
+    if matches!(
+        event.body,
+        Body::NodeLost(_) | Body::NodeLeft(_) | Body::PhaseEntered(_) | Body::ServiceExited(_)
+    ) && is_ready_to_verify(state)
     {
         effects.push(Effect::CheckState { through: event.seq });
     }
@@ -77,17 +82,32 @@ fn direct(state: &State, event: &Event) -> Vec<Effect> {
     match &event.body {
         Body::BusRequested(e) => vec![Effect::StartBus { launch: e.launch }],
         Body::AgentRequested(e) => {
-            vec![Effect::LaunchAgent { node: e.node.clone(), role: e.role, launch: e.launch }]
+            vec![Effect::LaunchAgent {
+                node: e.node.clone(),
+                role: e.role,
+                launch: e.launch,
+            }]
         }
         Body::NodeLost(e) => vec![Effect::KillAgent { node: e.node.clone() }],
         Body::ServiceRequested(e) => {
             let instance = e.instance.clone();
-            send(&e.node, CommandBody::LaunchService { service: e.service, instance, launch: e.launch })
+            send(
+                &e.node,
+                CommandBody::LaunchService {
+                    service: e.service,
+                    instance,
+                    launch: e.launch,
+                },
+            )
         }
         Body::ServiceStopRequested(e) => match instance_node(state, &e.instance) {
-            Some(node) => {
-                send(&node, CommandBody::StopService { instance: e.instance.clone(), launch: e.launch })
-            }
+            Some(node) => send(
+                &node,
+                CommandBody::StopService {
+                    instance: e.instance.clone(),
+                    launch: e.launch,
+                },
+            ),
             None => Vec::new(),
         },
         Body::CollectionRequested(e) => send(&e.node, CommandBody::Collect),
@@ -97,9 +117,15 @@ fn direct(state: &State, event: &Event) -> Vec<Effect> {
             send(&e.node, CommandBody::Connect { endpoints })
         }
         Body::TrialStarted(_) | Body::LoadStarted(_) | Body::TrialStopRequested(_) => attempt(state, event),
-        Body::RunCompleted(e) => vec![Effect::Finish { exit_code: e.exit_code }],
-        Body::RunFailed(e) => vec![Effect::Finish { exit_code: e.exit_code }],
-        Body::RunCancelled(e) => vec![Effect::Finish { exit_code: e.exit_code }],
+        Body::RunCompleted(e) => vec![Effect::Finish {
+            exit_code: e.exit_code,
+        }],
+        Body::RunFailed(e) => vec![Effect::Finish {
+            exit_code: e.exit_code,
+        }],
+        Body::RunCancelled(e) => vec![Effect::Finish {
+            exit_code: e.exit_code,
+        }],
         _ => Vec::new(),
     }
 }
@@ -113,16 +139,31 @@ fn instance_node(state: &State, id: &InstanceId) -> Option<NodeId> {
 fn send(state: &State, event: &Event, node: &NodeId, body: CommandBody) -> Effect {
     let id = format!("{}-{}-{node}", state.epoch, event.seq);
     let actor = body.actor();
-    let command = AgentCommand { id, epoch: state.epoch, cause: event.seq, body };
-    Effect::Send { node: node.clone(), actor, command }
+    let command = AgentCommand {
+        id,
+        epoch: state.epoch,
+        cause: event.seq,
+        body,
+    };
+    Effect::Send {
+        node: node.clone(),
+        actor,
+        command,
+    }
 }
 
 /// Commands to every client that takes part and has not handed in its share.
 fn attempt(state: &State, event: &Event) -> Vec<Effect> {
-    let Some((trial, running)) = state.active() else { return Vec::new() };
+    let Some((trial, running)) = state.active() else {
+        return Vec::new();
+    };
     let (trial, attempt) = (trial.clone(), running.attempt);
     let endpoints = || {
-        let all = state.deployment.as_ref().map(crate::state::Deployment::endpoints).unwrap_or_default();
+        let all = state
+            .deployment
+            .as_ref()
+            .map(crate::state::Deployment::endpoints)
+            .unwrap_or_default();
         all.into_iter().map(|(_, url)| url).collect()
     };
     let body = match event.body {
@@ -132,11 +173,19 @@ fn attempt(state: &State, event: &Event) -> Vec<Effect> {
             clients: running.shares.keys().cloned().collect(),
             endpoints: endpoints(),
         },
-        Body::LoadStarted(_) => CommandBody::Start { trial, attempt, delay_ms: limits::START_DELAY_MS },
+        Body::LoadStarted(_) => CommandBody::Start {
+            trial,
+            attempt,
+            delay_ms: limits::START_DELAY_MS,
+        },
         _ => CommandBody::StopAttempt { trial, attempt },
     };
-    let due = running.shares.iter().filter(|(_, share)| !matches!(share, Share::Reported(_) | Share::Lost));
-    due.map(|(node, _)| send(state, event, node, body.clone())).collect()
+    let due = running
+        .shares
+        .iter()
+        .filter(|(_, share)| !matches!(share, Share::Reported(_) | Share::Lost));
+    due.map(|(node, _)| send(state, event, node, body.clone()))
+        .collect()
 }
 
 fn measure(state: &State) -> Option<Effect> {
@@ -145,5 +194,9 @@ fn measure(state: &State) -> Option<Effect> {
         Share::Reported(reported) => reported.files.as_ref().map(|files| files.aggregate.clone()),
         _ => None,
     });
-    Some(Effect::Measure { trial: trial.clone(), attempt: attempt.attempt, aggregates: aggregates.collect() })
+    Some(Effect::Measure {
+        trial: trial.clone(),
+        attempt: attempt.attempt,
+        aggregates: aggregates.collect(),
+    })
 }

@@ -15,6 +15,7 @@ mod effects;
 pub mod event;
 mod evolve;
 mod ids;
+pub mod interim;
 pub mod limits;
 pub mod message;
 mod outline;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    ArtifactRecorded, ClientConnected, ClientFailed, CollectionStarted, CollectionStopped, NodeJoined, ServiceExited,
-    ServiceFailed, ServiceLaunched, ServiceReady, ShareReported, TrialPrepared,
+    ArtifactRecorded, ClientConnected, ClientFailed, CollectionStarted, CollectionStopped, NodeJoined,
+    ServiceExited, ServiceFailed, ServiceLaunched, ServiceReady, ShareReported, TrialPrepared,
 };
 use crate::{Actor, Attempt, Epoch, InstanceId, NodeId, Seq, TrialId};
 
@@ -67,13 +67,16 @@ impl ReportBody {
     /// The actor that reports such things.
     pub const fn actor(&self) -> Actor {
         match self {
-            Self::ServiceLaunched(_) | Self::ServiceReady(_) | Self::ServiceFailed(_) | Self::ServiceExited(_) => {
-                Actor::Supervisor
-            }
+            Self::ServiceLaunched(_)
+            | Self::ServiceReady(_)
+            | Self::ServiceFailed(_)
+            | Self::ServiceExited(_) => Actor::Supervisor,
             Self::ClientConnected(_) | Self::ClientFailed(_) | Self::TrialPrepared(_) | Self::Share(_) => {
                 Actor::ClientPool
             }
-            Self::Joined(_) | Self::CollectionStarted(_) | Self::CollectionStopped { .. } => Actor::LogCollector,
+            Self::Joined(_) | Self::CollectionStarted(_) | Self::CollectionStopped { .. } => {
+                Actor::LogCollector
+            }
         }
     }
 }

@@ -46,16 +46,30 @@ impl Outline {
     /// What a plan says.
     pub fn of(plan: &Plan) -> Self {
         let nodes: BTreeMap<NodeId, Role> = plan.nodes.iter().map(|n| (n.node.clone(), n.role)).collect();
-        let servers: Vec<NodeId> =
-            nodes.iter().filter(|(_, role)| **role == Role::Server).map(|(node, _)| node.clone()).collect();
-        let services = plan.services.iter().map(|service| ServiceOutline::of(service, &servers)).collect();
+        let servers: Vec<NodeId> = nodes
+            .iter()
+            .filter(|(_, role)| **role == Role::Server)
+            .map(|(node, _)| node.clone())
+            .collect();
+        let services = plan
+            .services
+            .iter()
+            .map(|service| ServiceOutline::of(service, &servers))
+            .collect();
         let trials = plan.trials.iter().map(TrialOutline::of).collect();
-        Self { nodes, services, trials }
+        Self {
+            nodes,
+            services,
+            trials,
+        }
     }
 
     /// The nodes of a role, in order.
     pub fn nodes_of(&self, role: Role) -> impl Iterator<Item = &NodeId> {
-        self.nodes.iter().filter(move |(_, r)| **r == role).map(|(node, _)| node)
+        self.nodes
+            .iter()
+            .filter(move |(_, r)| **r == role)
+            .map(|(node, _)| node)
     }
 
     /// The trial with this id.
@@ -83,11 +97,15 @@ impl TrialOutline {
     fn of(trial: &TrialPlan) -> Self {
         let workload = &trial.workload;
         let load_within = match workload.window {
-            Window::Duration(duration) => {
-                Some((workload.warmup.as_secs_f64() + duration.as_secs_f64()) + workload.timeout.as_secs_f64())
-            }
+            Window::Duration(duration) => Some(
+                (workload.warmup.as_secs_f64() + duration.as_secs_f64()) + workload.timeout.as_secs_f64(),
+            ),
             Window::Requests(_) => None,
         };
-        Self { id: trial.id.clone(), service: trial.service, load_within }
+        Self {
+            id: trial.id.clone(),
+            service: trial.service,
+            load_within,
+        }
     }
 }

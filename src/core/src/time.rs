@@ -50,7 +50,10 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse::<jiff::Timestamp>() {
             Ok(time) => Ok(Self(time.as_microsecond())),
-            Err(error) => Err(InvalidTimestamp { text: text.to_owned(), reason: error.to_string() }),
+            Err(error) => Err(InvalidTimestamp {
+                text: text.to_owned(),
+                reason: error.to_string(),
+            }),
         }
     }
 }
@@ -77,6 +80,9 @@ mod tests {
         let time = Timestamp::from_micros(1_764_016_496_000_001);
         assert_eq!(time.to_string(), "2025-11-24T20:34:56.000001Z");
         assert_eq!(time.to_string().parse(), Ok(time));
-        assert_eq!(Timestamp::from_micros(0).to_string(), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(
+            Timestamp::from_micros(0).to_string(),
+            "1970-01-01T00:00:00.000000Z"
+        );
     }
 }

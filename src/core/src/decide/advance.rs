@@ -7,8 +7,8 @@ use crate::event::{
 };
 use crate::outline::{ServiceOutline, TrialOutline};
 use crate::state::{
-    AttemptState, AttemptStatus, BusStatus, Client, Collection, Deployment, InstanceStatus, NodeStatus, State,
-    TrialStatus,
+    AttemptState, AttemptStatus, BusStatus, Client, Collection, Deployment, InstanceStatus, NodeStatus,
+    State, TrialStatus,
 };
 use crate::{Attempt, InstanceId, Phase, Role, Timestamp, limits};
 
@@ -63,9 +63,12 @@ fn phase_if(state: &State, needed: bool, phase: Phase) -> Step {
 
 fn bus(state: &State) -> Option<Body> {
     match state.bus.status {
-        BusStatus::Absent | BusStatus::Down { .. } if state.bus.launches < limits::BUS_LAUNCHES => {
-            Some(BusRequested { launch: state.bus.launches + 1 }.into())
-        }
+        BusStatus::Absent | BusStatus::Down { .. } if state.bus.launches < limits::BUS_LAUNCHES => Some(
+            BusRequested {
+                launch: state.bus.launches + 1,
+            }
+            .into(),
+        ),
         _ => None,
     }
 }
@@ -92,14 +95,23 @@ fn agents(state: &State) -> Step {
             },
         };
         let launch = launches + 1;
-        return Step::Do(AgentRequested { node: node.clone(), role: *role, launch }.into());
+        return Step::Do(
+            AgentRequested {
+                node: node.clone(),
+                role: *role,
+                launch,
+            }
+            .into(),
+        );
     }
     if waiting { Step::Wait } else { Step::Done }
 }
 
 /// Another configuration's instances have to go first.
 fn retire(state: &State, service: usize) -> Step {
-    let Some(old) = state.deployment.as_ref().filter(|d| d.service != service) else { return Step::Done };
+    let Some(old) = state.deployment.as_ref().filter(|d| d.service != service) else {
+        return Step::Done;
+    };
     match stop_next(old) {
         Some(body) => Step::Do(body),
         None if old.may_run() => Step::Wait,
@@ -109,12 +121,21 @@ fn retire(state: &State, service: usize) -> Step {
 
 /// Asks the next instance that may be running to stop.
 pub(super) fn stop_next(deployment: &Deployment) -> Option<Body> {
-    deployment.instances.iter().find_map(|(id, instance)| match instance.status {
-        InstanceStatus::Requested { .. } | InstanceStatus::Launched { .. } | InstanceStatus::Ready { .. } => {
-            Some(ServiceStopRequested { instance: id.clone(), launch: instance.launches }.into())
-        }
-        _ => None,
-    })
+    deployment
+        .instances
+        .iter()
+        .find_map(|(id, instance)| match instance.status {
+            InstanceStatus::Requested { .. }
+            | InstanceStatus::Launched { .. }
+            | InstanceStatus::Ready { .. } => Some(
+                ServiceStopRequested {
+                    instance: id.clone(),
+                    launch: instance.launches,
+                }
+                .into(),
+            ),
+            _ => None,
+        })
 }
 
 fn deploy(state: &State, trial: &TrialOutline, service: &ServiceOutline, now: Timestamp) -> Step {
@@ -134,9 +155,16 @@ fn deploy(state: &State, trial: &TrialOutline, service: &ServiceOutline, now: Ti
             None => 0,
             Some(instance) => match &instance.status {
                 InstanceStatus::Down { reason, log_tail, .. } if instance.launches > service.restarts => {
-                    return Step::Do(fail(state, trial, format!("service {id} cannot be had: {reason}"), log_tail));
+                    return Step::Do(fail(
+                        state,
+                        trial,
+                        format!("service {id} cannot be had: {reason}"),
+                        log_tail,
+                    ));
                 }
-                InstanceStatus::Down { since, .. } if now.seconds_since(*since) < backoff(service, instance.launches) => {
+                InstanceStatus::Down { since, .. }
+                    if now.seconds_since(*since) < backoff(service, instance.launches) =>
+                {
                     continue;
                 }
                 InstanceStatus::Down { .. } | InstanceStatus::Stopped => instance.launches,
@@ -192,8 +220,18 @@ fn connect(state: &State, trial: &TrialOutline) -> Step {
                 if let Step::Do(body) = phase_if(state, true, Phase::Connect) {
                     return Step::Do(body);
                 }
-                let endpoints = state.deployment.as_ref().map(Deployment::endpoints).unwrap_or_default();
-                return Step::Do(ClientRequested { node: node.clone(), endpoints }.into());
+                let endpoints = state
+                    .deployment
+                    .as_ref()
+                    .map(Deployment::endpoints)
+                    .unwrap_or_default();
+                return Step::Do(
+                    ClientRequested {
+                        node: node.clone(),
+                        endpoints,
+                    }
+                    .into(),
+                );
             }
         }
     }
@@ -210,17 +248,32 @@ fn execute(state: &State, trial: &TrialOutline) -> Step {
         && attempts.0 >= limits::ATTEMPTS
     {
         let reason = format!("it was interrupted {attempts} times, last: {reason}");
-        let failed =
-            TrialFailed { trial: trial.id.clone(), attempt: attempts, reason, log_tail: Vec::new(), summary: None };
+        let failed = TrialFailed {
+            trial: trial.id.clone(),
+            attempt: attempts,
+            reason,
+            log_tail: Vec::new(),
+            summary: None,
+        };
         return Step::Do(failed.into());
     }
     let clients = state.outline.nodes_of(Role::Client).cloned().collect();
-    Step::Do(TrialStarted { trial: trial.id.clone(), attempt: attempts.next(), clients }.into())
+    Step::Do(
+        TrialStarted {
+            trial: trial.id.clone(),
+            attempt: attempts.next(),
+            clients,
+        }
+        .into(),
+    )
 }
 
 /// A trial that cannot be attempted fails with the number that its attempt would have had.
 fn fail(state: &State, trial: &TrialOutline, reason: String, log_tail: &[String]) -> Body {
-    let attempts = state.trials.get(&trial.id).map_or(Attempt(0), |known| known.attempt);
+    let attempts = state
+        .trials
+        .get(&trial.id)
+        .map_or(Attempt(0), |known| known.attempt);
     let failed = TrialFailed {
         trial: trial.id.clone(),
         attempt: attempts.next(),
@@ -232,6 +285,11 @@ fn fail(state: &State, trial: &TrialOutline, reason: String, log_tail: &[String]
 }
 
 fn next_in_attempt(_: &State, id: &crate::TrialId, attempt: &AttemptState) -> Option<Body> {
-    (attempt.status == AttemptStatus::Preparing && attempt.is_prepared())
-        .then(|| LoadStarted { trial: id.clone(), attempt: attempt.attempt }.into())
+    (attempt.status == AttemptStatus::Preparing && attempt.is_prepared()).then(|| {
+        LoadStarted {
+            trial: id.clone(),
+            attempt: attempt.attempt,
+        }
+        .into()
+    })
 }

@@ -12,25 +12,50 @@ pub(super) fn stop_active(run: &mut DraftRun<'_>, cause: StopCause) {
         && attempt.status != AttemptStatus::Stopping
     {
         let (trial, attempt) = (trial.clone(), attempt.attempt);
-        run.emit(TrialStopRequested { trial, attempt, cause });
+        run.emit(TrialStopRequested {
+            trial,
+            attempt,
+            cause,
+        });
     }
 }
 
 /// A node is gone, and with it whatever ran there.
 pub(super) fn lose_node(run: &mut DraftRun<'_>, node: NodeId, reason: String) {
     let takes_part = run.state().active().is_some_and(|(_, attempt)| {
-        attempt.shares.get(&node).is_some_and(|share| !matches!(share, Share::Reported(_)))
+        attempt
+            .shares
+            .get(&node)
+            .is_some_and(|share| !matches!(share, Share::Reported(_)))
     });
-    let serves = run.state().deployment.iter().flat_map(|d| d.instances.values()).any(|i| i.node == node);
-    run.emit(NodeLost { node: node.clone(), reason: reason.clone() });
+    let serves = run
+        .state()
+        .deployment
+        .iter()
+        .flat_map(|d| d.instances.values())
+        .any(|i| i.node == node);
+    run.emit(NodeLost {
+        node: node.clone(),
+        reason: reason.clone(),
+    });
     if takes_part || serves {
-        stop_active(run, StopCause::Interruption { reason: format!("node {node} was lost: {reason}") });
+        stop_active(
+            run,
+            StopCause::Interruption {
+                reason: format!("node {node} was lost: {reason}"),
+            },
+        );
     }
 }
 
 /// The attempt's shares were put together: the trial is settled, or was interrupted.
 pub(super) fn conclude(run: &mut DraftRun<'_>, measured: Measured) -> Result<(), String> {
-    let Measured { trial, attempt, result, log_tail } = measured;
+    let Measured {
+        trial,
+        attempt,
+        result,
+        log_tail,
+    } = measured;
     let state = match run.state().active() {
         Some((id, state)) if *id == trial && state.attempt == attempt => state.clone(),
         _ => return Err(format!("attempt {attempt} of trial {trial} is not under way")),
@@ -38,33 +63,60 @@ pub(super) fn conclude(run: &mut DraftRun<'_>, measured: Measured) -> Result<(),
     let problem = share_problem(&state);
     let (reason, log_tail) = match (state.stop, &result, problem) {
         (Some(StopCause::Interruption { reason }), ..) => {
-            run.emit(TrialInterrupted { trial, attempt, reason });
+            run.emit(TrialInterrupted {
+                trial,
+                attempt,
+                reason,
+            });
             return Ok(());
         }
         (Some(StopCause::Fault { reason, log_tail }), ..) => (reason, log_tail),
         (None, _, Some(problem)) => (problem, log_tail),
         (None, Err(problem), None) => (problem.clone(), log_tail),
-        (None, Ok(summary), None) if summary.requests.ok == 0 => (nothing_succeeded(&trial, summary), log_tail),
+        (None, Ok(summary), None) if summary.requests.ok == 0 => {
+            (nothing_succeeded(&trial, summary), log_tail)
+        }
         (None, Ok(_), None) => {
             if let Ok(summary) = result {
-                run.emit(TrialCompleted { trial, attempt, summary });
+                run.emit(TrialCompleted {
+                    trial,
+                    attempt,
+                    summary,
+                });
             }
             return Ok(());
         }
     };
-    run.emit(TrialFailed { trial, attempt, reason, log_tail, summary: result.ok() });
+    run.emit(TrialFailed {
+        trial,
+        attempt,
+        reason,
+        log_tail,
+        summary: result.ok(),
+    });
     Ok(())
 }
 
 fn share_problem(attempt: &AttemptState) -> Option<String> {
     attempt.shares.iter().find_map(|(node, share)| match share {
-        Share::Reported(reported) => reported.problem.as_ref().map(|problem| format!("client {node}: {problem}")),
+        Share::Reported(reported) => reported
+            .problem
+            .as_ref()
+            .map(|problem| format!("client {node}: {problem}")),
         _ => None,
     })
 }
 
-fn nothing_succeeded(trial: &TrialId, summary: &hpcbench_stats::TrialSummary) -> String {
-    let kinds: Vec<String> = summary.errors.iter().map(|(kind, n)| format!("{n} × {kind}")).collect();
-    let what = if kinds.is_empty() { "none was sent".to_owned() } else { kinds.join(", ") };
+fn nothing_succeeded(trial: &TrialId, summary: &crate::interim::TrialSummary) -> String {
+    let kinds: Vec<String> = summary
+        .errors
+        .iter()
+        .map(|(kind, n)| format!("{n} × {kind}"))
+        .collect();
+    let what = if kinds.is_empty() {
+        "none was sent".to_owned()
+    } else {
+        kinds.join(", ")
+    };
     format!("no request of trial {trial} succeeded: {what}")
 }

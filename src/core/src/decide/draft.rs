@@ -37,7 +37,11 @@ pub(super) struct DraftRun<'a> {
 
 impl<'a> DraftRun<'a> {
     pub(super) fn new(state: &'a State, now: Timestamp) -> Self {
-        Self { state: Cow::Borrowed(state), now, events: Vec::new() }
+        Self {
+            state: Cow::Borrowed(state),
+            now,
+            events: Vec::new(),
+        }
     }
 
     /// The state after the events so far.
@@ -51,7 +55,12 @@ impl<'a> DraftRun<'a> {
 
     /// An event of the orchestrator's own.
     pub(super) fn emit(&mut self, body: impl Into<Body>) {
-        self.push(Decided { actor: Actor::Orchestrator, node: None, report: None, body: body.into() });
+        self.push(Decided {
+            actor: Actor::Orchestrator,
+            node: None,
+            report: None,
+            body: body.into(),
+        });
     }
 
     /// An event that an agent reported.

@@ -22,7 +22,10 @@ use draft::DraftRun;
 /// The events that a command leads to; none if it changes nothing.
 pub fn decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Decided>, Rejection> {
     let name = command.name();
-    let reject = |reason: String| Rejection { command: name, reason };
+    let reject = |reason: String| Rejection {
+        command: name,
+        reason,
+    };
     if state.outcome.is_some() {
         return Err(reject("the run has ended".to_owned()));
     }
@@ -33,7 +36,9 @@ pub fn decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Dec
     handle(&mut run, command).map_err(reject)?;
     deadlines::enforce(&mut run);
     while run.state().outcome.is_none() && run.len() < limits::EVENTS_PER_COMMAND {
-        let Some(next) = advance::next(run.state(), now) else { break };
+        let Some(next) = advance::next(run.state(), now) else {
+            break;
+        };
         run.emit(next);
     }
     Ok(run.finish())
@@ -53,7 +58,11 @@ fn handle(run: &mut DraftRun<'_>, command: Command) -> Result<(), String> {
         Command::Report { node, report } => return reports::handle(run, &node, report),
         Command::AgentEnded { node, launch, how } => agent_ended(run, &node, launch, &how),
         Command::NodeSilent { node, seconds } => {
-            let joined = run.state().nodes.get(&node).is_some_and(crate::state::Node::is_joined);
+            let joined = run
+                .state()
+                .nodes
+                .get(&node)
+                .is_some_and(crate::state::Node::is_joined);
             if joined {
                 attempts::lose_node(run, node, format!("no sign of life for {seconds:.0} s"));
             }
@@ -70,7 +79,9 @@ fn handle(run: &mut DraftRun<'_>, command: Command) -> Result<(), String> {
 /// Without a bus no agent can be reached: if it cannot be had again, they all count as lost.
 fn bus_down(run: &mut DraftRun<'_>, down: BusExited) {
     run.emit(down);
-    let Some((_, reason)) = run.state().failure() else { return };
+    let Some((_, reason)) = run.state().failure() else {
+        return;
+    };
     let nodes = run.state().nodes.iter().filter(|(_, node)| !node.is_gone());
     let nodes: Vec<NodeId> = nodes.map(|(id, _)| id.clone()).collect();
     for node in nodes {
@@ -92,7 +103,9 @@ fn resume(run: &mut DraftRun<'_>, resumed: RunResumed) {
 }
 
 fn agent_ended(run: &mut DraftRun<'_>, node: &NodeId, launch: u32, how: &str) {
-    let Some(known) = run.state().nodes.get(node) else { return };
+    let Some(known) = run.state().nodes.get(node) else {
+        return;
+    };
     if known.launches != launch || known.is_gone() {
         return;
     }
@@ -104,20 +117,31 @@ fn agent_ended(run: &mut DraftRun<'_>, node: &NodeId, launch: u32, how: &str) {
 }
 
 fn request_cancel(run: &mut DraftRun<'_>, cancel: CancelRequested) {
-    if run.state().cancel.as_ref().is_some_and(|earlier| earlier.at_once || !cancel.at_once) {
+    if run
+        .state()
+        .cancel
+        .as_ref()
+        .is_some_and(|earlier| earlier.at_once || !cancel.at_once)
+    {
         return;
     }
     let reason = cancel.reason.clone();
     let at_once = cancel.at_once;
     run.emit(cancel);
-    let cause = StopCause::Interruption { reason: format!("the run was cancelled: {reason}") };
+    let cause = StopCause::Interruption {
+        reason: format!("the run was cancelled: {reason}"),
+    };
     if !at_once {
         attempts::stop_active(run, cause);
         return;
     }
     if let Some((trial, attempt)) = run.state().active() {
         let (trial, attempt) = (trial.clone(), attempt.attempt);
-        run.emit(TrialInterrupted { trial, attempt, reason: cause.reason().to_owned() });
+        run.emit(TrialInterrupted {
+            trial,
+            attempt,
+            reason: cause.reason().to_owned(),
+        });
     }
     run.emit(RunCancelled { exit_code: 1, reason });
 }

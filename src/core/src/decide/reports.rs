@@ -9,11 +9,20 @@ use crate::state::{NodeStatus, TrialStatus};
 
 pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> Result<(), String> {
     let Report { id, body, .. } = report;
-    if run.state().reports.get(&id.boot).is_some_and(|highest| id.counter <= *highest) {
+    if run
+        .state()
+        .reports
+        .get(&id.boot)
+        .is_some_and(|highest| id.counter <= *highest)
+    {
         return Ok(());
     }
     check_sender(run, node, &id.boot, &body)?;
-    let origin = Origin { actor: body.actor(), node: node.clone(), report: id };
+    let origin = Origin {
+        actor: body.actor(),
+        node: node.clone(),
+        report: id,
+    };
     match body {
         ReportBody::Joined(joined) => run.emit_from(&origin, joined),
         ReportBody::ServiceLaunched(launched) => {
@@ -46,12 +55,20 @@ pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> R
 
 /// A report counts only from the boot that holds the node now.
 fn check_sender(run: &DraftRun<'_>, node: &NodeId, boot: &str, body: &ReportBody) -> Result<(), String> {
-    let known = run.state().nodes.get(node).ok_or_else(|| format!("node {node} is no part of the run"))?;
+    let known = run
+        .state()
+        .nodes
+        .get(node)
+        .ok_or_else(|| format!("node {node} is no part of the run"))?;
     match (&known.status, body) {
-        (NodeStatus::Requested { .. }, ReportBody::Joined(joined)) if joined.node == *node && joined.boot == boot => {
+        (NodeStatus::Requested { .. }, ReportBody::Joined(joined))
+            if joined.node == *node && joined.boot == boot =>
+        {
             Ok(())
         }
-        (NodeStatus::Joined { boot: current }, body) if current == boot && !matches!(body, ReportBody::Joined(_)) => {
+        (NodeStatus::Joined { boot: current }, body)
+            if current == boot && !matches!(body, ReportBody::Joined(_)) =>
+        {
             Ok(())
         }
         _ => Err(format!("nothing was expected from boot {boot} of node {node}")),
@@ -76,7 +93,10 @@ fn check_attempt(run: &DraftRun<'_>, id: &crate::TrialId, attempt: crate::Attemp
 fn service_failed(run: &mut DraftRun<'_>, origin: &Origin, failed: ServiceFailed) -> Result<(), String> {
     check_launch(run, &failed.instance, failed.launch)?;
     let reason = format!("service {} failed: {}", failed.instance, failed.reason);
-    let cause = StopCause::Fault { reason, log_tail: failed.log_tail.clone() };
+    let cause = StopCause::Fault {
+        reason,
+        log_tail: failed.log_tail.clone(),
+    };
     run.emit_from(origin, failed);
     stop_active(run, cause);
     Ok(())
@@ -84,8 +104,14 @@ fn service_failed(run: &mut DraftRun<'_>, origin: &Origin, failed: ServiceFailed
 
 fn service_exited(run: &mut DraftRun<'_>, origin: &Origin, exited: ServiceExited) -> Result<(), String> {
     check_launch(run, &exited.instance, exited.launch)?;
-    let reason = format!("service {} ended in the middle of the trial with {}", exited.instance, exited.how);
-    let cause = StopCause::Fault { reason, log_tail: exited.log_tail.clone() };
+    let reason = format!(
+        "service {} ended in the middle of the trial with {}",
+        exited.instance, exited.how
+    );
+    let cause = StopCause::Fault {
+        reason,
+        log_tail: exited.log_tail.clone(),
+    };
     run.emit_from(origin, exited);
     stop_active(run, cause);
     Ok(())
@@ -95,7 +121,10 @@ fn service_exited(run: &mut DraftRun<'_>, origin: &Origin, exited: ServiceExited
 fn share_reported(run: &mut DraftRun<'_>, origin: &Origin, share: ShareReported) -> Result<(), String> {
     check_attempt(run, &share.trial, share.attempt)?;
     if share.node != origin.node {
-        return Err(format!("node {} reports the share of {}", origin.node, share.node));
+        return Err(format!(
+            "node {} reports the share of {}",
+            origin.node, share.node
+        ));
     }
     let problem = share.problem.clone();
     let files = share.files.clone();
@@ -106,10 +135,19 @@ fn share_reported(run: &mut DraftRun<'_>, origin: &Origin, share: ShareReported)
     }
     run.emit_from(origin, share);
     if let Some(problem) = problem {
-        let others_go_on = run.state().active().is_some_and(|(_, attempt)| !attempt.is_over());
+        let others_go_on = run
+            .state()
+            .active()
+            .is_some_and(|(_, attempt)| !attempt.is_over());
         if others_go_on {
             let reason = format!("client {}: {problem}", origin.node);
-            stop_active(run, StopCause::Fault { reason, log_tail: Vec::new() });
+            stop_active(
+                run,
+                StopCause::Fault {
+                    reason,
+                    log_tail: Vec::new(),
+                },
+            );
         }
     }
     Ok(())

@@ -12,7 +12,12 @@ const DAMAGED: u8 = 4;
 
 pub(super) fn next(state: &State) -> Option<Body> {
     if state.phase != Some(Phase::Teardown) {
-        return Some(PhaseEntered { phase: Phase::Teardown }.into());
+        return Some(
+            PhaseEntered {
+                phase: Phase::Teardown,
+            }
+            .into(),
+        );
     }
     if let Some(deployment) = &state.deployment {
         if let Some(body) = stop_next(deployment) {
@@ -24,14 +29,28 @@ pub(super) fn next(state: &State) -> Option<Body> {
     }
     // The orchestrator's own logs are finished last: they tell of the other nodes' end.
     for last in [false, true] {
-        let nodes = || state.nodes.iter().filter(|(_, node)| (node.role == Role::Orchestrator) == last);
+        let nodes = || {
+            state
+                .nodes
+                .iter()
+                .filter(|(_, node)| (node.role == Role::Orchestrator) == last)
+        };
         for (id, node) in nodes() {
             match (&node.status, node.collection) {
                 (NodeStatus::Requested { .. }, _) => {
                     let reason = "the run ended before it had joined".to_owned();
-                    return Some(NodeLost { node: id.clone(), reason }.into());
+                    return Some(
+                        NodeLost {
+                            node: id.clone(),
+                            reason,
+                        }
+                        .into(),
+                    );
                 }
-                (NodeStatus::Joined { .. }, Collection::Absent | Collection::Requested { .. } | Collection::Running) => {
+                (
+                    NodeStatus::Joined { .. },
+                    Collection::Absent | Collection::Requested { .. } | Collection::Running,
+                ) => {
                     return Some(CollectionStopRequested { node: id.clone() }.into());
                 }
                 _ => {}
@@ -50,20 +69,40 @@ pub(crate) fn is_ready_to_verify(state: &State) -> bool {
         && state.outcome.is_none()
         && state.verified.is_none()
         && state.nodes.values().all(crate::state::Node::is_gone)
-        && !state.deployment.as_ref().is_some_and(crate::state::Deployment::may_run)
+        && !state
+            .deployment
+            .as_ref()
+            .is_some_and(crate::state::Deployment::may_run)
 }
 
 fn terminal(state: &State) -> Option<Body> {
     let verified = state.verified.as_ref()?;
     if !verified.equal {
         let reason = "the state folded from the log is not the state that the orchestrator held".to_owned();
-        return Some(RunFailed { exit_code: DAMAGED, reason }.into());
+        return Some(
+            RunFailed {
+                exit_code: DAMAGED,
+                reason,
+            }
+            .into(),
+        );
     }
     if let Some((exit_code, reason)) = state.failure() {
         return Some(RunFailed { exit_code, reason }.into());
     }
     if let Some(cancel) = &state.cancel {
-        return Some(RunCancelled { exit_code: 1, reason: cancel.reason.clone() }.into());
+        return Some(
+            RunCancelled {
+                exit_code: 1,
+                reason: cancel.reason.clone(),
+            }
+            .into(),
+        );
     }
-    Some(RunCompleted { exit_code: u8::from(!state.all_valid()) }.into())
+    Some(
+        RunCompleted {
+            exit_code: u8::from(!state.all_valid()),
+        }
+        .into(),
+    )
 }

@@ -12,20 +12,21 @@ mod upcast;
 pub use body::{Body, Unreadable};
 pub use client::{ClientConnected, ClientFailed, ClientRequested, EndpointProbe};
 pub use node::{
-    AgentRequested, CollectionRequested, CollectionStarted, CollectionStopRequested, CollectionStopped, HostFacts,
-    NodeJoined, NodeLeft, NodeLost,
+    AgentRequested, CollectionRequested, CollectionStarted, CollectionStopRequested, CollectionStopped,
+    HostFacts, NodeJoined, NodeLeft, NodeLost,
 };
 pub use raw::{Draft, RawEvent};
 pub use run::{
-    ArtifactRecorded, BusExited, BusRequested, BusStarted, CancelRequested, CommandRejected, EpochBase, EpochStarted,
-    PhaseEntered, Program, RunCancelled, RunCompleted, RunCreated, RunFailed, RunResumed, StateVerified, Writer,
+    ArtifactRecorded, BusExited, BusRequested, BusStarted, CancelRequested, CommandRejected, EpochBase,
+    EpochStarted, PhaseEntered, Program, RunCancelled, RunCompleted, RunCreated, RunFailed, RunResumed,
+    StateVerified, Writer,
 };
 pub use service::{
     ServiceExited, ServiceFailed, ServiceLaunched, ServiceReady, ServiceRequested, ServiceStopRequested,
 };
 pub use trial::{
-    LoadStarted, ShareFiles, ShareReported, StopCause, TrialCompleted, TrialFailed, TrialInterrupted, TrialPrepared, TrialStarted,
-    TrialStopRequested,
+    LoadStarted, ShareFiles, ShareReported, StopCause, TrialCompleted, TrialFailed, TrialInterrupted,
+    TrialPrepared, TrialStarted, TrialStopRequested,
 };
 pub use upcast::upcast;
 

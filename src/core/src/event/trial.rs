@@ -1,6 +1,6 @@
 //! Events of trials and their attempts.
 
-use hpcbench_stats::TrialSummary;
+use crate::interim::TrialSummary;
 use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, NodeId, TrialId};

@@ -15,7 +15,10 @@ struct ReportField {
 /// An older version of a type is first brought to the current shape; so far every type has one version.
 pub fn upcast(raw: RawEvent) -> Event {
     let data = raw.data.get();
-    let current = Body::KINDS.iter().find(|(kind, _)| *kind == raw.kind).map(|(_, version)| *version);
+    let current = Body::KINDS
+        .iter()
+        .find(|(kind, _)| *kind == raw.kind)
+        .map(|(_, version)| *version);
     let unreadable = |problem: String| {
         Body::Unreadable(Unreadable {
             kind: raw.kind.clone(),
@@ -25,16 +28,19 @@ pub fn upcast(raw: RawEvent) -> Event {
         })
     };
     let body = match current {
-        Some(version) if version != raw.version => {
-            unreadable(format!("version {} of this type is not known here, only {version}", raw.version))
-        }
+        Some(version) if version != raw.version => unreadable(format!(
+            "version {} of this type is not known here, only {version}",
+            raw.version
+        )),
         _ => match Body::read(&raw.kind, data) {
             Some(Ok(body)) => body,
             Some(Err(error)) => unreadable(error.to_string()),
             None => unreadable(String::new()),
         },
     };
-    let report = serde_json::from_str::<ReportField>(data).ok().and_then(|field| field.report);
+    let report = serde_json::from_str::<ReportField>(data)
+        .ok()
+        .and_then(|field| field.report);
     Event {
         seq: raw.seq,
         at: raw.at,

@@ -21,7 +21,11 @@ pub fn evolve(mut state: State, event: &Event) -> State {
 pub(crate) fn fold(state: &mut State, event: &Event) {
     let expected = state.seq.next();
     if event.seq != expected {
-        state.note(event.seq, &event.body, format!("seq {} where {expected} was due", event.seq));
+        state.note(
+            event.seq,
+            &event.body,
+            format!("seq {} where {expected} was due", event.seq),
+        );
     }
     state.seq = event.seq;
     state.at = Some(event.at);
@@ -82,17 +86,40 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
         }
         Body::BusStarted(started) => {
             state.bus.answered = true;
-            state.bus.status = BusStatus::Up { url: started.url.clone() };
+            state.bus.status = BusStatus::Up {
+                url: started.url.clone(),
+            };
         }
-        Body::BusExited(exited) => state.bus.status = BusStatus::Down { reason: exited.reason.clone() },
+        Body::BusExited(exited) => {
+            state.bus.status = BusStatus::Down {
+                reason: exited.reason.clone(),
+            }
+        }
         Body::CancelRequested(cancel) => state.cancel = Some(cancel.clone()),
         Body::StateVerified(verified) => state.verified = Some(verified.clone()),
-        Body::RunCompleted(end) => end_run(state, Outcome::Completed { exit_code: end.exit_code })?,
+        Body::RunCompleted(end) => end_run(
+            state,
+            Outcome::Completed {
+                exit_code: end.exit_code,
+            },
+        )?,
         Body::RunFailed(end) => {
-            end_run(state, Outcome::Failed { exit_code: end.exit_code, reason: end.reason.clone() })?;
+            end_run(
+                state,
+                Outcome::Failed {
+                    exit_code: end.exit_code,
+                    reason: end.reason.clone(),
+                },
+            )?;
         }
         Body::RunCancelled(end) => {
-            end_run(state, Outcome::Cancelled { exit_code: end.exit_code, reason: end.reason.clone() })?;
+            end_run(
+                state,
+                Outcome::Cancelled {
+                    exit_code: end.exit_code,
+                    reason: end.reason.clone(),
+                },
+            )?;
         }
         Body::Unreadable(unreadable) if unreadable.problem.is_empty() => {
             return Err("this type is not known here".to_owned());
@@ -113,7 +140,11 @@ fn start_epoch(state: &mut State, epoch: crate::Epoch) -> Result<(), Misfit> {
     state.nodes.clear();
     state.deployment = None;
     state.verified = None;
-    if fits { Ok(()) } else { Err("epochs must rise".to_owned()) }
+    if fits {
+        Ok(())
+    } else {
+        Err("epochs must rise".to_owned())
+    }
 }
 
 fn end_run(state: &mut State, outcome: Outcome) -> Result<(), Misfit> {

@@ -23,14 +23,21 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         }
         Body::ClientRequested(e) => known(state, &e.node)?.client = Client::Requested { since: event.at },
         Body::ClientConnected(e) => known(state, &e.node)?.client = Client::Connected,
-        Body::ClientFailed(e) => known(state, &e.node)?.client = Client::Failed { reason: e.reason.clone() },
+        Body::ClientFailed(e) => {
+            known(state, &e.node)?.client = Client::Failed {
+                reason: e.reason.clone(),
+            }
+        }
         _ => {}
     }
     Ok(())
 }
 
 fn known<'a>(state: &'a mut State, node: &NodeId) -> Result<&'a mut Node, Misfit> {
-    state.nodes.get_mut(node).ok_or_else(|| format!("node {node} was never asked for"))
+    state
+        .nodes
+        .get_mut(node)
+        .ok_or_else(|| format!("node {node} was never asked for"))
 }
 
 fn request(state: &mut State, requested: &AgentRequested, at: Timestamp) {
@@ -47,13 +54,21 @@ fn request(state: &mut State, requested: &AgentRequested, at: Timestamp) {
 fn join(state: &mut State, joined: &NodeJoined) -> Result<(), Misfit> {
     let node = known(state, &joined.node)?;
     let fits = matches!(node.status, NodeStatus::Requested { .. });
-    node.status = NodeStatus::Joined { boot: joined.boot.clone() };
-    if fits { Ok(()) } else { Err(format!("node {} had not been asked to join", joined.node)) }
+    node.status = NodeStatus::Joined {
+        boot: joined.boot.clone(),
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(format!("node {} had not been asked to join", joined.node))
+    }
 }
 
 /// With a node go its service instances and its share of the attempt under way.
 fn lose(state: &mut State, lost: &NodeLost, at: Timestamp) -> Result<(), Misfit> {
-    known(state, &lost.node)?.status = NodeStatus::Lost { reason: lost.reason.clone() };
+    known(state, &lost.node)?.status = NodeStatus::Lost {
+        reason: lost.reason.clone(),
+    };
     let instances = state.deployment.iter_mut().flat_map(|d| d.instances.values_mut());
     for instance in instances.filter(|i| i.node == lost.node && i.may_run()) {
         instance.status = InstanceStatus::Down {

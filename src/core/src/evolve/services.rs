@@ -16,8 +16,9 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
             }
         }
         Body::ServiceReady(e) => {
-            launched(state, &e.instance, e.launch)?.status =
-                InstanceStatus::Ready { endpoints: e.endpoints.clone() };
+            launched(state, &e.instance, e.launch)?.status = InstanceStatus::Ready {
+                endpoints: e.endpoints.clone(),
+            };
             forget_endpoints(state);
         }
         Body::ServiceFailed(e) => {
@@ -50,10 +51,16 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
 }
 
 fn request(state: &mut State, requested: &ServiceRequested, event: &Event) {
-    let same = state.deployment.as_ref().is_some_and(|d| d.service == requested.service);
+    let same = state
+        .deployment
+        .as_ref()
+        .is_some_and(|d| d.service == requested.service);
     if !same {
         let service = requested.service;
-        state.deployment = Some(Deployment { service, instances: std::collections::BTreeMap::new() });
+        state.deployment = Some(Deployment {
+            service,
+            instances: std::collections::BTreeMap::new(),
+        });
     }
     if let Some(deployment) = &mut state.deployment {
         let instance = Instance {
@@ -70,7 +77,10 @@ fn launched<'a>(state: &'a mut State, id: &InstanceId, launch: u32) -> Result<&'
     let instance = state.deployment.as_mut().and_then(|d| d.instances.get_mut(id));
     match instance {
         Some(instance) if instance.launches == launch => Ok(instance),
-        Some(instance) => Err(format!("start {launch} of {id} is not its latest, {}", instance.launches)),
+        Some(instance) => Err(format!(
+            "start {launch} of {id} is not its latest, {}",
+            instance.launches
+        )),
         None => Err(format!("instance {id} was never asked for")),
     }
 }

@@ -29,15 +29,36 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         }
         Body::TrialCompleted(e) => {
             running(state, &e.trial, e.attempt)?;
-            settle(state, &e.trial, e.attempt, TrialStatus::Completed { verdict: e.summary.verdict.status });
+            settle(
+                state,
+                &e.trial,
+                e.attempt,
+                TrialStatus::Completed {
+                    verdict: e.summary.verdict.status,
+                },
+            );
         }
         // A trial whose service cannot be had fails without an attempt.
         Body::TrialFailed(e) => {
-            settle(state, &e.trial, e.attempt, TrialStatus::Failed { reason: e.reason.clone() });
+            settle(
+                state,
+                &e.trial,
+                e.attempt,
+                TrialStatus::Failed {
+                    reason: e.reason.clone(),
+                },
+            );
         }
         Body::TrialInterrupted(e) => {
             running(state, &e.trial, e.attempt)?;
-            settle(state, &e.trial, e.attempt, TrialStatus::Interrupted { reason: e.reason.clone() });
+            settle(
+                state,
+                &e.trial,
+                e.attempt,
+                TrialStatus::Interrupted {
+                    reason: e.reason.clone(),
+                },
+            );
         }
         _ => {}
     }
@@ -46,7 +67,11 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
 
 fn start(state: &mut State, started: &TrialStarted, at: Timestamp) -> Result<(), Misfit> {
     let other = state.active().map(|(id, _)| id.clone());
-    let shares = started.clients.iter().map(|node| (node.clone(), Share::Pending)).collect();
+    let shares = started
+        .clients
+        .iter()
+        .map(|node| (node.clone(), Share::Pending))
+        .collect();
     let attempt = AttemptState {
         attempt: started.attempt,
         status: AttemptStatus::Preparing,
@@ -54,7 +79,12 @@ fn start(state: &mut State, started: &TrialStarted, at: Timestamp) -> Result<(),
         shares,
         stop: None,
     };
-    settle(state, &started.trial, started.attempt, TrialStatus::Running(attempt));
+    settle(
+        state,
+        &started.trial,
+        started.attempt,
+        TrialStatus::Running(attempt),
+    );
     match other {
         Some(id) => Err(format!("trial {id} was still running")),
         None => Ok(()),
@@ -65,13 +95,12 @@ fn settle(state: &mut State, id: &TrialId, attempt: Attempt, status: TrialStatus
     state.trials.insert(id.clone(), Trial { attempt, status });
 }
 
-fn running<'a>(
-    state: &'a mut State,
-    id: &TrialId,
-    number: Attempt,
-) -> Result<&'a mut AttemptState, Misfit> {
+fn running<'a>(state: &'a mut State, id: &TrialId, number: Attempt) -> Result<&'a mut AttemptState, Misfit> {
     match state.trials.get_mut(id) {
-        Some(Trial { status: TrialStatus::Running(attempt), .. }) if attempt.attempt == number => Ok(attempt),
+        Some(Trial {
+            status: TrialStatus::Running(attempt),
+            ..
+        }) if attempt.attempt == number => Ok(attempt),
         _ => Err(format!("attempt {number} of trial {id} is not under way")),
     }
 }

@@ -83,9 +83,9 @@ impl Outcome {
     /// The program's exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Completed { exit_code } | Self::Failed { exit_code, .. } | Self::Cancelled { exit_code, .. } => {
-                *exit_code
-            }
+            Self::Completed { exit_code }
+            | Self::Failed { exit_code, .. }
+            | Self::Cancelled { exit_code, .. } => *exit_code,
         }
     }
 }
@@ -166,7 +166,10 @@ impl State {
 
     /// The first trial of the plan that is neither executed nor failed.
     pub fn next_trial(&self) -> Option<&crate::outline::TrialOutline> {
-        self.outline.trials.iter().find(|trial| !self.trials.get(&trial.id).is_some_and(Trial::is_settled))
+        self.outline
+            .trials
+            .iter()
+            .find(|trial| !self.trials.get(&trial.id).is_some_and(Trial::is_settled))
     }
 
     /// What makes it impossible to go on, with the program's exit code.
@@ -178,9 +181,10 @@ impl State {
             return Some((exit_code, format!("the bus cannot be had: {reason}")));
         }
         self.nodes.iter().find_map(|(id, node)| match &node.status {
-            NodeStatus::Lost { reason, .. } if node.launches >= limits::AGENT_LAUNCHES => {
-                Some((1, format!("node {id} was lost {} times, last: {reason}", node.launches)))
-            }
+            NodeStatus::Lost { reason, .. } if node.launches >= limits::AGENT_LAUNCHES => Some((
+                1,
+                format!("node {id} was lost {} times, last: {reason}", node.launches),
+            )),
             _ => None,
         })
     }
@@ -195,13 +199,20 @@ impl State {
 
     /// Whether every trial of the plan was executed with a valid result.
     pub fn all_valid(&self) -> bool {
-        self.outline.trials.iter().all(|trial| self.trials.get(&trial.id).is_some_and(Trial::is_valid))
+        self.outline
+            .trials
+            .iter()
+            .all(|trial| self.trials.get(&trial.id).is_some_and(Trial::is_valid))
     }
 
     pub(crate) fn note(&mut self, seq: Seq, body: &Body, problem: impl Into<String>) {
         self.anomaly_count += 1;
         if self.anomalies.len() < limits::ANOMALIES {
-            self.anomalies.push(Anomaly { seq, kind: body.kind().to_owned(), problem: problem.into() });
+            self.anomalies.push(Anomaly {
+                seq,
+                kind: body.kind().to_owned(),
+                problem: problem.into(),
+            });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hpcbench_stats::VerdictStatus;
+use crate::interim::VerdictStatus;
 use serde::Serialize;
 
 use crate::event::{ShareReported, StopCause};
@@ -84,19 +84,29 @@ pub enum Share {
 impl Trial {
     /// Whether nothing more will be done about it.
     pub const fn is_settled(&self) -> bool {
-        matches!(self.status, TrialStatus::Completed { .. } | TrialStatus::Failed { .. })
+        matches!(
+            self.status,
+            TrialStatus::Completed { .. } | TrialStatus::Failed { .. }
+        )
     }
 
     /// Whether it was executed with a valid result.
     pub fn is_valid(&self) -> bool {
-        matches!(self.status, TrialStatus::Completed { verdict: VerdictStatus::Valid })
+        matches!(
+            self.status,
+            TrialStatus::Completed {
+                verdict: VerdictStatus::Valid
+            }
+        )
     }
 }
 
 impl AttemptState {
     /// Whether every client has handed in its share or is gone.
     pub fn is_over(&self) -> bool {
-        self.shares.values().all(|share| matches!(share, Share::Reported(_) | Share::Lost))
+        self.shares
+            .values()
+            .all(|share| matches!(share, Share::Reported(_) | Share::Lost))
     }
 
     /// Whether every client is ready to begin.
