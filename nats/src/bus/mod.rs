@@ -1,0 +1,14 @@
+//! The bus as its users see it, without a word about NATS.
+
+mod connection;
+mod events;
+mod incoming;
+mod messages;
+mod roles;
+
+pub(crate) use connection::ConnectionSender;
+pub use connection::{Connection, ConnectionWatch};
+pub use events::{CatchUp, EventLine, LogLines, Observed, ObservedEvent};
+pub use incoming::Incoming;
+pub use messages::{CancelRequest, Command, Heartbeat, LogLine, Metric, Receipt, Report, Responder};
+pub use roles::{AgentBus, ControlBus, ObserverBus, OrchestratorBus};
