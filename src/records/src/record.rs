@@ -127,6 +127,16 @@ pub enum TokensSource {
     Chunks,
 }
 
+impl TokensSource {
+    /// The name used in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Chunks => "chunks",
+        }
+    }
+}
+
 /// Where in a trial a request belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,6 +147,17 @@ pub enum Phase {
     Window,
     /// After T2.
     Cooldown,
+}
+
+impl Phase {
+    /// The name used in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warmup => "warmup",
+            Self::Window => "window",
+            Self::Cooldown => "cooldown",
+        }
+    }
 }
 
 /// How a request ended.
@@ -151,6 +172,23 @@ pub enum Status {
     Timeout,
     /// Stopped by us; never an error.
     Cancelled,
+}
+
+impl Status {
+    /// The name used in records and summaries.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the service failed the request; one that we stopped is no failure.
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Error | Self::Timeout)
+    }
 }
 
 /// What went wrong with a request.

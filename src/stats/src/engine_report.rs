@@ -118,11 +118,7 @@ impl EngineReport {
     /// The window that all threads' windows make together; for the report of one client, whose threads share a clock.
     pub fn window(&self) -> Option<Window> {
         let windows = self.threads.iter().filter_map(|thread| thread.window);
-        windows.reduce(|a, b| Window {
-            t1: a.t1.min(b.t1),
-            t2: a.t2.max(b.t2),
-            drained: a.drained || b.drained,
-        })
+        windows.reduce(Window::union)
     }
 
     /// Adds what another thread or another client reports. Queues are apart, so their peaks add up to an upper bound.

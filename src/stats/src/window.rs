@@ -28,4 +28,19 @@ impl Window {
     pub fn seconds(&self) -> f64 {
         self.nanoseconds() as f64 / 1e9
     }
+
+    /// The part of [from, to) that lies within the window, nanoseconds.
+    pub fn overlap(&self, from: i64, to: i64) -> u64 {
+        u64::try_from(to.min(self.t2).saturating_sub(from.max(self.t1))).unwrap_or(0)
+    }
+
+    /// The smallest window around both.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self {
+            t1: self.t1.min(other.t1),
+            t2: self.t2.max(other.t2),
+            drained: self.drained || other.drained,
+        }
+    }
 }

@@ -1,0 +1,85 @@
+//! What happened per second of the window. Every client has a window of its own, so rates are added, not counts.
+
+use super::TrialAggregate;
+use super::client::ClientTotals;
+use super::counts::share;
+
+/// Little's law on our own books: requests in flight, against the rate of sends times the mean time in flight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Little {
+    /// L, the mean number of requests in flight.
+    pub in_flight: f64,
+    /// λW, sends per second times the mean time from sent to end.
+    pub rate_times_residence: f64,
+    /// W / T: a window cuts requests at both ends, which moves λW by up to this share.
+    pub edge: f64,
+}
+
+impl TrialAggregate {
+    /// Length of the longest window in seconds; `None` if there is none.
+    pub fn window_seconds(&self) -> Option<f64> {
+        let lengths = self.clients.values().map(|client| client.window.nanoseconds());
+        lengths
+            .max()
+            .filter(|&length| length > 0)
+            .map(|length| length as f64 / 1e9)
+    }
+
+    /// Successful completions per second.
+    pub fn request_throughput(&self) -> Option<f64> {
+        self.rate(|client| client.completions as f64)
+    }
+
+    /// Output tokens per second.
+    pub fn token_throughput(&self) -> Option<f64> {
+        self.rate(ClientTotals::tokens)
+    }
+
+    /// Mean number of requests in flight.
+    pub fn delivered_mean(&self) -> Option<f64> {
+        self.rate(|client| client.in_flight_ns as f64 / 1e9)
+    }
+
+    /// Mean time from sent to end of the requests sent in the window, nanoseconds.
+    pub fn mean_residence_ns(&self) -> Option<f64> {
+        let sends = self.clients.values().map(|client| client.sends).sum();
+        share(
+            self.clients.values().map(|client| client.residence_ns).sum(),
+            sends,
+        )
+    }
+
+    /// Little's law on our own books; `None` if nothing was in flight.
+    pub fn little(&self) -> Option<Little> {
+        let in_flight = self.delivered_mean().filter(|&mean| mean > 0.0)?;
+        let rate_times_residence = self.rate(|client| client.residence_ns as f64 / 1e9)?;
+        let edge = self.mean_residence_ns()? / 1e9 / self.window_seconds()?;
+        Some(Little {
+            in_flight,
+            rate_times_residence,
+            edge,
+        })
+    }
+
+    /// Share of the gaps of which an end is not known to a millisecond.
+    pub fn unresolved_share(&self) -> Option<f64> {
+        share(self.unresolved_gaps, self.metrics.itl.count())
+    }
+
+    /// Whether a quantile of ITL means something although some gaps are not known to a millisecond.
+    pub fn gap_quantile_is_resolved(&self, q: f64) -> bool {
+        self.unresolved_share()
+            .is_none_or(|share| share == 0.0 || share < (1.0 - q) / 2.0)
+    }
+
+    /// Σ over clients of what happened / the client's window.
+    fn rate(&self, what: impl Fn(&ClientTotals) -> f64) -> Option<f64> {
+        let windows = self
+            .clients
+            .values()
+            .filter(|client| client.window.nanoseconds() > 0);
+        windows
+            .map(|client| what(client) / client.window.seconds())
+            .reduce(|a, b| a + b)
+    }
+}

@@ -1,0 +1,123 @@
+//! From an aggregate to a summary.
+
+use super::note::{Note, NoteCode};
+use super::{Concurrency, Goodput, MetricSummaries, MetricSummary, RequestCounts, SloSummary, TrialSummary};
+use crate::aggregate::TrialAggregate;
+use crate::aggregate::share;
+use crate::verdict::Facts;
+use crate::{Expectations, Load, Verdict};
+
+/// Above this many tokens in the mean chunk, ITL is labelled a time per chunk.
+const TOKENS_PER_CHUNK: f64 = 1.05;
+
+impl TrialAggregate {
+    /// The numbers of the trial, and whether they may be believed.
+    pub fn summarize(&self, expectations: &Expectations) -> TrialSummary {
+        let mut notes = Vec::new();
+        let saw_requests = self.outcomes.issued() > 0;
+        let metrics = self.metric_summaries(&mut notes);
+        let slo = SloSummary::of(self, expectations, &mut notes);
+        let goodput = self.goodput_summary(&mut notes);
+        if self.clients.values().any(|client| client.window.drained) {
+            let text =
+                "the load ended after a fixed number of requests; the window ends with the last one sent";
+            notes.push(Note::new(NoteCode::Drained, text));
+        }
+        TrialSummary {
+            verdict: Verdict::of(&Facts::gather(self, expectations)),
+            requests: RequestCounts {
+                issued: self.outcomes.issued(),
+                ok: self.outcomes.ok,
+                error: self.outcomes.error,
+                timeout: self.outcomes.timeout,
+                cancelled: self.outcomes.cancelled,
+            },
+            errors: self
+                .outcomes
+                .errors
+                .iter()
+                .map(|(kind, n)| (kind.as_str().to_owned(), *n))
+                .collect(),
+            duration_seconds: self.window_seconds(),
+            request_throughput: self.request_throughput().filter(|_| saw_requests),
+            output_token_throughput: self.token_throughput().filter(|_| saw_requests),
+            input_tokens: self.tokens.input,
+            output_tokens: self.tokens.output,
+            concurrency: Concurrency {
+                requested: match expectations.load {
+                    Load::Closed { concurrency, .. } => Some(concurrency),
+                    Load::Open => None,
+                },
+                delivered_mean: self.delivered_mean().filter(|_| saw_requests),
+            },
+            metrics,
+            slo,
+            goodput,
+            notes,
+        }
+    }
+
+    fn metric_summaries(&self, notes: &mut Vec<Note>) -> MetricSummaries {
+        let metrics = &self.metrics;
+        if let Some(per_chunk) = self
+            .tokens
+            .per_chunk()
+            .filter(|&tokens| tokens > TOKENS_PER_CHUNK)
+        {
+            let text = format!("itl is a time per chunk: a chunk carries {per_chunk:.2} tokens on average");
+            notes.push(Note::new(NoteCode::ItlPerChunk, text));
+        }
+        if !self.gap_quantile_is_resolved(0.999) {
+            let percent = 100.0 * self.unresolved_share().unwrap_or(0.0);
+            let text =
+                format!("{percent:.2} % of the gaps are not known to 1 ms: high percentiles of itl are null");
+            notes.push(Note::new(NoteCode::ItlUnresolved, text));
+        }
+        let mixed = self.tokens.sources_are_mixed();
+        if mixed {
+            let (usage, chunks) = (self.tokens.from_usage, self.tokens.from_chunks);
+            let text =
+                format!("tpot is null: the service counted the tokens of {usage} requests, not of {chunks}");
+            notes.push(Note::new(NoteCode::TpotMixedSources, text));
+        }
+        MetricSummaries {
+            ttft: MetricSummary::of(&metrics.ttft),
+            itl: MetricSummary::with_quantiles(&metrics.itl, |q| self.gap_quantile_is_resolved(q)),
+            tpot: if mixed {
+                MetricSummary::default()
+            } else {
+                MetricSummary::of(&metrics.tpot)
+            },
+            e2e: MetricSummary::of(&metrics.e2e),
+            queue: MetricSummary::of(&metrics.queue),
+            ttft_sched: MetricSummary::of(&metrics.ttft_sched),
+            e2e_sched: MetricSummary::of(&metrics.e2e_sched),
+            client_lag: MetricSummary::of(&metrics.client_lag),
+            loop_gap: self
+                .engine
+                .as_ref()
+                .map(|e| MetricSummary::of(&e.loop_gaps))
+                .unwrap_or_default(),
+        }
+    }
+
+    fn goodput_summary(&self, notes: &mut Vec<Note>) -> Option<Goodput> {
+        let counts = &self.goodput;
+        if counts.limits.is_empty() {
+            return None;
+        }
+        if counts.left_out > 0 {
+            let text = format!(
+                "{} requests were cancelled before they could miss a limit",
+                counts.left_out
+            );
+            notes.push(Note::new(NoteCode::GoodputLeftOut, text));
+        }
+        Some(Goodput {
+            share: share(counts.good, counts.good + counts.bad),
+            rate: self.window_seconds().map(|seconds| counts.good as f64 / seconds),
+            good: counts.good,
+            left_out: counts.left_out,
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! The checks, one for each way in which a trial can mislead. Each is a function of the facts alone.
+
+mod books;
+mod client;
+mod service;
+
+use super::Finding;
+use super::VerdictStatus::{self, Suspect};
+use super::facts::Facts;
+
+/// One check: `None` if it passes, or if there is nothing to judge by.
+pub(super) type Check = fn(&Facts) -> Option<Finding>;
+
+/// All checks.
+pub(super) const ALL: &[Check] = &[
+    service::success,
+    service::failures,
+    service::output_length,
+    service::cached_input,
+    service::over_capacity,
+    books::cohort_size,
+    books::little,
+    client::delivered,
+    client::reported,
+    client::lateness,
+    client::lag,
+    client::longest_loop_gap,
+    client::time_in_long_gaps,
+    client::cpu,
+    client::unresolved_gaps,
+    client::stamps,
+    client::placement,
+];
+
+/// Suspect above the first limit, worse above the second; says so with the number and the limit that it is above.
+fn graded(
+    value: f64,
+    suspect: f64,
+    (limit, worse): (f64, VerdictStatus),
+    reason: impl Fn(f64) -> String,
+) -> Option<Finding> {
+    if value > limit {
+        Some(Finding::new(worse, reason(limit)))
+    } else if value > suspect {
+        Some(Finding::new(Suspect, reason(suspect)))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,89 @@
+//! What the service did, or did not do.
+
+use super::super::Finding;
+use super::super::VerdictStatus::{Invalid, Suspect};
+use super::super::facts::Facts;
+use super::super::format::percent;
+use super::graded;
+
+/// Share of failed requests that makes a trial invalid, where the recipe states none.
+const FAILED: f64 = 0.01;
+/// Deviation from the planned output length: suspect, invalid.
+const OFF_PLAN: (f64, f64) = (0.01, 0.10);
+/// Input tokens from a cache that nobody expected: suspect, invalid.
+const CACHED: (f64, f64) = (0.02, 0.20);
+/// Arrivals that had to queue because of `max_in_flight`: suspect, over capacity.
+const QUEUED: (f64, f64) = (0.01, 0.10);
+
+/// Something was generated at all.
+pub(super) fn success(facts: &Facts) -> Option<Finding> {
+    let invalid = |reason: String| Some(Finding::new(Invalid, reason));
+    if facts.ok == 0 {
+        return invalid(format!(
+            "none of {} requests in the window succeeded",
+            facts.cohort
+        ));
+    }
+    if facts.tokens_wanted && facts.output_tokens.unwrap_or(0) == 0 {
+        return invalid(format!(
+            "{} requests succeeded, but not one token was generated",
+            facts.ok
+        ));
+    }
+    None
+}
+
+/// Few enough requests failed.
+pub(super) fn failures(facts: &Facts) -> Option<Finding> {
+    let share = facts.failed_share?;
+    let tolerance = facts.failed_tolerance.unwrap_or(FAILED);
+    if share > tolerance {
+        let reason = format!(
+            "{} of the requests failed, more than the tolerated {}",
+            percent(share),
+            percent(tolerance)
+        );
+        return Some(Finding::new(Invalid, reason));
+    }
+    (share > 0.0).then(|| Finding::new(Suspect, format!("{} of the requests failed", percent(share))))
+}
+
+/// Outputs are as long as planned.
+pub(super) fn output_length(facts: &Facts) -> Option<Finding> {
+    graded(
+        facts.off_plan_share?,
+        OFF_PLAN.0,
+        (OFF_PLAN.1, Invalid),
+        |limit| {
+            let off = percent(facts.off_plan_share.unwrap_or_default());
+            format!(
+                "output lengths are {off} off the plan, more than {}",
+                percent(limit)
+            )
+        },
+    )
+}
+
+/// The service did the work of reading the prompts.
+pub(super) fn cached_input(facts: &Facts) -> Option<Finding> {
+    graded(facts.cached_share?, CACHED.0, (CACHED.1, Invalid), |limit| {
+        let cached = percent(facts.cached_share.unwrap_or_default());
+        format!(
+            "{cached} of the input tokens came from a cache, more than {}, though prompts were to differ",
+            percent(limit)
+        )
+    })
+}
+
+/// The service kept up with the schedule.
+pub(super) fn over_capacity(facts: &Facts) -> Option<Finding> {
+    let share = facts.engine.as_ref()?.queued_share?;
+    graded(share, QUEUED.0, (QUEUED.1, Suspect), |limit| {
+        let verdict = if limit > QUEUED.0 { "over capacity: " } else { "" };
+        format!(
+            "{verdict}{} of the requests had to wait for max_in_flight, more than {}",
+            percent(share),
+            percent(limit)
+        )
+    })
+}

@@ -1,0 +1,95 @@
+//! The numbers that a verdict rests on.
+
+use crate::aggregate::{Little, TrialAggregate, share};
+use crate::{CachedInput, ClientPlacement, EngineReport, Expectations, Load, OutputLength, StampSource};
+
+/// The numbers that a verdict rests on. Times are nanoseconds; `None` where there is no data.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Facts {
+    pub(super) load: Load,
+    pub(super) placement: ClientPlacement,
+    pub(super) cohort: u64,
+    pub(super) ok: u64,
+    pub(super) failed_share: Option<f64>,
+    pub(super) failed_tolerance: Option<f64>,
+    /// Output tokens of the cohort, if its requests were to have any.
+    pub(super) output_tokens: Option<u64>,
+    pub(super) tokens_wanted: bool,
+    /// Only where the length is planned.
+    pub(super) off_plan_share: Option<f64>,
+    /// Only where hits are unexpected.
+    pub(super) cached_share: Option<f64>,
+    pub(super) delivered_mean: Option<f64>,
+    pub(super) mean_residence_ns: Option<f64>,
+    pub(super) little: Option<Little>,
+    pub(super) ttft_p50: Option<u64>,
+    pub(super) itl_p50: Option<u64>,
+    pub(super) e2e_p50: Option<u64>,
+    pub(super) client_lag_p99: Option<u64>,
+    pub(super) unresolved_share: Option<f64>,
+    pub(super) engine: Option<EngineFacts>,
+}
+
+/// What the engine says about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct EngineFacts {
+    pub(super) lateness_p99: Option<u64>,
+    pub(super) queued_share: Option<f64>,
+    pub(super) longest_loop_gap: Option<u64>,
+    pub(super) long_gap_share: Option<f64>,
+    pub(super) busiest_cpu_share: Option<f64>,
+    pub(super) stamps: StampSource,
+    pub(super) bad_stamp_share: Option<f64>,
+}
+
+impl Facts {
+    pub(crate) fn gather(aggregate: &TrialAggregate, expectations: &Expectations) -> Self {
+        let TrialAggregate {
+            metrics,
+            outcomes,
+            tokens,
+            ..
+        } = aggregate;
+        Self {
+            load: expectations.load,
+            placement: expectations.placement,
+            cohort: outcomes.issued(),
+            ok: outcomes.ok,
+            failed_share: outcomes.failed_share(),
+            failed_tolerance: expectations.failed_tolerance,
+            output_tokens: tokens.output,
+            tokens_wanted: tokens.expecting_tokens > 0,
+            off_plan_share: match expectations.output_length {
+                OutputLength::Planned => tokens.off_plan_share(),
+                OutputLength::Free => None,
+            },
+            cached_share: match expectations.cached_input {
+                CachedInput::Unexpected => tokens.cached_share(),
+                CachedInput::Expected => None,
+            },
+            delivered_mean: aggregate.delivered_mean(),
+            mean_residence_ns: aggregate.mean_residence_ns(),
+            little: aggregate.little(),
+            ttft_p50: metrics.ttft.quantile(0.5),
+            itl_p50: metrics.itl.quantile(0.5),
+            e2e_p50: metrics.e2e.quantile(0.5),
+            client_lag_p99: metrics.client_lag.quantile(0.99),
+            unresolved_share: aggregate.unresolved_share(),
+            engine: aggregate.engine.as_ref().map(EngineFacts::of),
+        }
+    }
+}
+
+impl EngineFacts {
+    fn of(report: &EngineReport) -> Self {
+        Self {
+            lateness_p99: report.lateness.quantile(0.99),
+            queued_share: share(report.arrivals_queued, report.arrivals),
+            longest_loop_gap: report.loop_gaps.max(),
+            long_gap_share: report.worst_long_gap_share(),
+            busiest_cpu_share: report.busiest_cpu_share(),
+            stamps: report.stamps,
+            bad_stamp_share: share(report.stamps_missing + report.stamps_rejected, report.reads),
+        }
+    }
+}
