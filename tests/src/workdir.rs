@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::{Hpcbench, Process, processes_of, wait_until};
+use crate::{Hpcbench, Process, Recipe, processes_of, wait_until};
 
 /// A temporary folder that holds all that a test's programs write, their home folder and runs included. Every process
 /// they start is recognized by it, and ended with it.
@@ -59,6 +59,26 @@ impl Workdir {
     /// It has not been built.
     pub fn hpcbench(&self) -> Result<Hpcbench> {
         Hpcbench::new(self.path())
+    }
+
+    /// `hpcbench run` of this recipe into [`Self::run`].
+    ///
+    /// # Errors
+    ///
+    /// The program has not been built, or the recipe cannot be written.
+    pub fn bench(&self, recipe: &Recipe) -> Result<Hpcbench> {
+        let file = self.write("recipe.yaml", &recipe.text())?;
+        Ok(self
+            .hpcbench()?
+            .arg("run")
+            .arg(file)
+            .arg("--run-dir")
+            .arg(self.run()))
+    }
+
+    /// The run directory of [`Self::bench`].
+    pub fn run(&self) -> PathBuf {
+        self.runs().join("test")
     }
 
     /// The processes that were started in this world and still live.

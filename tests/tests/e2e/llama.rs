@@ -1,8 +1,12 @@
 //! A real llama.cpp server.
 
-use anyhow::Result;
-use hpcbench_tests::{Llama, Workdir, get, post};
-use serde_json::json;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use hpcbench_tests::{Llama, Recipe, Workdir, events, get, of_type, post};
+use serde_json::{Value, json};
+
+use crate::summary::{count, number, trials};
 
 #[test]
 fn the_testbed_serves_a_real_model() -> Result<()> {
@@ -32,4 +36,58 @@ fn the_testbed_serves_a_real_model() -> Result<()> {
         "{metrics:?}"
     );
     Ok(())
+}
+
+/// Benchmarks the real server with one endpoint of the API and returns the trials' summaries.
+fn benchmark(test: &str, endpoint: &str) -> Result<Option<Vec<Value>>> {
+    let workdir = Workdir::new()?;
+    let Some(llama) = Llama::start(test, &workdir, 8)? else {
+        return Ok(None);
+    };
+    let recipe = Recipe::external(&format!("http://{}/v1", llama.address()), "tiny")
+        .workload("endpoint", endpoint)
+        .workload(
+            "prompts",
+            "{source: synthetic, input_tokens: 32, output_tokens: 16}",
+        )
+        .workload("warmup", "500ms")
+        .workload("duration", "2s")
+        .levels(&[1, 4]);
+    let finished = workdir.bench(&recipe)?.run()?;
+    // Whether so short a measurement is valid depends on the machine; that it is a measurement does not.
+    ensure!(matches!(finished.code, Some(0 | 1)), "{finished}");
+    let log = events(&workdir.run())?;
+    assert_eq!(of_type(&log, "trial.completed").len(), 2, "{finished}");
+    workdir.expect_no_process(Duration::from_secs(5))?;
+    ensure!(
+        get(llama.address(), "/health")?.status == 200,
+        "the server that ran before does not run any more"
+    );
+    trials(&workdir.run()).map(Some)
+}
+
+fn expect_a_measurement(trials: &[Value]) -> Result<()> {
+    for trial in trials {
+        let ok = count(trial, "/requests/ok")?;
+        ensure!(ok >= 30 && count(trial, "/requests/error")? == 0, "{trial}");
+        ensure!(trial["verdict"]["status"] != "invalid", "{trial}");
+        // By the server's own count.
+        assert_eq!(count(trial, "/output_tokens")?, 16 * ok, "{trial}");
+        ensure!(
+            number(trial, "/metrics/ttft/p50")? < number(trial, "/metrics/e2e/p50")?,
+            "{trial}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn chat_is_benchmarked() -> Result<()> {
+    benchmark("chat_is_benchmarked", "chat")?.map_or(Ok(()), |trials| expect_a_measurement(&trials))
+}
+
+#[test]
+fn completions_are_benchmarked() -> Result<()> {
+    benchmark("completions_are_benchmarked", "completions")?
+        .map_or(Ok(()), |trials| expect_a_measurement(&trials))
 }

@@ -1,3 +1,10 @@
 //! The optimised program from end to end: real processes, real files, real services.
 
+mod bad_input;
+mod bad_luck;
+mod event_log;
 mod llama;
+mod orphans;
+mod quickstart;
+mod signals;
+mod summary;

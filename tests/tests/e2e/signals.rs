@@ -1,0 +1,140 @@
+//! Ctrl-C and its relatives.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use hpcbench_tests::{Recipe, Running, Workdir, data, events, of_type, terminal, wait_until};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+const START: Duration = Duration::from_secs(20);
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// A run in the middle of the first of two long trials.
+fn under_load(workdir: &Workdir) -> Result<Running> {
+    let recipe = Recipe::simulated().workload("duration", "60s").levels(&[2, 4]);
+    let running = workdir.bench(&recipe)?.start()?;
+    wait_for(workdir, "load.started")?;
+    Ok(running)
+}
+
+fn wait_for(workdir: &Workdir, kind: &str) -> Result<()> {
+    wait_until(START, kind, || {
+        Ok(events(&workdir.run())
+            .ok()
+            .filter(|events| !of_type(events, kind).is_empty())
+            .map(drop))
+    })
+}
+
+fn expect_cancelled(events: &[Value]) -> Result<()> {
+    let end = terminal(events)?;
+    assert_eq!(
+        (&end["type"], &end["data"]["exit_code"]),
+        (&Value::from("run.cancelled"), &Value::from(1)),
+        "{end}"
+    );
+    assert_eq!(data(events, "cancel.requested")?["source"], "signal");
+    Ok(())
+}
+
+#[test]
+fn once_cancels_in_order() -> Result<()> {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let workdir = Workdir::new()?;
+        let running = under_load(&workdir)?;
+        if signal == Signal::SIGINT {
+            running.interrupt()?;
+        } else {
+            running.signal(signal)?;
+        }
+        let finished = running.wait()?.expect_code(1)?;
+        assert!(finished.elapsed < START + Duration::from_secs(15), "{finished}");
+        workdir.expect_no_process(SETTLE)?;
+        let events = events(&workdir.run())?;
+        expect_cancelled(&events)?;
+        assert_eq!(of_type(&events, "trial.interrupted").len(), 1);
+        assert_eq!(
+            of_type(&events, "trial.started").len(),
+            1,
+            "the second trial began after the cancel"
+        );
+        assert_eq!(
+            of_type(&events, "service.exited").len(),
+            1,
+            "the service was not stopped in order"
+        );
+        assert_eq!(data(&events, "state.verified")?["equal"], true);
+        workdir
+            .hpcbench()?
+            .arg("verify")
+            .arg(workdir.run())
+            .run()?
+            .expect_code(0)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn twice_cancels_at_once() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let running = under_load(&workdir)?;
+    running.interrupt()?;
+    wait_for(&workdir, "cancel.requested")?;
+    let before = std::time::Instant::now();
+    // It may have ended in order meanwhile: then there is nothing left to interrupt.
+    let _ = running.interrupt();
+    running.wait()?.expect_code(1)?;
+    assert!(
+        before.elapsed() < Duration::from_secs(5),
+        "it took {:?}",
+        before.elapsed()
+    );
+    workdir.expect_no_process(SETTLE)?;
+    expect_cancelled(&events(&workdir.run())?)?;
+    workdir
+        .hpcbench()?
+        .arg("verify")
+        .arg(workdir.run())
+        .run()?
+        .expect_code(0)?;
+    Ok(())
+}
+
+#[test]
+fn twice_ends_even_a_service_that_does_not_want_to() -> Result<()> {
+    let workdir = Workdir::new()?;
+    // It answers nothing any more, so no request ends by itself.
+    let recipe = Recipe::simulated()
+        .service("options", "{ttft: 10ms, itl: 2ms, hang_after: 20}")
+        .workload("timeout", "60s")
+        .workload("duration", "60s");
+    let running = workdir.bench(&recipe)?.start()?;
+    wait_for(&workdir, "load.started")?;
+    running.interrupt()?;
+    wait_for(&workdir, "cancel.requested")?;
+    let before = std::time::Instant::now();
+    let _ = running.interrupt();
+    running.wait()?.expect_code(1)?;
+    assert!(
+        before.elapsed() < Duration::from_secs(5),
+        "it took {:?}",
+        before.elapsed()
+    );
+    workdir.expect_no_process(SETTLE)
+}
+
+#[test]
+fn before_the_service_is_ready() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let recipe = Recipe::simulated()
+        .service("options", "{never_ready: true}")
+        .service("health", "{timeout: 60s, interval: 100ms}");
+    let running = workdir.bench(&recipe)?.start()?;
+    wait_for(&workdir, "service.launched")?;
+    running.interrupt()?;
+    let finished = running.wait()?.expect_code(1)?;
+    assert!(finished.elapsed < Duration::from_secs(30), "{finished}");
+    workdir.expect_no_process(SETTLE)?;
+    expect_cancelled(&events(&workdir.run())?)
+}
