@@ -1,6 +1,6 @@
 //! What can be asked of the run's state machine.
 
-use crate::interim::TrialSummary;
+use hpcbench_stats::TrialSummary;
 
 use crate::event::{
     BusExited, BusStarted, CancelRequested, CommandRejected, RunCreated, RunResumed, StateVerified,

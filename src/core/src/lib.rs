@@ -15,7 +15,6 @@ mod effects;
 pub mod event;
 mod evolve;
 mod ids;
-pub mod interim;
 pub mod limits;
 pub mod message;
 mod outline;

@@ -107,7 +107,7 @@ fn share_problem(attempt: &AttemptState) -> Option<String> {
     })
 }
 
-fn nothing_succeeded(trial: &TrialId, summary: &crate::interim::TrialSummary) -> String {
+fn nothing_succeeded(trial: &TrialId, summary: &hpcbench_stats::TrialSummary) -> String {
     let kinds: Vec<String> = summary
         .errors
         .iter()

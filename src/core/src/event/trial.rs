@@ -1,6 +1,6 @@
 //! Events of trials and their attempts.
 
-use crate::interim::TrialSummary;
+use hpcbench_stats::TrialSummary;
 use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, NodeId, TrialId};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::interim::VerdictStatus;
+use hpcbench_stats::VerdictStatus;
 use serde::Serialize;
 
 use crate::event::{ShareReported, StopCause};
