@@ -11,6 +11,7 @@ mod recipe;
 mod server;
 mod simulator;
 mod skip;
+pub mod summary;
 mod wait;
 mod workdir;
 

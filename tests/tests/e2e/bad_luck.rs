@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use hpcbench_tests::summary::{count, trials};
 use hpcbench_tests::{Recipe, Simulator, Workdir, data, events, free_port, of_type, terminal};
 use serde_json::Value;
-
-use crate::summary::{count, trials};
 
 const SETTLE: Duration = Duration::from_secs(5);
 

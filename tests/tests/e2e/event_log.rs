@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use hpcbench_tests::{Recipe, Workdir, events, of_type, terminal, wait_until, workspace};
+use hpcbench_tests::{Recipe, Workdir, events, of_type, summary, terminal, wait_until, workspace};
 use serde_json::Value;
 
 /// A finished run with two trials.
@@ -72,7 +72,7 @@ fn two_verifiers_agree() -> Result<()> {
     assert_eq!(verdict["events"], count, "{verdict}");
     assert_eq!(verdict["epochs"], 1, "{verdict}");
     assert_eq!(verdict["head"], head.as_str(), "{verdict}");
-    assert_eq!(crate::summary::read(&workdir.run())?["chain_head"], head.as_str());
+    assert_eq!(summary::read(&workdir.run())?["chain_head"], head.as_str());
     let artifacts = of_type(&events(&workdir.run())?, "artifact.recorded").len();
     ensure!(artifacts >= 2, "only {artifacts} files are covered by the log");
     Ok(())

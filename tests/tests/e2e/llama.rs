@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use hpcbench_tests::summary::{count, number, trials};
 use hpcbench_tests::{Llama, Recipe, Workdir, events, get, of_type, post};
 use serde_json::{Value, json};
-
-use crate::summary::{count, number, trials};
 
 #[test]
 fn the_testbed_serves_a_real_model() -> Result<()> {

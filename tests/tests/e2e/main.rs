@@ -7,4 +7,3 @@ mod llama;
 mod orphans;
 mod quickstart;
 mod signals;
-mod summary;

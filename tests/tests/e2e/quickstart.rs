@@ -5,9 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use hpcbench_tests::summary::{count, number, trials};
 use hpcbench_tests::{Workdir, data, events, of_type, terminal, workspace};
-
-use crate::summary::{count, number, trials};
 
 const SETTLE: Duration = Duration::from_secs(5);
 

@@ -1,9 +1,9 @@
 //! The program's numbers beside those of a service that knows what it really did.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use hpcbench_tests::summary::{number, trials};
 use hpcbench_tests::{Recipe, Simulator, Workdir};
 use serde_json::Value;
 
@@ -39,8 +39,7 @@ fn five_hundred_streams_are_delivered_and_measured_as_they_are() -> Result<()> {
         .workload("duration", &format!("{WINDOW_SECONDS}s"));
     let finished = workdir.bench(&recipe)?.run()?;
     ensure!(matches!(finished.code, Some(0 | 1)), "{finished}");
-    let summary: Value = serde_json::from_slice(&fs::read(workdir.run().join("report/summary.json"))?)?;
-    let trial = &summary["trials"][0];
+    let trial = &trials(&workdir.run())?[0];
     let truth = simulator.truth()?;
 
     let delivered = number(trial, "/concurrency/delivered_mean")?;
@@ -89,9 +88,4 @@ fn ttft(trial: &Value, truth: &Value) -> Result<Ttft> {
         measured_p99: number(trial, "/metrics/ttft/p99")?,
         true_p99: percentile(0.99).context("the service saw no request")?,
     })
-}
-
-fn number(value: &Value, pointer: &str) -> Result<f64> {
-    let found = value.pointer(pointer).and_then(Value::as_f64);
-    found.with_context(|| format!("no number at {pointer} of {value}"))
 }
