@@ -47,7 +47,7 @@ $(NATS_SERVER_DIR):
 	@$@.new/bin/nats-server --version && mv -T $@.new $@
 
 .PHONY: test
-test: prerequisites lint unit e2e timing ## everything that CI runs, the quick things first
+test: prerequisites lint unit e2e alone ## everything that CI runs, the quick things first
 	@if [ -s "$$HPCBENCH_TESTS_SKIPPED" ]; then sed 's/^/SKIPPED: /' "$$HPCBENCH_TESTS_SKIPPED"; fi
 
 .PHONY: prerequisites
@@ -68,13 +68,14 @@ unit: tools ## unit and property tests, and the tidy test
 e2e: tools build ## the optimised program against real processes
 	@$(CARGO_TEST) $(E2E) --test e2e
 
-.PHONY: timing
-timing: tools build ## what the measurements are worth; one test at a time, on an otherwise idle machine
-	@$(CARGO_TEST) $(E2E) --test timing -- --test-threads=1
+# One test at a time: they judge measurements, and two would disturb each other.
+.PHONY: alone
+alone: tools build ## what the measurements are worth and cost; wants an otherwise idle machine
+	@$(CARGO_TEST) $(E2E) --test alone -- --test-threads=1
 
 .PHONY: bench
-bench: tools build ## like timing, and print the numbers
-	@$(CARGO_TEST) $(E2E) --test timing -- --test-threads=1 --nocapture
+bench: tools build ## like alone, and print the numbers
+	@$(CARGO_TEST) $(E2E) --test alone -- --test-threads=1 --nocapture
 
 .PHONY: clean
 clean: ## remove what was built and fetched; runs are kept

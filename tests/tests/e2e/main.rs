@@ -5,5 +5,4 @@ mod bad_luck;
 mod event_log;
 mod llama;
 mod orphans;
-mod quickstart;
 mod signals;
