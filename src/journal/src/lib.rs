@@ -1,1 +1,42 @@
-//! TODO
+//! The event log on disk: append, sync, read, verify, recover.
+//!
+//! A run's log is a directory of JSON Lines files, one for each *epoch* (one writer's life). Every line is chained to
+//! the one before by its hash. A writer claims an epoch by creating its file; whoever claims a higher one *fences*
+//! it. What was acknowledged is in the history that every later writer reads; what was not may be lost.
+//!
+//! The journal has a thread of its own and needs no runtime. All decisions are made over [`Storage`], so that the same
+//! code runs on a file system and on a simulated disk.
+
+mod base;
+mod chain;
+mod commit;
+mod error;
+mod follow;
+mod hash;
+mod journal;
+mod line;
+mod lineage;
+mod lines;
+mod open;
+mod queue;
+mod reader;
+mod scan;
+mod sequence;
+mod storage;
+mod tail;
+mod verify;
+
+pub use base::Base;
+pub use commit::SyncOutcome;
+pub use error::{Damage, JournalError, LineFault};
+pub use follow::{Followed, Follower};
+pub use hash::{Head, LineHash};
+pub use journal::{Journal, OnSync, Opened};
+pub use line::MAX_LINE_BYTES;
+pub use open::{LOOKUP_CACHE_WAIT, Opening};
+pub use queue::{MAX_QUEUED_BYTES, MAX_QUEUED_LINES};
+pub use reader::{Entry, Position, Reader, read};
+pub use scan::HistoryEnd;
+pub use storage::{Append, DirStorage, MAX_EPOCH, ReadAt, Storage, StorageError, epoch_file};
+pub use tail::{Leftover, LeftoverKind};
+pub use verify::{MAX_PROBLEMS, Problem, VerifyReport, verify, verify_log};

@@ -1,0 +1,99 @@
+//! Makes a batch of lines durable and finds out whether it may be acknowledged.
+
+use std::sync::Arc;
+
+use hpcbench_core::{Epoch, Seq};
+
+use crate::storage::{Append, Storage, StorageError};
+use crate::{Entry, JournalError};
+
+/// A batch buffer larger than this is given back after use.
+const KEPT_BUFFER_BYTES: usize = 1 << 20;
+
+/// What became of lines that were handed to the disk.
+#[derive(Debug)]
+pub enum SyncOutcome {
+    /// Everything up to `through` is durable and in the history of every later writer: it may be acknowledged.
+    Synced {
+        /// The last of the entries.
+        through: Seq,
+        /// What this sync made durable, in order.
+        entries: Vec<Arc<Entry>>,
+    },
+    /// A later writer has taken over. Nothing more may be acknowledged, published or done.
+    Fenced {
+        /// The highest epoch seen.
+        by: Epoch,
+    },
+    /// The disk refused; what is on it is unknown. The process has to end.
+    Failed(Arc<StorageError>),
+}
+
+/// Why a writer stopped for good.
+#[derive(Debug, Clone)]
+pub(crate) enum Stop {
+    Fenced { by: Epoch },
+    Failed(Arc<StorageError>),
+}
+
+impl Stop {
+    pub(crate) fn into_error(self) -> JournalError {
+        match self {
+            Self::Fenced { by } => JournalError::Fenced { by },
+            Self::Failed(error) => JournalError::Poisoned(error),
+        }
+    }
+
+    pub(crate) fn into_outcome(self) -> SyncOutcome {
+        match self {
+            Self::Fenced { by } => SyncOutcome::Fenced { by },
+            Self::Failed(error) => SyncOutcome::Failed(error),
+        }
+    }
+}
+
+/// The only one that writes to an epoch's file.
+pub(crate) struct Committer {
+    storage: Arc<dyn Storage>,
+    file: Box<dyn Append>,
+    epoch: Epoch,
+    batch: Vec<u8>,
+    stopped: Option<Stop>,
+}
+
+impl Committer {
+    pub(crate) fn new(storage: Arc<dyn Storage>, file: Box<dyn Append>, epoch: Epoch) -> Self {
+        Self {
+            storage,
+            file,
+            epoch,
+            batch: Vec::new(),
+            stopped: None,
+        }
+    }
+
+    /// Writes and syncs all `entries` together, then looks for a successor. Once stopped, it stays stopped: after
+    /// a failed sync nobody knows what later syncs would prove.
+    pub(crate) fn commit(&mut self, entries: &[Arc<Entry>]) -> Result<(), Stop> {
+        if self.stopped.is_none() {
+            self.stopped = self.try_commit(entries).err();
+        }
+        self.stopped.clone().map_or(Ok(()), Err)
+    }
+
+    fn try_commit(&mut self, entries: &[Arc<Entry>]) -> Result<(), Stop> {
+        let failed = |error| Stop::Failed(Arc::new(error));
+        self.batch.clear();
+        for entry in entries {
+            self.batch.extend_from_slice(&entry.line);
+            self.batch.push(b'\n');
+        }
+        self.file.append(&self.batch).map_err(failed)?;
+        self.batch.shrink_to(KEPT_BUFFER_BYTES);
+        self.file.sync().map_err(failed)?;
+        match self.storage.higher_than(self.epoch).map_err(failed)? {
+            Some(by) => Err(Stop::Fenced { by }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Bad bytes at the end of the last epoch: a write that a crash cut off, or damage.
+
+use std::sync::LazyLock;
+
+use hpcbench_core::{Epoch, Seq};
+use memchr::memmem::Finder;
+
+use crate::line::decode;
+use crate::lines::{Ending, Lines};
+use crate::storage::{Storage, StorageError};
+
+/// Types of the events that end a run.
+pub(crate) const TERMINAL: [&str; 3] = ["run.completed", "run.failed", "run.cancelled"];
+
+/// The first bytes that cannot be read in the last epoch's file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BadBytes {
+    pub(crate) epoch: Epoch,
+    pub(crate) line: u64,
+    pub(crate) offset: u64,
+    /// The event that should be there.
+    pub(crate) seq: Seq,
+    /// Whether a terminal event stands before them in this epoch.
+    pub(crate) finished: bool,
+}
+
+/// Bytes that a crash left behind the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leftover {
+    /// How they came to be.
+    pub kind: LeftoverKind,
+    /// The line in which they begin.
+    pub line: u64,
+    /// The event that was to stand there.
+    pub seq: Seq,
+    /// How many they are.
+    pub bytes: u64,
+}
+
+/// How bytes came to be left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftoverKind {
+    /// The last write was cut off.
+    Torn,
+    /// A power cut lost a part of a batch that had not been acknowledged.
+    LostBatch,
+}
+
+impl BadBytes {
+    /// Reads on to the end of the file to find out whether a crash left the bytes; `None` means that they are damage.
+    pub(crate) fn leftover(&self, storage: &dyn Storage) -> Result<Option<Leftover>, StorageError> {
+        if self.finished {
+            return Ok(None);
+        }
+        let file = storage.open(self.epoch)?;
+        let bytes = file.size()?.saturating_sub(self.offset);
+        let leftover = |kind| {
+            Some(Leftover {
+                kind,
+                line: self.line,
+                seq: self.seq,
+                bytes,
+            })
+        };
+        let mut lines = Lines::from(file, None, self.line, self.offset);
+        while let Some(found) = lines.next()? {
+            let bytes = lines.bytes(&found);
+            match found.ending {
+                Ending::Nothing if found.offset > self.offset => break,
+                Ending::Nothing if lost_its_newline(bytes) => return Ok(None),
+                Ending::Nothing => return Ok(leftover(LeftoverKind::Torn)),
+                Ending::TooLong => {}
+                Ending::Newline => match decode(bytes) {
+                    // Its writer knew the bad bytes to be synced, so no crash can have lost them.
+                    Ok(line) if line.durable >= self.seq => return Ok(None),
+                    Err(_) if was_altered(bytes) => return Ok(None),
+                    Ok(_) | Err(_) => {}
+                },
+            }
+        }
+        Ok(leftover(LeftoverKind::LostBatch))
+    }
+}
+
+/// Whether an unterminated line is a whole one whose newline became another byte. A torn line is shorter.
+fn lost_its_newline(bytes: &[u8]) -> bool {
+    bytes.split_last().is_some_and(|(_, line)| decode(line).is_ok())
+}
+
+/// Whether a bad line was altered rather than lost. A block that a power cut lost reads as zeros, which no line
+/// contains. Without zeros, a line that still begins and ends as one was changed in between, and one that
+/// still says that the run ended was acknowledged.
+fn was_altered(bytes: &[u8]) -> bool {
+    static TERMINAL_TYPES: LazyLock<[Finder<'static>; 3]> =
+        LazyLock::new(|| TERMINAL.map(|kind| Finder::new(&format!("\"type\":\"{kind}\"")).into_owned()));
+    let framed = bytes.starts_with(b"{\"seq\":") && bytes.ends_with(b"\"}");
+    let terminal = || TERMINAL_TYPES.iter().any(|kind| kind.find(bytes).is_some());
+    memchr::memchr(0, bytes).is_none() && (framed || terminal())
+}

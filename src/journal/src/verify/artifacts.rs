@@ -1,0 +1,145 @@
+//! Side files: their digests stand in the log.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Component, Path};
+
+use hpcbench_core::Seq;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{Findings, Problem, with_causes};
+use crate::LineFault;
+use crate::hash::write_hex;
+use crate::scan::Line;
+use crate::storage::epoch_file;
+
+/// Most side files that are checked in one run.
+const MAX_ARTIFACTS: usize = 1_000_000;
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// The side files that have to be there, by path.
+#[derive(Default)]
+pub(super) struct Artifacts {
+    expected: BTreeMap<String, Expected>,
+}
+
+struct Expected {
+    bytes: u64,
+    sha256: String,
+    seq: Seq,
+}
+
+/// `data` of the events about artifacts, read leniently: a replacement may say what the file is now.
+#[derive(Deserialize)]
+struct Data {
+    path: String,
+    bytes: Option<u64>,
+    sha256: Option<String>,
+}
+
+impl Artifacts {
+    /// Takes an `artifact.*` event into account.
+    pub(super) fn take(&mut self, line: &Line<'_>, findings: &mut Findings) {
+        let seq = line.decoded.seq;
+        let kind = &*line.decoded.kind;
+        let mut unreadable = |message| {
+            let (file, line) = (epoch_file(line.position.epoch), Some(line.position.line));
+            findings.problem(Problem {
+                file,
+                line,
+                seq: Some(seq),
+                message,
+            });
+        };
+        let data: Data = match serde_json::from_str(line.decoded.data.get()) {
+            Ok(data) => data,
+            Err(error) => return unreadable(with_causes(&LineFault::NotAnEvent(error))),
+        };
+        match (kind, data.bytes, data.sha256) {
+            ("artifact.recorded" | "artifact.replaced", Some(bytes), Some(sha256)) => {
+                if self.expected.len() >= MAX_ARTIFACTS {
+                    return unreadable(format!(
+                        "more than {MAX_ARTIFACTS} side files; this one is not checked"
+                    ));
+                }
+                self.expected.insert(data.path, Expected { bytes, sha256, seq });
+            }
+            ("artifact.recorded", _, _) => unreadable("`bytes` or `sha256` is missing".to_owned()),
+            ("artifact.replaced" | "artifact.removed", _, _) => {
+                self.expected.remove(&data.path);
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads the files and compares.
+    pub(super) fn check(&self, run_dir: &Path, findings: &mut Findings) {
+        for (path, expected) in &self.expected {
+            if let Err(message) = expected.check(run_dir, path) {
+                let (file, seq) = (path.clone(), Some(expected.seq));
+                findings.problem(Problem {
+                    file,
+                    line: None,
+                    seq,
+                    message,
+                });
+            }
+        }
+    }
+}
+
+impl Expected {
+    fn check(&self, run_dir: &Path, path: &str) -> Result<(), String> {
+        if !Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+        {
+            return Err("the path leads out of the run directory".to_owned());
+        }
+        let full = run_dir.join(path);
+        let metadata = full
+            .metadata()
+            .map_err(|error| format!("the side file cannot be read: {error}"))?;
+        if !metadata.is_file() {
+            return Err("the side file is not a regular file".to_owned());
+        }
+        let (read, sha256) =
+            digest(&full, self.bytes).map_err(|error| format!("the side file cannot be read: {error}"))?;
+        if read < self.bytes {
+            return Err(format!(
+                "the side file has {read} bytes; {} were recorded",
+                self.bytes
+            ));
+        }
+        if !sha256.eq_ignore_ascii_case(&self.sha256) {
+            return Err(format!(
+                "the first {read} bytes have the SHA-256 {sha256}; {} was recorded",
+                self.sha256
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How many of the first `bytes` bytes there are, and their SHA-256.
+fn digest(path: &Path, bytes: u64) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?.take(bytes);
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut total = 0;
+    loop {
+        let read = match file.read(&mut block) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(&block[..read]);
+        total += read as u64;
+    }
+    let mut hex = [0; 64];
+    write_hex(&hasher.finalize(), &mut hex);
+    Ok((total, String::from_utf8_lossy(&hex).into_owned()))
+}
