@@ -14,6 +14,7 @@ pub mod limits;
 mod names;
 mod rendezvous;
 mod secret;
+mod server;
 pub mod subject;
 
 pub use bus::{
@@ -26,4 +27,8 @@ pub use error::BusError;
 pub use jetstream::{Address, Agent, Control, Observer, Orchestrator};
 pub use rendezvous::{Credential, Credentials, Rendezvous, RendezvousError};
 pub use secret::{SECRET_BYTES, Secret};
+pub use server::{
+    ConfigError, Launch, LaunchError, NotReady, Passwords, Port, SERVER_VARIABLE, ServerConfig,
+    ServerNotFound, find_server,
+};
 pub use subject::{Actor, EventType, InvalidEventType, InvalidSubject, LogCategory};

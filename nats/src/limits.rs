@@ -73,3 +73,15 @@ pub const EVENTS_PER_PULL: usize = 512;
 
 /// How long nats-server keeps an observer's consumer that nobody asks.
 pub const OBSERVER_IDLE: Duration = Duration::from_mins(1);
+
+/// Disk space for all streams, in bytes.
+pub const MAX_FILE_STORE: u64 = 256 * 1024 * 1024;
+
+/// Memory for the observers' consumers, in bytes.
+pub const MAX_MEMORY_STORE: u64 = 32 * 1024 * 1024;
+
+/// Pause between two looks for a starting nats-server.
+pub const READY_POLL: Duration = Duration::from_millis(5);
+
+/// Largest first line of nats-server on a new connection, in bytes.
+pub const MAX_INFO_LINE: usize = 64 * 1024;

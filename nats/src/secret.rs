@@ -24,6 +24,11 @@ impl Secret {
         Self(text)
     }
 
+    /// The password in double quotes, of which it has none itself.
+    pub(crate) fn quoted(&self) -> Self {
+        Self(format!("\"{}\"", self.0))
+    }
+
     /// The password itself.
     pub fn expose(&self) -> &str {
         &self.0

@@ -144,7 +144,7 @@ impl Events {
                 self.open = Some(Consumer {
                     messages,
                     fresh: true,
-                })
+                });
             }
             Err(error) => {
                 tracing::debug!(%error, "events cannot be read now");
