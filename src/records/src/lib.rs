@@ -5,6 +5,7 @@
 
 mod blocks;
 mod record;
+mod stamps;
 
 pub use blocks::{
     BlockReader, BlockWriter, MAX_RECORD_BYTES, ReadError, TARGET_BLOCK_BYTES, TornTail, WriteError, Written,
@@ -12,6 +13,7 @@ pub use blocks::{
 pub use record::{
     ErrorKind, EventKind, Phase, Record, Status, StreamEvents, Times, TokenUsage, TokensSource,
 };
+pub use stamps::StampSource;
 
 /// Version of the record schema; written into every file that holds records.
 pub const SCHEMA_VERSION: u32 = 1;

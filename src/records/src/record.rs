@@ -128,6 +128,9 @@ pub enum TokensSource {
 }
 
 impl TokensSource {
+    /// Every source.
+    pub const ALL: &[Self] = &[Self::Usage, Self::Chunks];
+
     /// The name used in records.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -150,6 +153,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase.
+    pub const ALL: &[Self] = &[Self::Warmup, Self::Window, Self::Cooldown];
+
     /// The name used in records.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -175,6 +181,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every way to end.
+    pub const ALL: &[Self] = &[Self::Ok, Self::Error, Self::Timeout, Self::Cancelled];
+
     /// The name used in records and summaries.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -222,6 +231,22 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[
+        Self::Connect,
+        Self::Tls,
+        Self::Send,
+        Self::StaleConnection,
+        Self::HttpStatus,
+        Self::TimeoutFirstToken,
+        Self::TimeoutStream,
+        Self::CutStream,
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Server,
+        Self::Empty,
+    ];
+
     /// The name used in records and summaries.
     pub const fn as_str(self) -> &'static str {
         match self {

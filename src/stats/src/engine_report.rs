@@ -1,5 +1,6 @@
 //! What the load engine says about itself, besides the records.
 
+use hpcbench_records::StampSource;
 use serde::{Deserialize, Serialize};
 
 use crate::{Distribution, Window};
@@ -48,17 +49,6 @@ pub struct EngineThread {
     pub long_gaps_ns: u64,
     /// The window as this thread had it; `None` before it has ended.
     pub window: Option<Window>,
-}
-
-/// Where arrival times come from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StampSource {
-    /// The kernel's receive stamps.
-    #[default]
-    Kernel,
-    /// The time of the read in user space: the fallback where the kernel gives no stamps.
-    User,
 }
 
 impl EngineReport {

@@ -21,11 +21,12 @@ mod testing;
 
 pub use aggregate::{ClientTotals, GoodputCounts, Little, Outcomes, TokenTotals, TrialAggregate};
 pub use distribution::{Distribution, DistributionError, rank};
-pub use engine_report::{EngineReport, EngineThread, LONG_LOOP_GAP_NS, StampSource};
+pub use engine_report::{EngineReport, EngineThread, LONG_LOOP_GAP_NS};
 pub use expectations::{
     CachedInput, ClientPlacement, Expectations, GoodputLimits, Load, OutputLength, SloLimit, SloMetric,
     Start, UnknownSlo,
 };
+pub use hpcbench_records::StampSource;
 pub use request::{RequestMetrics, output_tokens, token_chunks};
 pub use summary::{
     Concurrency, Goodput, MetricSummaries, MetricSummary, Note, NoteCode, RequestCounts, SloResult,
