@@ -1,0 +1,319 @@
+//! Reading one response, from the bytes of its reads to what they say. Knows nothing of sockets and clocks.
+
+mod summary;
+
+use hpcbench_records::{ErrorKind, EventKind};
+
+pub(crate) use summary::Summary;
+
+use crate::dialect;
+use crate::fault::Fault;
+use crate::http::{BodyDecoder, Content, Head, MAX_HEAD_BYTES, parse_head};
+use crate::spec::Dialect;
+use crate::stream::{Frame, Ndjson, Sse};
+
+/// Largest body of a response that is no stream.
+pub(crate) const MAX_DOCUMENT_BYTES: usize = 64 * 1024 * 1024;
+
+/// How much of an error response is kept for its message; the rest is read and dropped.
+const MAX_ERROR_BODY_BYTES: usize = 8 * 1024;
+
+/// Most events of one response. A record of that many takes about 40 MB.
+pub(crate) const MAX_EVENTS: usize = 1_000_000;
+
+/// Most informational responses (1xx) before the real one.
+const MAX_INFORMATIONAL: u8 = 16;
+
+/// One event of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StreamEvent {
+    /// What it carried.
+    pub(crate) kind: EventKind,
+    /// Bytes of generated text.
+    pub(crate) text_bytes: u32,
+    /// Tokens in it, where the server counts as it goes.
+    pub(crate) tokens: Option<u32>,
+}
+
+/// Reads one response.
+#[derive(Debug)]
+pub(crate) struct ResponseReader {
+    dialect: Dialect,
+    stream: bool,
+    /// An incomplete head, or a body that is no stream.
+    buffer: Vec<u8>,
+    state: State,
+    informational: u8,
+    keep_alive: bool,
+    /// Bytes came after the response's end.
+    excess: bool,
+    summary: Summary,
+}
+
+#[derive(Debug)]
+enum State {
+    Head,
+    Body { framing: BodyDecoder, payload: Payload },
+    Done,
+}
+
+#[derive(Debug)]
+enum Payload {
+    Sse(Sse),
+    Ndjson(Ndjson),
+    /// One JSON document.
+    Document,
+    /// The body of an error response.
+    Error,
+}
+
+impl ResponseReader {
+    /// A reader for the response to a request of this dialect; `stream` says whether a stream was asked for.
+    pub(crate) fn new(dialect: Dialect, stream: bool) -> Self {
+        Self {
+            dialect,
+            stream,
+            buffer: Vec::new(),
+            state: State::Head,
+            informational: 0,
+            keep_alive: false,
+            excess: false,
+            summary: Summary::default(),
+        }
+    }
+
+    /// Takes what one read brought and appends the events that it completed to `events`. An error ends the
+    /// response; the events before it are in `events` all the same.
+    pub(crate) fn feed(&mut self, mut input: &[u8], events: &mut Vec<StreamEvent>) -> Result<(), Fault> {
+        while !input.is_empty() {
+            match &mut self.state {
+                State::Head => {
+                    let Some(rest) = self.feed_head(input)? else {
+                        return Ok(());
+                    };
+                    input = rest;
+                    self.end_if_complete(events)?;
+                }
+                State::Body { framing, payload } => {
+                    let sink = Sink {
+                        dialect: self.dialect,
+                        summary: &mut self.summary,
+                        events,
+                    };
+                    feed_body(framing, payload, &mut input, &mut self.buffer, sink)?;
+                    self.end_if_complete(events)?;
+                }
+                State::Done => {
+                    self.excess = true;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The server has closed its side of the connection.
+    pub(crate) fn end_of_input(&mut self, events: &mut Vec<StreamEvent>) -> Result<(), Fault> {
+        match &self.state {
+            State::Done => Ok(()),
+            State::Body { framing, .. } if framing.ends_with_connection() => self.end(events),
+            // It said that it was done; only the end of the framing is missing.
+            State::Body { .. } if self.summary.is_done() => {
+                self.state = State::Done;
+                Ok(())
+            }
+            State::Body { .. } => Err(Fault::new(
+                ErrorKind::CutStream,
+                "the connection was closed in mid-response",
+            )),
+            State::Head => Err(Fault::new(
+                ErrorKind::CutStream,
+                "the connection was closed before a response",
+            )),
+        }
+    }
+
+    /// Whether the response is complete.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Whether not a single byte of the response has come.
+    pub(crate) fn is_untouched(&self) -> bool {
+        matches!(self.state, State::Head) && self.buffer.is_empty() && self.informational == 0
+    }
+
+    /// Whether the read before ended within an event, so that its time is not that of the last complete one.
+    pub(crate) fn ends_within_event(&self) -> bool {
+        match &self.state {
+            State::Body {
+                payload: Payload::Sse(parser),
+                ..
+            } => parser.is_partial(),
+            State::Body {
+                payload: Payload::Ndjson(parser),
+                ..
+            } => parser.is_partial(),
+            _ => false,
+        }
+    }
+
+    /// Whether the connection can carry another request; meaningful once the response is complete.
+    pub(crate) fn keeps_connection(&self) -> bool {
+        self.keep_alive && !self.excess
+    }
+
+    /// What the response has said so far.
+    pub(crate) fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The same, at the end.
+    pub(crate) fn into_summary(self) -> Summary {
+        self.summary
+    }
+
+    /// Takes bytes of the head; returns what follows it once it is complete.
+    fn feed_head<'a>(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, Fault> {
+        let kept = self.buffer.len();
+        let parsed = if kept == 0 {
+            parse_head(input)?
+        } else {
+            let room = (MAX_HEAD_BYTES + 1).saturating_sub(kept).min(input.len());
+            self.buffer
+                .extend_from_slice(input.get(..room).unwrap_or_default());
+            parse_head(&self.buffer)?
+        };
+        let Some((head, length)) = parsed else {
+            if kept == 0 {
+                self.buffer.extend_from_slice(input);
+            }
+            return Ok(None);
+        };
+        self.buffer.clear();
+        self.begin_body(&head)?;
+        Ok(input.get(length.saturating_sub(kept)..))
+    }
+
+    fn begin_body(&mut self, head: &Head) -> Result<(), Fault> {
+        if (100..200).contains(&head.status) {
+            self.informational += 1;
+            if head.status == 101 || self.informational > MAX_INFORMATIONAL {
+                return Err(Fault::malformed(format!(
+                    "status {} is no answer to the request",
+                    head.status
+                )));
+            }
+            return Ok(());
+        }
+        self.summary.http_status = Some(head.status);
+        self.keep_alive = head.keep_alive;
+        let payload = match (self.dialect, head.content) {
+            _ if !(200..300).contains(&head.status) => Payload::Error,
+            _ if !self.stream => Payload::Document,
+            // A server that answers with a document, although a stream was asked for, most often reports an error.
+            (Dialect::Chat | Dialect::Completions, Content::Json) => Payload::Document,
+            (Dialect::Chat | Dialect::Completions, _) | (_, Content::EventStream) => {
+                Payload::Sse(Sse::default())
+            }
+            (Dialect::Generate | Dialect::OllamaChat, _) => Payload::Ndjson(Ndjson::default()),
+        };
+        self.state = State::Body {
+            framing: head.body.clone(),
+            payload,
+        };
+        Ok(())
+    }
+
+    fn end_if_complete(&mut self, events: &mut Vec<StreamEvent>) -> Result<(), Fault> {
+        match &self.state {
+            State::Body { framing, .. } if framing.is_done() => self.end(events),
+            _ => Ok(()),
+        }
+    }
+
+    /// The body has ended in order.
+    fn end(&mut self, events: &mut Vec<StreamEvent>) -> Result<(), Fault> {
+        let State::Body { mut payload, .. } = std::mem::replace(&mut self.state, State::Done) else {
+            return Ok(());
+        };
+        let mut sink = Sink {
+            dialect: self.dialect,
+            summary: &mut self.summary,
+            events,
+        };
+        match &mut payload {
+            Payload::Sse(parser) => parser.finish(&mut |frame| sink.take(frame)),
+            Payload::Ndjson(parser) => parser.finish(&mut |frame| sink.take(frame)),
+            Payload::Document => {
+                self.summary
+                    .add_document(&dialect::read_document(self.dialect, &self.buffer)?);
+                if self.stream && self.summary.server_error.is_none() {
+                    return Err(Fault::malformed("a stream was asked for, a whole document came"));
+                }
+                Ok(())
+            }
+            Payload::Error => {
+                self.summary.error_body = Some(dialect::error_text(&self.buffer));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Where events go as they are found.
+struct Sink<'a> {
+    dialect: Dialect,
+    summary: &'a mut Summary,
+    events: &'a mut Vec<StreamEvent>,
+}
+
+impl Sink<'_> {
+    fn take(&mut self, frame: Frame<'_>) -> Result<(), Fault> {
+        if self.summary.events >= MAX_EVENTS {
+            return Err(Fault::too_large(format!(
+                "the stream has more than {MAX_EVENTS} events"
+            )));
+        }
+        let event = match frame {
+            Frame::Comment => StreamEvent {
+                kind: EventKind::COMMENT,
+                text_bytes: 0,
+                tokens: None,
+            },
+            Frame::Data(data) => self.summary.add_event(dialect::read_event(self.dialect, data)?),
+        };
+        self.summary.events += 1;
+        self.events.push(event);
+        Ok(())
+    }
+}
+
+fn feed_body(
+    framing: &mut BodyDecoder,
+    payload: &mut Payload,
+    input: &mut &[u8],
+    buffer: &mut Vec<u8>,
+    mut sink: Sink<'_>,
+) -> Result<(), Fault> {
+    while let Some(part) = framing.next(input)? {
+        match payload {
+            Payload::Sse(parser) => parser.feed(part, &mut |frame| sink.take(frame))?,
+            Payload::Ndjson(parser) => parser.feed(part, &mut |frame| sink.take(frame))?,
+            Payload::Document if buffer.len() + part.len() > MAX_DOCUMENT_BYTES => {
+                return Err(Fault::too_large(format!(
+                    "the body is longer than {MAX_DOCUMENT_BYTES} bytes"
+                )));
+            }
+            Payload::Document => buffer.extend_from_slice(part),
+            Payload::Error => {
+                let room = MAX_ERROR_BODY_BYTES.saturating_sub(buffer.len()).min(part.len());
+                buffer.extend_from_slice(part.get(..room).unwrap_or_default());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! What a client is asked to do.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::share::ClientShare;
+
+/// One trial's load, as one client has to produce it.
+///
+/// Every client of a trial gets the same specification but for `node`, `request_prefix`, `client` and `scratch`:
+/// rates, concurrency and numbers of requests are totals over all clients, of which each takes its exact share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadSpec {
+    /// Token of this client's node; written into its records.
+    pub node: String,
+    /// What request ids begin with: a hyphen and the request's number follow. Unique per client and attempt.
+    pub request_prefix: String,
+    /// Which of the trial's clients this is.
+    pub client: ClientShare,
+    /// Where requests go, in turn.
+    pub endpoints: Vec<Endpoint>,
+    /// Name of the model, as the service knows it.
+    pub model: String,
+    /// Language of requests and responses.
+    pub dialect: Dialect,
+    /// Whether to ask for a stream.
+    pub stream: bool,
+    /// When requests are sent.
+    pub shape: Shape,
+    /// Time from the start of the load to the measured window.
+    pub warmup: Duration,
+    /// How long the measured window lasts, and how the trial ends after it.
+    pub length: Length,
+    /// Longest time from a request's dispatch to its end.
+    pub timeout: Duration,
+    /// What is asked.
+    pub prompts: Prompts,
+    /// How the service is to choose tokens.
+    pub sampling: Sampling,
+    /// Seed of prompts and schedule. Trials that shall not find each other's prompts in a cache need seeds of their own.
+    pub seed: u64,
+    /// Engine threads; by default one core is left to the rest.
+    pub threads: Option<NonZeroU16>,
+    /// Existing directory for the files of records, one per engine thread.
+    pub scratch: PathBuf,
+}
+
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Address to connect to.
+    pub address: SocketAddr,
+    /// Value of the `Host` header.
+    pub host: String,
+    /// What the dialect's own path is appended to, such as `/openai`; empty for none. A `/v1` at its end is not
+    /// repeated.
+    #[serde(default)]
+    pub base_path: String,
+    /// Which of the client's secrets is sent as `Authorization: Bearer`.
+    #[serde(default)]
+    pub key: Option<usize>,
+}
+
+/// The language of requests and responses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// OpenAI's `/v1/chat/completions`.
+    Chat,
+    /// OpenAI's `/v1/completions`.
+    Completions,
+    /// Ollama's `/api/generate`.
+    Generate,
+    /// Ollama's `/api/chat`.
+    OllamaChat,
+}
+
+/// When requests are sent. Numbers are totals over all clients.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Shape {
+    /// So many users; each sends its next request when the last one has ended.
+    Closed {
+        /// Number of users.
+        concurrency: u32,
+        /// A user's pause between two requests.
+        #[serde(default)]
+        think_time: Duration,
+    },
+    /// Evenly spaced arrivals.
+    Constant {
+        /// Arrivals per second.
+        rate: f64,
+        /// Most requests in flight; arrivals beyond wait.
+        max_in_flight: u32,
+    },
+    /// A Poisson process.
+    Poisson {
+        /// Arrivals per second, on average.
+        rate: f64,
+        /// Most requests in flight; arrivals beyond wait.
+        max_in_flight: u32,
+    },
+    /// Gamma-distributed gaps: burstier than Poisson below a burstiness of 1, more even above.
+    Gamma {
+        /// Arrivals per second, on average.
+        rate: f64,
+        /// Shape parameter of the gaps' distribution; their squared coefficient of variation is its inverse.
+        burstiness: f64,
+        /// Most requests in flight; arrivals beyond wait.
+        max_in_flight: u32,
+    },
+    /// Evenly spaced arrivals at a rate that changes linearly, and then stays.
+    Ramp {
+        /// Arrivals per second at the start of the load.
+        from: f64,
+        /// Arrivals per second at the end of the ramp, and after it.
+        to: f64,
+        /// Length of the ramp.
+        over: Duration,
+        /// Most requests in flight; arrivals beyond wait.
+        max_in_flight: u32,
+    },
+}
+
+/// How long the measured window lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Length {
+    /// A fixed time.
+    Duration {
+        /// T2 − T1.
+        duration: Duration,
+        /// What happens between T2 and the end of the last measured request.
+        cooldown: Cooldown,
+    },
+    /// So many requests after the warm-up, over all clients, and none more; the window ends with the last send.
+    Requests(u64),
+}
+
+/// What happens between T2 and the end of the last measured request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cooldown {
+    /// The load goes on until the measured requests have ended, at most for the timeout; the rest is cancelled.
+    #[default]
+    Load,
+    /// Nothing more is sent.
+    Drain,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompts {
+    /// Where the prompts come from.
+    pub source: PromptSource,
+    /// Tokens to generate, per request.
+    pub output_tokens: TokenCount,
+    /// Whether each request carries some words of its own against accidental hits in a prefix cache.
+    #[serde(default = "yes")]
+    pub nonce: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Where prompts come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PromptSource {
+    /// Random words.
+    Synthetic {
+        /// Tokens of a prompt, estimated as one a word; shared prefix and nonce are inside.
+        input_tokens: TokenCount,
+        /// Tokens that all prompts begin with.
+        #[serde(default)]
+        shared_prefix_tokens: u32,
+    },
+    /// A file of JSON Lines, each `{"prompt": "…"}` or `{"messages": […]}`; used in turn, from the start again after
+    /// the end.
+    File {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// A number of tokens, or how to draw one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TokenCount {
+    /// Always the same.
+    Fixed(u32),
+    /// Normally distributed, drawn again until it lies within the bounds.
+    Normal {
+        /// Mean.
+        mean: f64,
+        /// Standard deviation.
+        stddev: f64,
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// One of several values.
+    Weighted {
+        /// The values.
+        values: Vec<u32>,
+        /// Their weights, as many as values.
+        weights: Vec<f64>,
+    },
+}
+
+/// How the service is to choose tokens. What is `None` is not sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// Temperature.
+    #[serde(default)]
+    pub temperature: Option<f64>,
+    /// The service's own random seed.
+    #[serde(default)]
+    pub seed: Option<i64>,
+    /// Whether to generate beyond the end-of-sequence token, which gives outputs a known length (vLLM, llama.cpp).
+    #[serde(default)]
+    pub ignore_eos: bool,
+}
+
+impl Dialect {
+    /// Path of the requests.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Completions => "/v1/completions",
+            Self::Generate => "/api/generate",
+            Self::OllamaChat => "/api/chat",
+        }
+    }
+
+    /// Whether prompts are lists of messages.
+    pub const fn takes_messages(self) -> bool {
+        matches!(self, Self::Chat | Self::OllamaChat)
+    }
+}
+
+impl Endpoint {
+    /// The path that requests of `dialect` ask for.
+    pub fn target(&self, dialect: Dialect) -> String {
+        let base = self.base_path.trim_end_matches('/');
+        let path = dialect.path();
+        let base = if path.starts_with("/v1/") {
+            base.strip_suffix("/v1").unwrap_or(base)
+        } else {
+            base
+        };
+        format!("{base}{path}")
+    }
+}
+
+impl Shape {
+    /// Most requests of all clients that can be in flight at once.
+    pub const fn max_in_flight(&self) -> u32 {
+        match *self {
+            Self::Closed { concurrency, .. } => concurrency,
+            Self::Constant { max_in_flight, .. }
+            | Self::Poisson { max_in_flight, .. }
+            | Self::Gamma { max_in_flight, .. }
+            | Self::Ramp { max_in_flight, .. } => max_in_flight,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(base_path: &str) -> Endpoint {
+        Endpoint {
+            address: ([127, 0, 0, 1], 80).into(),
+            host: "h".into(),
+            base_path: base_path.into(),
+            key: None,
+        }
+    }
+
+    #[test]
+    fn version_in_the_base_path_is_not_repeated() {
+        for base in ["", "/", "/v1", "/v1/"] {
+            assert_eq!(endpoint(base).target(Dialect::Chat), "/v1/chat/completions");
+        }
+        assert_eq!(
+            endpoint("/x/v1").target(Dialect::Completions),
+            "/x/v1/completions"
+        );
+        assert_eq!(endpoint("/v1").target(Dialect::Generate), "/v1/api/generate");
+    }
+
+    #[test]
+    fn token_counts_read_as_in_a_recipe() {
+        let read = |text| serde_json::from_str::<TokenCount>(text).unwrap();
+        assert_eq!(read("7"), TokenCount::Fixed(7));
+        assert!(matches!(
+            read(r#"{"mean": 5, "stddev": 1, "min": 1, "max": 9}"#),
+            TokenCount::Normal { .. }
+        ));
+        assert!(matches!(
+            read(r#"{"values": [1], "weights": [2]}"#),
+            TokenCount::Weighted { .. }
+        ));
+    }
+}
