@@ -62,7 +62,7 @@ pub struct Measured {
     /// Which execution of it.
     pub attempt: Attempt,
     /// The summary, or why there is none.
-    pub result: Result<TrialSummary, String>,
+    pub result: Result<Box<TrialSummary>, String>,
     /// The service's last log lines.
     pub log_tail: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use crate::decide::is_ready_to_verify;
 use crate::event::{ArtifactRecorded, Body, Event};
 use crate::message::{AgentCommand, CommandBody};
-use crate::state::{Share, State};
+use crate::state::{AttemptStatus, Share, State};
 use crate::{Actor, Attempt, InstanceId, NodeId, Role, Seq, TrialId, limits};
 
 /// Something to be done outside of the state machine. Each can be repeated without harm.
@@ -61,12 +61,7 @@ pub enum Effect {
 /// What follows from an event; `state` is the state after it.
 pub fn effects(state: &State, event: &Event) -> Vec<Effect> {
     let mut effects = direct(state, event);
-    if matches!(
-        event.body,
-        Body::ShareReported(_) | Body::NodeLost(_) | Body::TrialStopRequested(_)
-    ) {
-        effects.extend(measure(state));
-    }
+    effects.extend(measure(state, event));
     if matches!(
         event.body,
         Body::NodeLost(_) | Body::NodeLeft(_) | Body::PhaseEntered(_) | Body::ServiceExited(_)
@@ -180,16 +175,19 @@ fn attempt(state: &State, event: &Event) -> Vec<Effect> {
         },
         _ => CommandBody::StopAttempt { trial, attempt },
     };
-    let due = running
-        .shares
-        .iter()
-        .filter(|(_, share)| !matches!(share, Share::Reported(_) | Share::Lost));
+    let due = running.shares.iter().filter(|(_, share)| share.is_due());
     due.map(|(node, _)| send(state, event, node, body.clone()))
         .collect()
 }
 
-fn measure(state: &State) -> Option<Effect> {
+/// The last share was handed in, or will never be. Where a lost node leads to the end of the attempt, that end follows.
+fn measure(state: &State, event: &Event) -> Option<Effect> {
     let (trial, attempt) = state.active().filter(|(_, attempt)| attempt.is_over())?;
+    match event.body {
+        Body::ShareReported(_) | Body::TrialStopRequested(_) => {}
+        Body::NodeLost(_) if attempt.status == AttemptStatus::Stopping => {}
+        _ => return None,
+    }
     let aggregates = attempt.shares.values().filter_map(|share| match share {
         Share::Reported(reported) => reported.files.as_ref().map(|files| files.aggregate.clone()),
         _ => None,

@@ -14,10 +14,10 @@ macro_rules! number {
         pub struct $name(pub $inner);
 
         impl $name {
-            /// The number after this one.
+            /// The number after this one; the greatest is its own successor.
             #[must_use]
             pub const fn next(self) -> Self {
-                Self(self.0 + 1)
+                Self(self.0.saturating_add(1))
             }
         }
 

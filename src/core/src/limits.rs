@@ -20,6 +20,10 @@ pub const PREPARE_SECONDS: f64 = 600.0;
 pub const LOAD_GRACE_SECONDS: f64 = 120.0;
 /// Seconds a client has to hand in its share once told to stop.
 pub const STOP_GRACE_SECONDS: f64 = 60.0;
+/// Seconds the bus has to answer, or to be known not to.
+pub const BUS_SECONDS: f64 = 60.0;
+/// Seconds to put an attempt's shares together, beyond the time that the clients have to hand them in.
+pub const MEASURE_SECONDS: f64 = 120.0;
 /// How often an agent is started on a node before the run gives up.
 pub const AGENT_LAUNCHES: u32 = 3;
 /// How often the bus is started before the run gives up.

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use hpcbench_recipes::plan::Window;
+use hpcbench_recipes::recipe::Load;
 use hpcbench_recipes::{NodeId, Plan, Role, ServicePlan, TrialId, TrialPlan};
 
 use crate::InstanceId;
+
+/// Random arrivals may take this much longer than their mean rate says.
+const SLOWER_THAN_PLANNED: f64 = 2.0;
 
 /// The part of a plan that decisions depend on.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,7 +42,7 @@ pub struct TrialOutline {
     pub id: TrialId,
     /// Index of the service configuration that it needs.
     pub service: usize,
-    /// Seconds that the load may take at the very most, time-outs included; none where a number of requests ends it.
+    /// Seconds that the load may take at the very most, time-outs included; none where a recorded trace sets its pace.
     pub load_within: Option<f64>,
 }
 
@@ -96,16 +100,36 @@ impl ServiceOutline {
 impl TrialOutline {
     fn of(trial: &TrialPlan) -> Self {
         let workload = &trial.workload;
-        let load_within = match workload.window {
-            Window::Duration(duration) => Some(
-                (workload.warmup.as_secs_f64() + duration.as_secs_f64()) + workload.timeout.as_secs_f64(),
-            ),
-            Window::Requests(_) => None,
+        let window = match workload.window {
+            Window::Duration(duration) => Some(duration.as_secs_f64()),
+            Window::Requests(requests) => {
+                longest(requests.get(), &workload.load, workload.timeout.as_secs_f64())
+            }
         };
+        let around = workload.warmup.as_secs_f64() + workload.timeout.as_secs_f64();
         Self {
             id: trial.id.clone(),
             service: trial.service,
-            load_within,
+            load_within: window.map(|window| window + around),
         }
+    }
+}
+
+/// Seconds that so many requests may take at the very most: every one of them runs into its time-out.
+fn longest(requests: u64, load: &Load, timeout: f64) -> Option<f64> {
+    let requests = requests as f64;
+    let in_flight = f64::from(load.max_in_flight().get());
+    let served = (requests / in_flight).ceil() * timeout;
+    match load {
+        Load::Closed { think_time, .. } => {
+            Some(served + (requests / in_flight).ceil() * think_time.as_secs_f64())
+        }
+        Load::Constant { rate, .. } | Load::Poisson { rate, .. } | Load::Gamma { rate, .. } => {
+            Some(served + SLOWER_THAN_PLANNED * requests / f64::from(*rate))
+        }
+        Load::Ramp { to, over, .. } => {
+            Some(served + over.as_secs_f64() + SLOWER_THAN_PLANNED * requests / f64::from(*to))
+        }
+        Load::Trace { .. } => None,
     }
 }

@@ -10,29 +10,37 @@ use crate::state::{
     AttemptState, AttemptStatus, BusStatus, Client, Collection, Deployment, InstanceStatus, NodeStatus,
     State, TrialStatus,
 };
-use crate::{Attempt, InstanceId, Phase, Role, Timestamp, limits};
+use crate::{Attempt, InstanceId, Phase, Role, Timestamp, TrialId, limits};
 
 /// A step's finding.
-enum Step {
+pub(super) enum Step {
     /// This is to happen.
-    Do(Body),
+    Do(Box<Body>),
     /// Nothing can be done before something is reported or time passes.
     Wait,
     /// This step is complete: on to the one after it.
     Done,
 }
 
+impl Step {
+    fn event(body: impl Into<Body>) -> Self {
+        Self::Do(Box::new(body.into()))
+    }
+}
+
 /// The next event, or nothing until something else happens.
 pub(super) fn next(state: &State, now: Timestamp) -> Option<Body> {
-    let outline = state.outline.clone();
     if let Some((id, attempt)) = state.active() {
-        return next_in_attempt(state, id, attempt).or_else(|| bus(state));
+        return next_in_attempt(id, attempt).or_else(|| bus(state));
     }
     if state.is_ending() {
         return teardown::next(state);
     }
     let trial = state.next_trial()?;
-    let service = outline.services.get(trial.service)?;
+    let Some(service) = state.outline.services.get(trial.service) else {
+        let reason = format!("the plan has no service {}", trial.service);
+        return Some(fail(state, trial, reason, &[]));
+    };
     let steps: [&dyn Fn() -> Step; 8] = [
         &|| phase_if(state, state.phase.is_none(), Phase::Initialize),
         &|| bus_step(state),
@@ -45,7 +53,7 @@ pub(super) fn next(state: &State, now: Timestamp) -> Option<Body> {
     ];
     for step in steps {
         match step() {
-            Step::Do(body) => return Some(body),
+            Step::Do(body) => return Some(*body),
             Step::Wait => return None,
             Step::Done => {}
         }
@@ -55,7 +63,7 @@ pub(super) fn next(state: &State, now: Timestamp) -> Option<Body> {
 
 fn phase_if(state: &State, needed: bool, phase: Phase) -> Step {
     if needed && state.phase != Some(phase) {
-        Step::Do(PhaseEntered { phase }.into())
+        Step::event(PhaseEntered { phase })
     } else {
         Step::Done
     }
@@ -65,7 +73,7 @@ fn bus(state: &State) -> Option<Body> {
     match state.bus.status {
         BusStatus::Absent | BusStatus::Down { .. } if state.bus.launches < limits::BUS_LAUNCHES => Some(
             BusRequested {
-                launch: state.bus.launches + 1,
+                launch: state.bus.launches.saturating_add(1),
             }
             .into(),
         ),
@@ -73,10 +81,10 @@ fn bus(state: &State) -> Option<Body> {
     }
 }
 
-fn bus_step(state: &State) -> Step {
+pub(super) fn bus_step(state: &State) -> Step {
     match state.bus.status {
         BusStatus::Up { .. } => Step::Done,
-        _ => bus(state).map_or(Step::Wait, Step::Do),
+        _ => bus(state).map_or(Step::Wait, Step::event),
     }
 }
 
@@ -94,15 +102,12 @@ fn agents(state: &State) -> Step {
                 NodeStatus::Lost { .. } | NodeStatus::Left => known.launches,
             },
         };
-        let launch = launches + 1;
-        return Step::Do(
-            AgentRequested {
-                node: node.clone(),
-                role: *role,
-                launch,
-            }
-            .into(),
-        );
+        let launch = launches.saturating_add(1);
+        return Step::event(AgentRequested {
+            node: node.clone(),
+            role: *role,
+            launch,
+        });
     }
     if waiting { Step::Wait } else { Step::Done }
 }
@@ -113,7 +118,7 @@ fn retire(state: &State, service: usize) -> Step {
         return Step::Done;
     };
     match stop_next(old) {
-        Some(body) => Step::Do(body),
+        Some(body) => Step::event(body),
         None if old.may_run() => Step::Wait,
         None => Step::Done,
     }
@@ -151,41 +156,40 @@ fn deploy(state: &State, trial: &TrialOutline, service: &ServiceOutline, now: Ti
         return Step::Do(body);
     }
     for (id, node) in &service.instances {
-        let launches = match current.and_then(|d| d.instances.get(id)) {
-            None => 0,
-            Some(instance) => match &instance.status {
-                InstanceStatus::Down { reason, log_tail, .. } if instance.launches > service.restarts => {
-                    return Step::Do(fail(
-                        state,
-                        trial,
-                        format!("service {id} cannot be had: {reason}"),
-                        log_tail,
-                    ));
+        if let Some(instance) = current.and_then(|d| d.instances.get(id)) {
+            match &instance.status {
+                InstanceStatus::Down { reason, log_tail, .. } if instance.failures > service.restarts => {
+                    let reason = format!("service {id} cannot be had: {reason}");
+                    return Step::event(fail(state, trial, reason, log_tail));
                 }
                 InstanceStatus::Down { since, .. }
-                    if now.seconds_since(*since) < backoff(service, instance.launches) =>
+                    if now.seconds_since(*since) < backoff(service, instance.failures) =>
                 {
                     continue;
                 }
-                InstanceStatus::Down { .. } | InstanceStatus::Stopped => instance.launches,
+                InstanceStatus::Down { .. } | InstanceStatus::Stopped => {}
                 _ => continue,
-            },
-        };
+            }
+        }
+        let launches = state.deployment.as_ref().and_then(|d| d.launches.get(id));
         let request = ServiceRequested {
             service: trial.service,
             instance: id.clone(),
             node: node.clone(),
-            launch: launches + 1,
+            launch: launches.map_or(1, |launches| launches.saturating_add(1)),
         };
-        return Step::Do(request.into());
+        return Step::event(request);
     }
     Step::Wait
 }
 
-/// Seconds between an instance's end and its next start, after so many starts.
-fn backoff(service: &ServiceOutline, launches: u32) -> f64 {
+/// Seconds between an instance's end and its next start, after so many failures.
+fn backoff(service: &ServiceOutline, failures: u32) -> f64 {
     const LONGEST_SECONDS: f64 = 300.0;
-    let doublings = i32::try_from(launches.saturating_sub(1)).unwrap_or(i32::MAX);
+    let Some(doublings) = failures.checked_sub(1) else {
+        return 0.0;
+    };
+    let doublings = i32::try_from(doublings).unwrap_or(i32::MAX);
     (service.restart_backoff * 2f64.powi(doublings)).min(LONGEST_SECONDS)
 }
 
@@ -198,7 +202,7 @@ fn monitor(state: &State) -> Step {
                 if let Step::Do(body) = phase_if(state, true, Phase::Monitor) {
                     return Step::Do(body);
                 }
-                return Step::Do(CollectionRequested { node: node.clone() }.into());
+                return Step::event(CollectionRequested { node: node.clone() });
             }
             _ => waiting = true,
         }
@@ -214,7 +218,7 @@ fn connect(state: &State, trial: &TrialOutline) -> Step {
             Client::Requested { .. } => waiting = true,
             Client::Failed { reason } => {
                 let reason = format!("client {node} cannot reach the service: {reason}");
-                return Step::Do(fail(state, trial, reason, &[]));
+                return Step::event(fail(state, trial, reason, &[]));
             }
             Client::Absent => {
                 if let Step::Do(body) = phase_if(state, true, Phase::Connect) {
@@ -225,13 +229,10 @@ fn connect(state: &State, trial: &TrialOutline) -> Step {
                     .as_ref()
                     .map(Deployment::endpoints)
                     .unwrap_or_default();
-                return Step::Do(
-                    ClientRequested {
-                        node: node.clone(),
-                        endpoints,
-                    }
-                    .into(),
-                );
+                return Step::event(ClientRequested {
+                    node: node.clone(),
+                    endpoints,
+                });
             }
         }
     }
@@ -255,17 +256,14 @@ fn execute(state: &State, trial: &TrialOutline) -> Step {
             log_tail: Vec::new(),
             summary: None,
         };
-        return Step::Do(failed.into());
+        return Step::event(failed);
     }
     let clients = state.outline.nodes_of(Role::Client).cloned().collect();
-    Step::Do(
-        TrialStarted {
-            trial: trial.id.clone(),
-            attempt: attempts.next(),
-            clients,
-        }
-        .into(),
-    )
+    Step::event(TrialStarted {
+        trial: trial.id.clone(),
+        attempt: attempts.next(),
+        clients,
+    })
 }
 
 /// A trial that cannot be attempted fails with the number that its attempt would have had.
@@ -284,7 +282,7 @@ fn fail(state: &State, trial: &TrialOutline, reason: String, log_tail: &[String]
     failed.into()
 }
 
-fn next_in_attempt(_: &State, id: &crate::TrialId, attempt: &AttemptState) -> Option<Body> {
+fn next_in_attempt(id: &TrialId, attempt: &AttemptState) -> Option<Body> {
     (attempt.status == AttemptStatus::Preparing && attempt.is_prepared()).then(|| {
         LoadStarted {
             trial: id.clone(),

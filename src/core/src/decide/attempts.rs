@@ -1,15 +1,16 @@
 //! What ends an attempt, and what becomes of its trial.
 
 use super::draft::DraftRun;
+use crate::TrialId;
 use crate::command::Measured;
-use crate::event::{NodeLost, StopCause, TrialCompleted, TrialFailed, TrialInterrupted, TrialStopRequested};
+use crate::event::{StopCause, TrialCompleted, TrialFailed, TrialInterrupted, TrialStopRequested};
 use crate::state::{AttemptState, AttemptStatus, Share};
-use crate::{NodeId, TrialId};
 
-/// Tells the clients to give up, unless they were told already.
+/// Tells the clients to give up, unless they were told already or have all handed in their shares.
 pub(super) fn stop_active(run: &mut DraftRun<'_>, cause: StopCause) {
     if let Some((trial, attempt)) = run.state().active()
         && attempt.status != AttemptStatus::Stopping
+        && !attempt.is_handed_in()
     {
         let (trial, attempt) = (trial.clone(), attempt.attempt);
         run.emit(TrialStopRequested {
@@ -17,34 +18,6 @@ pub(super) fn stop_active(run: &mut DraftRun<'_>, cause: StopCause) {
             attempt,
             cause,
         });
-    }
-}
-
-/// A node is gone, and with it whatever ran there.
-pub(super) fn lose_node(run: &mut DraftRun<'_>, node: NodeId, reason: String) {
-    let takes_part = run.state().active().is_some_and(|(_, attempt)| {
-        attempt
-            .shares
-            .get(&node)
-            .is_some_and(|share| !matches!(share, Share::Reported(_)))
-    });
-    let serves = run
-        .state()
-        .deployment
-        .iter()
-        .flat_map(|d| d.instances.values())
-        .any(|i| i.node == node);
-    run.emit(NodeLost {
-        node: node.clone(),
-        reason: reason.clone(),
-    });
-    if takes_part || serves {
-        stop_active(
-            run,
-            StopCause::Interruption {
-                reason: format!("node {node} was lost: {reason}"),
-            },
-        );
     }
 }
 

@@ -1,17 +1,36 @@
 //! What is overdue.
 
-use super::attempts::{lose_node, stop_active};
+use super::attempts::{conclude, stop_active};
 use super::draft::DraftRun;
-use crate::event::StopCause;
-use crate::state::{AttemptStatus, Client, Collection, InstanceStatus, NodeStatus, Share, State};
-use crate::{NodeId, Timestamp, limits};
+use super::losses::{bus_down, lose_node};
+use crate::command::Measured;
+use crate::event::{BusExited, StopCause, TrialInterrupted};
+use crate::state::{
+    AttemptState, AttemptStatus, BusStatus, Client, Collection, InstanceStatus, NodeStatus, State,
+};
+use crate::{NodeId, Timestamp, TrialId, limits};
 
 /// Gives up on whatever has not kept its time.
 pub(super) fn enforce(run: &mut DraftRun<'_>) {
+    enforce_bus(run);
     for (node, reason) in overdue_nodes(run.state(), run.now) {
-        lose_node(run, node, reason);
+        lose_node(run, &node, &reason);
     }
-    enforce_attempt(run);
+    if let Some((id, attempt)) = run.state().active() {
+        let (id, attempt) = (id.clone(), attempt.clone());
+        enforce_attempt(run, id, &attempt);
+    }
+}
+
+fn enforce_bus(run: &mut DraftRun<'_>) {
+    let BusStatus::Requested { since } = run.state().bus.status else {
+        return;
+    };
+    if late(since, run.now, limits::BUS_SECONDS) {
+        let reason = format!("it did not answer within {} s", limits::BUS_SECONDS);
+        // It is refused only where no bus was asked for.
+        let _ = bus_down(run, BusExited { reason });
+    }
 }
 
 fn late(since: Timestamp, now: Timestamp, limit: f64) -> bool {
@@ -85,40 +104,52 @@ fn overdue_work(state: &State, id: &NodeId, now: Timestamp) -> Option<String> {
         })
 }
 
-fn enforce_attempt(run: &mut DraftRun<'_>) {
-    let Some((id, attempt)) = run.state().active() else {
-        return;
-    };
-    match attempt.status {
-        AttemptStatus::Preparing if late(attempt.since, run.now, limits::PREPARE_SECONDS) => {
-            let reason = format!("the clients were not ready within {} s", limits::PREPARE_SECONDS);
-            stop_active(run, StopCause::Interruption { reason });
-        }
+fn enforce_attempt(run: &mut DraftRun<'_>, id: TrialId, attempt: &AttemptState) {
+    let now = run.now;
+    let is_late = |limit| late(attempt.since, now, limit);
+    let (limit, reason) = match attempt.status {
+        AttemptStatus::Preparing => (limits::PREPARE_SECONDS, "the clients were not ready"),
         AttemptStatus::Loading => {
-            let within = run.state().outline.trial(id).and_then(|trial| trial.load_within);
-            let Some(limit) = within.map(|within| within + limits::LOAD_GRACE_SECONDS) else {
-                return;
-            };
-            if late(attempt.since, run.now, limit) {
-                let reason = format!("the load did not end within {limit} s");
-                stop_active(run, StopCause::Interruption { reason });
-            }
+            let within = run.state().outline.trial(&id).and_then(|trial| trial.load_within);
+            let limit = within.map_or(f64::INFINITY, |within| within + limits::LOAD_GRACE_SECONDS);
+            (limit, "the load did not end")
         }
-        AttemptStatus::Stopping if late(attempt.since, run.now, limits::STOP_GRACE_SECONDS) => {
-            let silent: Vec<NodeId> = attempt
-                .shares
-                .iter()
-                .filter(|(_, share)| matches!(share, Share::Pending | Share::Prepared))
-                .map(|(node, _)| node.clone())
-                .collect();
-            for node in silent {
-                let reason = format!(
-                    "it did not hand in its share within {} s",
-                    limits::STOP_GRACE_SECONDS
-                );
-                lose_node(run, node, reason);
-            }
+        AttemptStatus::Stopping => (limits::STOP_GRACE_SECONDS, "it did not hand in its share"),
+    };
+    let reason = format!("{reason} within {limit} s");
+    if attempt.is_over() {
+        if is_late(limit + limits::MEASURE_SECONDS) {
+            give_up(run, id, attempt);
         }
-        AttemptStatus::Preparing | AttemptStatus::Stopping => {}
+    } else if is_late(limit) {
+        if attempt.status != AttemptStatus::Stopping {
+            return stop_active(run, StopCause::Interruption { reason });
+        }
+        let silent = attempt.shares.iter().filter(|(_, share)| share.is_due());
+        for (node, _) in silent {
+            lose_node(run, node, &reason);
+        }
     }
+}
+
+/// Nobody puts the shares together: the attempt ends with what it was stopped for, if it was.
+fn give_up(run: &mut DraftRun<'_>, trial: TrialId, state: &AttemptState) {
+    let attempt = state.attempt;
+    let reason = "the clients' shares were not put together in time".to_owned();
+    if state.stop.is_none() {
+        run.emit(TrialInterrupted {
+            trial,
+            attempt,
+            reason,
+        });
+        return;
+    }
+    let measured = Measured {
+        trial,
+        attempt,
+        result: Err(reason),
+        log_tail: Vec::new(),
+    };
+    // It is refused only where the attempt is not under way.
+    let _ = conclude(run, measured);
 }

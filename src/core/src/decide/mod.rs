@@ -6,6 +6,7 @@ mod advance;
 mod attempts;
 mod deadlines;
 mod draft;
+mod losses;
 mod reports;
 mod teardown;
 
@@ -13,9 +14,9 @@ pub use draft::Decided;
 pub(crate) use teardown::is_ready_to_verify;
 
 use crate::command::{Command, Rejection};
-use crate::event::{BusExited, CancelRequested, RunCancelled, RunResumed, StopCause, TrialInterrupted};
-use crate::state::{Collection, State};
-use crate::{NodeId, Timestamp, limits};
+use crate::event::{CancelRequested, RunCancelled, RunResumed, StopCause, TrialInterrupted};
+use crate::state::{BusStatus, Node, State};
+use crate::{Timestamp, limits};
 
 use draft::DraftRun;
 
@@ -34,7 +35,9 @@ pub fn decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Dec
     }
     let mut run = DraftRun::new(state, now);
     handle(&mut run, command).map_err(reject)?;
-    deadlines::enforce(&mut run);
+    if run.state().outcome.is_none() {
+        deadlines::enforce(&mut run);
+    }
     while run.state().outcome.is_none() && run.len() < limits::EVENTS_PER_COMMAND {
         let Some(next) = advance::next(run.state(), now) else {
             break;
@@ -52,45 +55,40 @@ fn handle(run: &mut DraftRun<'_>, command: Command) -> Result<(), String> {
             }
             run.emit(created);
         }
-        Command::Resume(resumed) => resume(run, resumed),
-        Command::BusUp(up) => run.emit(up),
-        Command::BusDown(down) => bus_down(run, down),
+        Command::Resume(resumed) => return resume(run, resumed),
+        Command::BusUp(up) => {
+            if !matches!(run.state().bus.status, BusStatus::Requested { .. }) {
+                return Err("no bus is being started".to_owned());
+            }
+            run.emit(up);
+        }
+        Command::BusDown(down) => return losses::bus_down(run, down),
         Command::Report { node, report } => return reports::handle(run, &node, report),
-        Command::AgentEnded { node, launch, how } => agent_ended(run, &node, launch, &how),
+        Command::AgentEnded { node, launch, how } => losses::agent_ended(run, &node, launch, &how),
         Command::NodeSilent { node, seconds } => {
-            let joined = run
-                .state()
-                .nodes
-                .get(&node)
-                .is_some_and(crate::state::Node::is_joined);
-            if joined {
-                attempts::lose_node(run, node, format!("no sign of life for {seconds:.0} s"));
+            if run.state().nodes.get(&node).is_some_and(Node::is_joined) {
+                losses::lose_node(run, &node, &format!("no sign of life for {seconds:.0} s"));
             }
         }
-        Command::Cancel(cancel) => request_cancel(run, cancel),
+        Command::Cancel(cancel) => return request_cancel(run, cancel),
         Command::Measured(measured) => return attempts::conclude(run, measured),
-        Command::StateChecked(verified) => run.emit(verified),
+        Command::StateChecked(verified) => {
+            if !is_ready_to_verify(run.state()) {
+                return Err("the run is not at its end".to_owned());
+            }
+            run.emit(verified);
+        }
         Command::Reject(rejected) => run.emit(rejected),
         Command::Tick => {}
     }
     Ok(())
 }
 
-/// Without a bus no agent can be reached: if it cannot be had again, they all count as lost.
-fn bus_down(run: &mut DraftRun<'_>, down: BusExited) {
-    run.emit(down);
-    let Some((_, reason)) = run.state().failure() else {
-        return;
-    };
-    let nodes = run.state().nodes.iter().filter(|(_, node)| !node.is_gone());
-    let nodes: Vec<NodeId> = nodes.map(|(id, _)| id.clone()).collect();
-    for node in nodes {
-        attempts::lose_node(run, node, reason.clone());
-    }
-}
-
 /// The former epoch's processes are gone: what it had under way was interrupted.
-fn resume(run: &mut DraftRun<'_>, resumed: RunResumed) {
+fn resume(run: &mut DraftRun<'_>, resumed: RunResumed) -> Result<(), String> {
+    if run.state().phase.is_some() {
+        return Err("the run is under way".to_owned());
+    }
     run.emit(resumed);
     if let Some((trial, attempt)) = run.state().active() {
         let interrupted = TrialInterrupted {
@@ -100,48 +98,34 @@ fn resume(run: &mut DraftRun<'_>, resumed: RunResumed) {
         };
         run.emit(interrupted);
     }
+    Ok(())
 }
 
-fn agent_ended(run: &mut DraftRun<'_>, node: &NodeId, launch: u32, how: &str) {
-    let Some(known) = run.state().nodes.get(node) else {
-        return;
-    };
-    if known.launches != launch || known.is_gone() {
-        return;
-    }
-    if matches!(known.collection, Collection::Stopped { .. }) {
-        run.emit(crate::event::NodeLeft { node: node.clone() });
-    } else {
-        attempts::lose_node(run, node.clone(), format!("its agent ended: {how}"));
-    }
-}
-
-fn request_cancel(run: &mut DraftRun<'_>, cancel: CancelRequested) {
-    if run
-        .state()
-        .cancel
-        .as_ref()
-        .is_some_and(|earlier| earlier.at_once || !cancel.at_once)
-    {
-        return;
+/// In order: the attempt under way is given up and everything ends. At once: that is all.
+fn request_cancel(run: &mut DraftRun<'_>, cancel: CancelRequested) -> Result<(), String> {
+    let earlier = run.state().cancel.as_ref();
+    if earlier.is_some_and(|earlier| earlier.at_once || !cancel.at_once) {
+        return Ok(());
     }
     let reason = cancel.reason.clone();
-    let at_once = cancel.at_once;
-    run.emit(cancel);
-    let cause = StopCause::Interruption {
-        reason: format!("the run was cancelled: {reason}"),
-    };
-    if !at_once {
-        attempts::stop_active(run, cause);
-        return;
+    let interruption = format!("the run was cancelled: {reason}");
+    if !cancel.at_once {
+        if let Some((_, failure)) = run.state().failure() {
+            return Err(format!("the run is failing already: {failure}"));
+        }
+        run.emit(cancel);
+        attempts::stop_active(run, StopCause::Interruption { reason: interruption });
+        return Ok(());
     }
+    run.emit(cancel);
     if let Some((trial, attempt)) = run.state().active() {
-        let (trial, attempt) = (trial.clone(), attempt.attempt);
-        run.emit(TrialInterrupted {
-            trial,
-            attempt,
-            reason: cause.reason().to_owned(),
-        });
+        let interrupted = TrialInterrupted {
+            trial: trial.clone(),
+            attempt: attempt.attempt,
+            reason: interruption,
+        };
+        run.emit(interrupted);
     }
     run.emit(RunCancelled { exit_code: 1, reason });
+    Ok(())
 }

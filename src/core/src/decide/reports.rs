@@ -2,10 +2,10 @@
 
 use super::attempts::stop_active;
 use super::draft::{DraftRun, Origin};
-use crate::NodeId;
 use crate::event::{ServiceExited, ServiceFailed, ShareReported, StopCause};
 use crate::message::{Report, ReportBody};
-use crate::state::{NodeStatus, TrialStatus};
+use crate::state::{NodeStatus, Share};
+use crate::{Attempt, InstanceId, NodeId, TrialId};
 
 pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> Result<(), String> {
     let Report { id, body, .. } = report;
@@ -18,6 +18,7 @@ pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> R
         return Ok(());
     }
     check_sender(run, node, &id.boot, &body)?;
+    check_subject(node, &body)?;
     let origin = Origin {
         actor: body.actor(),
         node: node.clone(),
@@ -26,11 +27,11 @@ pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> R
     match body {
         ReportBody::Joined(joined) => run.emit_from(&origin, joined),
         ReportBody::ServiceLaunched(launched) => {
-            check_launch(run, &launched.instance, launched.launch)?;
+            check_launch(run, node, &launched.instance, launched.launch)?;
             run.emit_from(&origin, launched);
         }
         ReportBody::ServiceReady(ready) => {
-            check_launch(run, &ready.instance, ready.launch)?;
+            check_launch(run, node, &ready.instance, ready.launch)?;
             run.emit_from(&origin, ready);
         }
         ReportBody::ServiceFailed(failed) => return service_failed(run, &origin, failed),
@@ -45,7 +46,9 @@ pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> R
         ReportBody::ClientConnected(connected) => run.emit_from(&origin, connected),
         ReportBody::ClientFailed(failed) => run.emit_from(&origin, failed),
         ReportBody::TrialPrepared(prepared) => {
-            check_attempt(run, &prepared.trial, prepared.attempt)?;
+            check_share(run, node, &prepared.trial, prepared.attempt, |share| {
+                matches!(share, Share::Pending)
+            })?;
             run.emit_from(&origin, prepared);
         }
         ReportBody::Share(share) => return share_reported(run, &origin, share),
@@ -75,35 +78,72 @@ fn check_sender(run: &DraftRun<'_>, node: &NodeId, boot: &str, body: &ReportBody
     }
 }
 
-fn check_launch(run: &DraftRun<'_>, id: &crate::InstanceId, launch: u32) -> Result<(), String> {
-    let deployment = run.state().deployment.as_ref();
-    match deployment.and_then(|d| d.instances.get(id)) {
-        Some(instance) if instance.launches == launch => Ok(()),
-        _ => Err(format!("start {launch} of {id} is not its latest")),
+/// A node speaks for itself only.
+fn check_subject(sender: &NodeId, body: &ReportBody) -> Result<(), String> {
+    let subject = match body {
+        ReportBody::Joined(e) => &e.node,
+        ReportBody::CollectionStarted(e) => &e.node,
+        ReportBody::CollectionStopped { stopped, .. } => &stopped.node,
+        ReportBody::ClientConnected(e) => &e.node,
+        ReportBody::ClientFailed(e) => &e.node,
+        ReportBody::TrialPrepared(e) => &e.node,
+        ReportBody::Share(e) => &e.node,
+        // Whose service it is, is known from its start.
+        ReportBody::ServiceLaunched(_)
+        | ReportBody::ServiceReady(_)
+        | ReportBody::ServiceFailed(_)
+        | ReportBody::ServiceExited(_) => return Ok(()),
+    };
+    if subject == sender {
+        Ok(())
+    } else {
+        Err(format!("node {sender} speaks for {subject}"))
     }
 }
 
-fn check_attempt(run: &DraftRun<'_>, id: &crate::TrialId, attempt: crate::Attempt) -> Result<(), String> {
-    match run.state().trials.get(id).map(|trial| &trial.status) {
-        Some(TrialStatus::Running(running)) if running.attempt == attempt => Ok(()),
+/// The instance's latest start on this node, and whether it was still expected to run.
+fn check_launch(run: &DraftRun<'_>, node: &NodeId, id: &InstanceId, launch: u32) -> Result<bool, String> {
+    let deployment = run.state().deployment.as_ref();
+    match deployment.and_then(|d| d.instances.get(id)) {
+        Some(instance) if instance.launches == launch && instance.node == *node => Ok(instance.may_run()),
+        _ => Err(format!("start {launch} of {id} on {node} is not its latest")),
+    }
+}
+
+fn check_share(
+    run: &DraftRun<'_>,
+    node: &NodeId,
+    id: &TrialId,
+    attempt: Attempt,
+    fits: impl Fn(&Share) -> bool,
+) -> Result<(), String> {
+    match run.state().active() {
+        Some((active, running)) if active == id && running.attempt == attempt => {
+            match running.shares.get(node) {
+                Some(share) if fits(share) => Ok(()),
+                _ => Err(format!("nothing is due from {node} for trial {id}")),
+            }
+        }
         _ => Err(format!("attempt {attempt} of trial {id} is not under way")),
     }
 }
 
 fn service_failed(run: &mut DraftRun<'_>, origin: &Origin, failed: ServiceFailed) -> Result<(), String> {
-    check_launch(run, &failed.instance, failed.launch)?;
+    let ran = check_launch(run, &origin.node, &failed.instance, failed.launch)?;
     let reason = format!("service {} failed: {}", failed.instance, failed.reason);
     let cause = StopCause::Fault {
         reason,
         log_tail: failed.log_tail.clone(),
     };
     run.emit_from(origin, failed);
-    stop_active(run, cause);
+    if ran {
+        stop_active(run, cause);
+    }
     Ok(())
 }
 
 fn service_exited(run: &mut DraftRun<'_>, origin: &Origin, exited: ServiceExited) -> Result<(), String> {
-    check_launch(run, &exited.instance, exited.launch)?;
+    let ran = check_launch(run, &origin.node, &exited.instance, exited.launch)?;
     let reason = format!(
         "service {} ended in the middle of the trial with {}",
         exited.instance, exited.how
@@ -113,19 +153,15 @@ fn service_exited(run: &mut DraftRun<'_>, origin: &Origin, exited: ServiceExited
         log_tail: exited.log_tail.clone(),
     };
     run.emit_from(origin, exited);
-    stop_active(run, cause);
+    if ran {
+        stop_active(run, cause);
+    }
     Ok(())
 }
 
 /// The files of a share are part of the history too; one client's trouble ends the attempt for all.
 fn share_reported(run: &mut DraftRun<'_>, origin: &Origin, share: ShareReported) -> Result<(), String> {
-    check_attempt(run, &share.trial, share.attempt)?;
-    if share.node != origin.node {
-        return Err(format!(
-            "node {} reports the share of {}",
-            origin.node, share.node
-        ));
-    }
+    check_share(run, &origin.node, &share.trial, share.attempt, Share::is_due)?;
     let problem = share.problem.clone();
     let files = share.files.clone();
     // The files come first: whoever sees the share can rely on them.

@@ -1,10 +1,10 @@
 //! The end of a run, in order: services, logs, agents, the comparison of state and log, the terminal event.
 
-use super::advance::stop_next;
+use super::advance::{Step, bus_step, stop_next};
 use crate::event::{
     Body, CollectionStopRequested, NodeLost, PhaseEntered, RunCancelled, RunCompleted, RunFailed,
 };
-use crate::state::{Collection, NodeStatus, State};
+use crate::state::{Collection, Node, NodeStatus, State};
 use crate::{Phase, Role};
 
 /// Exit code of a run whose log does not say what its orchestrator believed.
@@ -18,6 +18,14 @@ pub(super) fn next(state: &State) -> Option<Body> {
             }
             .into(),
         );
+    }
+    // Agents can be told to end in order only over the bus.
+    if state.nodes.values().any(Node::is_joined) {
+        match bus_step(state) {
+            Step::Do(body) => return Some(*body),
+            Step::Wait => return None,
+            Step::Done => {}
+        }
     }
     if let Some(deployment) = &state.deployment {
         if let Some(body) = stop_next(deployment) {
@@ -68,7 +76,7 @@ pub(crate) fn is_ready_to_verify(state: &State) -> bool {
     state.phase == Some(Phase::Teardown)
         && state.outcome.is_none()
         && state.verified.is_none()
-        && state.nodes.values().all(crate::state::Node::is_gone)
+        && state.nodes.values().all(Node::is_gone)
         && !state
             .deployment
             .as_ref()
@@ -87,9 +95,6 @@ fn terminal(state: &State) -> Option<Body> {
             .into(),
         );
     }
-    if let Some((exit_code, reason)) = state.failure() {
-        return Some(RunFailed { exit_code, reason }.into());
-    }
     if let Some(cancel) = &state.cancel {
         return Some(
             RunCancelled {
@@ -98,6 +103,12 @@ fn terminal(state: &State) -> Option<Body> {
             }
             .into(),
         );
+    }
+    // Whatever is lost after the last trial does not make the run a failure.
+    if state.next_trial().is_some()
+        && let Some((exit_code, reason)) = state.failure()
+    {
+        return Some(RunFailed { exit_code, reason }.into());
     }
     Some(
         RunCompleted {

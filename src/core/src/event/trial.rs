@@ -108,7 +108,7 @@ pub struct TrialCompleted {
     /// Which execution of it.
     pub attempt: Attempt,
     /// What was measured, and the verdict.
-    pub summary: TrialSummary,
+    pub summary: Box<TrialSummary>,
 }
 
 /// Data of `trial.failed`.
@@ -123,7 +123,7 @@ pub struct TrialFailed {
     /// The service's last log lines.
     pub log_tail: Vec<String>,
     /// What was measured until then, if anything was.
-    pub summary: Option<TrialSummary>,
+    pub summary: Option<Box<TrialSummary>>,
 }
 
 /// Data of `trial.interrupted`.

@@ -82,7 +82,7 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::PhaseEntered(entered) => state.phase = Some(entered.phase),
         Body::BusRequested(requested) => {
             state.bus.launches = requested.launch;
-            state.bus.status = BusStatus::Requested;
+            state.bus.status = BusStatus::Requested { since: event.at };
         }
         Body::BusStarted(started) => {
             state.bus.answered = true;

@@ -14,7 +14,13 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::CollectionRequested(e) => {
             known(state, &e.node)?.collection = Collection::Requested { since: event.at };
         }
-        Body::CollectionStarted(e) => known(state, &e.node)?.collection = Collection::Running,
+        // Words may cross orders: one that is no longer asked for changes nothing.
+        Body::CollectionStarted(e) => {
+            let collection = &mut known(state, &e.node)?.collection;
+            if matches!(collection, Collection::Requested { .. }) {
+                *collection = Collection::Running;
+            }
+        }
         Body::CollectionStopRequested(e) => {
             known(state, &e.node)?.collection = Collection::StopRequested { since: event.at };
         }
@@ -22,15 +28,20 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
             known(state, &e.node)?.collection = Collection::Stopped { since: event.at };
         }
         Body::ClientRequested(e) => known(state, &e.node)?.client = Client::Requested { since: event.at },
-        Body::ClientConnected(e) => known(state, &e.node)?.client = Client::Connected,
+        Body::ClientConnected(e) => answer(known(state, &e.node)?, Client::Connected),
         Body::ClientFailed(e) => {
-            known(state, &e.node)?.client = Client::Failed {
-                reason: e.reason.clone(),
-            }
+            let reason = e.reason.clone();
+            answer(known(state, &e.node)?, Client::Failed { reason });
         }
         _ => {}
     }
     Ok(())
+}
+
+fn answer(node: &mut Node, client: Client) {
+    if matches!(node.client, Client::Requested { .. }) {
+        node.client = client;
+    }
 }
 
 fn known<'a>(state: &'a mut State, node: &NodeId) -> Result<&'a mut Node, Misfit> {

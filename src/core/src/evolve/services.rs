@@ -1,5 +1,7 @@
 //! Events of service instances.
 
+use std::collections::BTreeMap;
+
 use super::Misfit;
 use super::nodes::forget_endpoints;
 use crate::InstanceId;
@@ -16,17 +18,23 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
             }
         }
         Body::ServiceReady(e) => {
-            launched(state, &e.instance, e.launch)?.status = InstanceStatus::Ready {
-                endpoints: e.endpoints.clone(),
-            };
-            forget_endpoints(state);
+            let instance = launched(state, &e.instance, e.launch)?;
+            // Readiness may cross the order to stop: it stops all the same.
+            if instance.is_starting() {
+                instance.status = InstanceStatus::Ready {
+                    endpoints: e.endpoints.clone(),
+                };
+                forget_endpoints(state);
+            }
         }
         Body::ServiceFailed(e) => {
-            launched(state, &e.instance, e.launch)?.status = InstanceStatus::Down {
+            let down = InstanceStatus::Down {
                 since: event.at,
                 reason: e.reason.clone(),
                 log_tail: e.log_tail.clone(),
             };
+            take_down(launched(state, &e.instance, e.launch)?, down);
+            forget_endpoints(state);
         }
         Body::ServiceStopRequested(e) => {
             launched(state, &e.instance, e.launch)?.status =
@@ -39,9 +47,11 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
                 log_tail: e.log_tail.clone(),
             };
             let instance = launched(state, &e.instance, e.launch)?;
-            // A service that failed to become ready is ended by its supervisor: the first reason stands.
-            if instance.may_run() {
-                instance.status = if e.expected { InstanceStatus::Stopped } else { down };
+            match instance.status {
+                InstanceStatus::StopRequested { .. } if e.expected => {
+                    instance.status = InstanceStatus::Stopped;
+                }
+                _ => take_down(instance, down),
             }
             forget_endpoints(state);
         }
@@ -50,26 +60,34 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
     Ok(())
 }
 
+/// A service that failed to become ready is ended by its supervisor: the first reason stands.
+fn take_down(instance: &mut Instance, down: InstanceStatus) {
+    if instance.may_run() {
+        instance.status = down;
+        instance.failures = instance.failures.saturating_add(1);
+    }
+}
+
 fn request(state: &mut State, requested: &ServiceRequested, event: &Event) {
-    let same = state
-        .deployment
-        .as_ref()
-        .is_some_and(|d| d.service == requested.service);
-    if !same {
-        let service = requested.service;
-        state.deployment = Some(Deployment {
-            service,
-            instances: std::collections::BTreeMap::new(),
-        });
-    }
-    if let Some(deployment) = &mut state.deployment {
-        let instance = Instance {
-            node: requested.node.clone(),
-            launches: requested.launch,
-            status: InstanceStatus::Requested { since: event.at },
-        };
-        deployment.instances.insert(requested.instance.clone(), instance);
-    }
+    let former = state.deployment.take();
+    let mut deployment = match former {
+        Some(same) if same.service == requested.service => same,
+        other => Deployment {
+            service: requested.service,
+            instances: BTreeMap::new(),
+            launches: other.map(|other| other.launches).unwrap_or_default(),
+        },
+    };
+    let id = &requested.instance;
+    let instance = Instance {
+        node: requested.node.clone(),
+        launches: requested.launch,
+        failures: deployment.instances.get(id).map_or(0, |known| known.failures),
+        status: InstanceStatus::Requested { since: event.at },
+    };
+    deployment.instances.insert(id.clone(), instance);
+    deployment.launches.insert(id.clone(), requested.launch);
+    state.deployment = Some(deployment);
 }
 
 /// The instance, if the event speaks of its latest start.

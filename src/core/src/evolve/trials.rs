@@ -23,8 +23,8 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::ShareReported(e) => {
             let attempt = running(state, &e.trial, e.attempt)?;
             match attempt.shares.get_mut(&e.node) {
-                Some(share) => *share = Share::Reported(e.clone()),
-                None => return Err(format!("{} takes no part in this attempt", e.node)),
+                Some(share) if share.is_due() => *share = Share::Reported(e.clone()),
+                _ => return Err(format!("no share was due from {}", e.node)),
             }
         }
         Body::TrialCompleted(e) => {

@@ -13,6 +13,9 @@ pub struct Deployment {
     pub service: usize,
     /// Its instances seen so far.
     pub instances: BTreeMap<InstanceId, Instance>,
+    /// Starts of every instance in this epoch, under whichever configuration: a late word of a former configuration's
+    /// process can so never be taken for one of this configuration's.
+    pub launches: BTreeMap<InstanceId, u32>,
 }
 
 /// A service instance.
@@ -20,8 +23,11 @@ pub struct Deployment {
 pub struct Instance {
     /// Where it runs.
     pub node: NodeId,
-    /// Starts in this epoch.
+    /// Number of its latest start; starts are counted over the epoch.
     pub launches: u32,
+    /// How often it failed or ended unasked under this configuration. The loss of its node does not count: that is no
+    /// fault of the service.
+    pub failures: u32,
     /// How it stands.
     pub status: InstanceStatus,
 }
@@ -64,6 +70,14 @@ pub enum InstanceStatus {
 }
 
 impl Instance {
+    /// Whether it was asked to start and has not become ready since.
+    pub const fn is_starting(&self) -> bool {
+        matches!(
+            self.status,
+            InstanceStatus::Requested { .. } | InstanceStatus::Launched { .. }
+        )
+    }
+
     /// Whether a process of it may be running.
     pub const fn may_run(&self) -> bool {
         !matches!(self.status, InstanceStatus::Down { .. } | InstanceStatus::Stopped)

@@ -109,7 +109,10 @@ pub enum BusStatus {
     #[default]
     Absent,
     /// To be started.
-    Requested,
+    Requested {
+        /// Since when.
+        since: Timestamp,
+    },
     /// It answers.
     Up {
         /// Its address.

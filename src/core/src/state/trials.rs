@@ -11,7 +11,7 @@ use crate::{Attempt, NodeId, Timestamp};
 /// A trial.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
-    /// The latest attempt; 0 if the trial failed before it could be attempted.
+    /// The latest attempt. Of a trial that could not be attempted: the one that it would have been.
     pub attempt: Attempt,
     /// How it stands.
     pub status: TrialStatus,
@@ -81,6 +81,13 @@ pub enum Share {
     Lost,
 }
 
+impl Share {
+    /// Whether it is still to be handed in.
+    pub const fn is_due(&self) -> bool {
+        matches!(self, Self::Pending | Self::Prepared)
+    }
+}
+
 impl Trial {
     /// Whether nothing more will be done about it.
     pub const fn is_settled(&self) -> bool {
@@ -104,9 +111,14 @@ impl Trial {
 impl AttemptState {
     /// Whether every client has handed in its share or is gone.
     pub fn is_over(&self) -> bool {
+        !self.shares.values().any(Share::is_due)
+    }
+
+    /// Whether every client has handed in its share: nothing that happens now can spoil the attempt.
+    pub fn is_handed_in(&self) -> bool {
         self.shares
             .values()
-            .all(|share| matches!(share, Share::Reported(_) | Share::Lost))
+            .all(|share| matches!(share, Share::Reported(_)))
     }
 
     /// Whether every client is ready to begin.
