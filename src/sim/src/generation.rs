@@ -185,7 +185,7 @@ impl Generation {
             .min(self.plan.tokens - self.sent);
         let first = self.sent;
         self.write_chunk(out, |renderer, payload| {
-            renderer.tokens(payload, first, count, moment.wall)
+            renderer.tokens(payload, first, count, moment.wall);
         });
         self.sent += count;
         self.last_token = moment.now;
@@ -211,7 +211,7 @@ impl Generation {
             Ending::CutAfter(tokens) if self.sent >= tokens => Some(Progress::Cut),
             Ending::ErrorEventAfter(tokens) if self.sent >= tokens => {
                 self.write_chunk(out, |renderer, payload| {
-                    renderer.error_event(payload, &simulated_error())
+                    renderer.error_event(payload, &simulated_error());
                 });
                 chunk(out, self.renderer.bare_end());
                 end_chunks(out);

@@ -11,4 +11,4 @@ pub(crate) use error::ApiError;
 pub(crate) use generation::{Delivery, Endpoint, GenerationRequest};
 pub(crate) use ollama::{OllamaRequest, read_generation as read_ollama, read_pull};
 pub(crate) use openai::read_generation as read_openai;
-pub(crate) use route::{Route, route};
+pub(crate) use route::{Page, Route, route};

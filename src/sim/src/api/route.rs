@@ -6,7 +6,15 @@ use crate::http::Method;
 /// What a path and a method mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
+    /// Tokens are wanted: that takes its time.
     Generation(Endpoint),
+    /// Everything else is answered at once.
+    Page(Page),
+}
+
+/// What is answered at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
     Pull,
     Tags,
     Version,
@@ -36,25 +44,25 @@ pub(crate) fn route(method: Method, path: &str) -> Route {
         "/v1/completions" => (Route::Generation(Endpoint::Completions), POST),
         "/api/generate" => (Route::Generation(Endpoint::OllamaGenerate), POST),
         "/api/chat" => (Route::Generation(Endpoint::OllamaChat), POST),
-        "/api/pull" => (Route::Pull, POST),
-        "/api/tags" => (Route::Tags, GET),
-        "/api/version" => (Route::Version, GET),
-        "/api/ps" => (Route::Ps, GET),
-        "/" => (Route::Root, GET_HEAD),
-        "/health" => (Route::Health, GET_HEAD),
-        "/v1/models" => (Route::Models, GET),
-        "/metrics" => (Route::Metrics, GET),
-        "/truth/reset" => (Route::ResetTruth, POST),
+        "/api/pull" => (Route::Page(Page::Pull), POST),
+        "/api/tags" => (Route::Page(Page::Tags), GET),
+        "/api/version" => (Route::Page(Page::Version), GET),
+        "/api/ps" => (Route::Page(Page::Ps), GET),
+        "/" => (Route::Page(Page::Root), GET_HEAD),
+        "/health" => (Route::Page(Page::Health), GET_HEAD),
+        "/v1/models" => (Route::Page(Page::Models), GET),
+        "/metrics" => (Route::Page(Page::Metrics), GET),
+        "/truth/reset" => (Route::Page(Page::ResetTruth), POST),
         "/truth" => {
-            return match method {
-                Method::Get => Route::Truth,
-                Method::Delete => Route::ResetTruth,
-                _ => Route::WrongMethod {
+            return Route::Page(match method {
+                Method::Get => Page::Truth,
+                Method::Delete => Page::ResetTruth,
+                _ => Page::WrongMethod {
                     allowed: "GET, DELETE",
                 },
-            };
+            });
         }
-        _ => return Route::Unknown,
+        _ => return Route::Page(Page::Unknown),
     };
     if methods.contains(&method) {
         return route;
@@ -64,12 +72,16 @@ pub(crate) fn route(method: Method, path: &str) -> Route {
         [Method::Get] => "GET",
         _ => "GET, HEAD",
     };
-    Route::WrongMethod { allowed }
+    Route::Page(Page::WrongMethod { allowed })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn wrong(allowed: &'static str) -> Route {
+        Route::Page(Page::WrongMethod { allowed })
+    }
 
     #[test]
     fn paths_and_methods() {
@@ -80,24 +92,13 @@ mod tests {
             Endpoint::OllamaChat,
         ] {
             assert_eq!(route(Method::Post, endpoint.path()), Route::Generation(endpoint));
-            assert_eq!(
-                route(Method::Get, endpoint.path()),
-                Route::WrongMethod { allowed: "POST" }
-            );
+            assert_eq!(route(Method::Get, endpoint.path()), wrong("POST"));
         }
-        assert_eq!(route(Method::Head, "/health"), Route::Health);
-        assert_eq!(
-            route(Method::Other, "/health"),
-            Route::WrongMethod { allowed: "GET, HEAD" }
-        );
-        assert_eq!(route(Method::Delete, "/truth"), Route::ResetTruth);
-        assert_eq!(route(Method::Post, "/truth/reset"), Route::ResetTruth);
-        assert_eq!(
-            route(Method::Post, "/truth"),
-            Route::WrongMethod {
-                allowed: "GET, DELETE"
-            }
-        );
-        assert_eq!(route(Method::Get, "/health/"), Route::Unknown);
+        assert_eq!(route(Method::Head, "/health"), Route::Page(Page::Health));
+        assert_eq!(route(Method::Other, "/health"), wrong("GET, HEAD"));
+        assert_eq!(route(Method::Delete, "/truth"), Route::Page(Page::ResetTruth));
+        assert_eq!(route(Method::Post, "/truth/reset"), Route::Page(Page::ResetTruth));
+        assert_eq!(route(Method::Post, "/truth"), wrong("GET, DELETE"));
+        assert_eq!(route(Method::Get, "/health/"), Route::Page(Page::Unknown));
     }
 }

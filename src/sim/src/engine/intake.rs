@@ -3,12 +3,12 @@
 use hpcbench_timing::Monotonic;
 
 use super::admin::not_ready;
-use super::{Arrived, Engine, Job, Now, Reply};
+use super::{Engine, Incoming, Job, Reply};
 use crate::api::{ApiError, Endpoint, GenerationRequest, OllamaRequest, read_ollama, read_openai};
 use crate::draw::{Purpose, uniform};
 use crate::fault::{Ending, Faults, pick};
 use crate::generation::{Generation, Plan};
-use crate::http::{Body, Request, response};
+use crate::http::{Body, response};
 use crate::metrics::Finished;
 use crate::render::{FinishReason, Header, Renderer, load_line};
 use crate::scheduler::Admission;
@@ -17,9 +17,7 @@ use crate::truth::{NewEntry, Outcome, TruthKey};
 /// A request for tokens that has an entry in the truth.
 struct Intake<'a, 'b> {
     endpoint: Endpoint,
-    request: &'a Request<'b>,
-    arrived: Arrived,
-    now: Now,
+    incoming: &'a Incoming<'b>,
     ordinal: u64,
     truth: TruthKey,
 }
@@ -28,12 +26,15 @@ impl<K: PartialEq + Copy> Engine<K> {
     pub(super) fn take_in(
         &mut self,
         endpoint: Endpoint,
-        request: &Request<'_>,
-        arrived: Arrived,
-        now: Now,
+        incoming: &Incoming<'_>,
         key: K,
         out: &mut Vec<u8>,
     ) -> Reply {
+        let Incoming {
+            request,
+            arrived,
+            now,
+        } = incoming;
         if self.ready(now.mono) {
             self.received += 1;
         }
@@ -53,9 +54,7 @@ impl<K: PartialEq + Copy> Engine<K> {
         });
         let intake = Intake {
             endpoint,
-            request,
-            arrived,
-            now,
+            incoming,
             ordinal,
             truth,
         };
@@ -121,7 +120,7 @@ impl<K: PartialEq + Copy> Engine<K> {
             endpoint: intake.endpoint,
             model: wanted.model.as_deref().unwrap_or(&self.config.model),
             ordinal: intake.ordinal,
-            created: intake.now.wall,
+            created: intake.incoming.now.wall,
             role_chunk: self.config.role_chunk,
         };
         let renderer = Renderer::new(&header);
@@ -132,12 +131,12 @@ impl<K: PartialEq + Copy> Engine<K> {
             tokens,
             finish,
             extra_headers: intake.extra_headers(),
-            keep_alive: intake.request.keep_alive,
+            keep_alive: intake.incoming.request.keep_alive,
         };
-        let generation = Generation::new(plan, renderer, intake.arrived.mono);
+        let generation = Generation::new(plan, renderer, intake.incoming.arrived.mono);
         self.enqueue(
             intake,
-            Box::new(Job::new(generation, intake.truth, intake.arrived.mono)),
+            Box::new(Job::new(generation, intake.truth, intake.incoming.arrived.mono)),
             key,
             out,
         )
@@ -146,7 +145,7 @@ impl<K: PartialEq + Copy> Engine<K> {
     fn enqueue(&mut self, intake: &Intake<'_, '_>, mut job: Box<Job>, key: K, out: &mut Vec<u8>) -> Reply {
         match self.scheduler.arrive(key) {
             Admission::Run => {
-                let due = self.admit(&mut job, intake.arrived.mono);
+                let due = self.admit(&mut job, intake.incoming.arrived.mono);
                 Reply::Run { job, due }
             }
             Admission::Wait => Reply::Wait { job },
@@ -162,7 +161,7 @@ impl<K: PartialEq + Copy> Engine<K> {
 
     /// What the header says, else what is drawn for a share of the requests.
     fn faults(&self, intake: &Intake<'_, '_>) -> Result<Faults, ApiError> {
-        if let Some(text) = intake.request.fault {
+        if let Some(text) = intake.incoming.request.fault {
             return text
                 .parse()
                 .map_err(|error| ApiError::bad_request(format!("X-Sim-Fault: {error}")));
@@ -196,7 +195,7 @@ impl<K: PartialEq + Copy> Engine<K> {
             .finish(intake.truth, Outcome::Refused, Some(refusal.status));
         self.metrics.finished(Finished::Error, 0);
         let body = refusal.body(intake.endpoint.dialect());
-        let keep_alive = intake.request.keep_alive;
+        let keep_alive = intake.incoming.request.keep_alive;
         response(out, refusal.status, &body, &intake.extra_headers(), keep_alive);
         Reply::Written { keep_alive }
     }
@@ -207,7 +206,7 @@ impl<K: PartialEq + Copy> Engine<K> {
             media_type: "application/json",
             bytes: line.to_vec(),
         };
-        let keep_alive = intake.request.keep_alive;
+        let keep_alive = intake.incoming.request.keep_alive;
         response(out, 200, &body, &intake.extra_headers(), keep_alive);
         Reply::Written { keep_alive }
     }
@@ -216,7 +215,8 @@ impl<K: PartialEq + Copy> Engine<K> {
 impl Intake<'_, '_> {
     /// The request's id comes back. It was checked to be visible ASCII.
     fn extra_headers(&self) -> String {
-        self.request
+        self.incoming
+            .request
             .id
             .map_or_else(String::new, |id| format!("x-request-id: {id}\r\n"))
     }

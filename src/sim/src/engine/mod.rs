@@ -8,6 +8,7 @@ use hpcbench_timing::{Monotonic, Realtime};
 
 use crate::catalog::Catalog;
 use crate::config::SimulatorConfig;
+use crate::http::Request;
 use crate::metrics::Metrics;
 use crate::scheduler::Scheduler;
 use crate::timing_model::TimingModel;
@@ -46,6 +47,14 @@ pub(crate) struct Arrived {
     pub(crate) source: StampSource,
 }
 
+/// A request with the times that belong to it.
+#[derive(Debug)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) request: Request<'a>,
+    pub(crate) arrived: Arrived,
+    pub(crate) now: Now,
+}
+
 /// What becomes of a request.
 #[derive(Debug)]
 pub(crate) enum Reply {
@@ -64,6 +73,15 @@ pub(crate) enum Reply {
 pub(crate) enum Collapse {
     Die { exit_code: u8 },
     Hang,
+}
+
+/// Requests now, and counts since the start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Activity {
+    pub(crate) running: usize,
+    pub(crate) waiting: usize,
+    pub(crate) received: u64,
+    pub(crate) tokens: u64,
 }
 
 impl Now {
@@ -102,14 +120,14 @@ impl<K: PartialEq + Copy> Engine<K> {
         reached(self.config.hang_after).then_some(Collapse::Hang)
     }
 
-    /// Running, waiting, received and generated so far: for the log.
-    pub(crate) fn activity(&self) -> (usize, usize, u64, u64) {
-        (
-            self.scheduler.running(),
-            self.scheduler.waiting(),
-            self.received,
-            self.metrics.generation_tokens(),
-        )
+    /// What is going on: for the log.
+    pub(crate) fn activity(&self) -> Activity {
+        Activity {
+            running: self.scheduler.running(),
+            waiting: self.scheduler.waiting(),
+            received: self.received,
+            tokens: self.metrics.generation_tokens(),
+        }
     }
 
     fn ready(&self, now: Monotonic) -> bool {

@@ -6,6 +6,7 @@ mod event_loop;
 mod process;
 mod slots;
 mod stop;
+mod traffic;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
