@@ -31,6 +31,14 @@ impl Source {
         self.path.extension().is_some_and(|ending| ending == "rs")
     }
 
+    /// Whether only tests use it, as its path tells.
+    pub(crate) fn is_for_tests(&self) -> bool {
+        let parts = self.path.iter().filter_map(|part| part.to_str());
+        parts
+            .map(|part| part.trim_end_matches(".rs"))
+            .any(|part| part == "tests" || part == "testing")
+    }
+
     /// One violation for each line that the predicate finds wrong.
     pub(crate) fn wrong_lines(&self, what: &str, wrong: impl Fn(&str) -> bool) -> Vec<String> {
         let numbered = self.text.lines().zip(1..);

@@ -57,7 +57,7 @@ fn files_are_short() {
 fn pure_crates_do_not_ask_the_world() {
     let mut violations = Vec::new();
     for source in sources().unwrap() {
-        if PURE.iter().any(|folder| source.is_rust_below(folder)) {
+        if PURE.iter().any(|folder| source.is_rust_below(folder)) && !source.is_for_tests() {
             violations
                 .extend(source.wrong_lines("impure", |line| IMPURE.iter().any(|word| line.contains(word))));
         }
@@ -90,11 +90,15 @@ fn nothing_is_left_for_later() {
 
 #[test]
 fn no_file_knows_a_machine() {
+    let home = std::env::var("HOME")
+        .ok()
+        .filter(|home| home.len() > 1)
+        .map(|home| home + "/");
+    let folders: Vec<&str> = MACHINE.iter().copied().chain(home.as_deref()).collect();
     let mut violations = Vec::new();
     for source in sources().unwrap() {
-        violations.extend(source.wrong_lines("a path of one machine", |line| {
-            MACHINE.iter().any(|folder| begins_a_path(line, folder))
-        }));
+        let wrong = |line: &str| folders.iter().any(|folder| begins_a_path(line, folder));
+        violations.extend(source.wrong_lines("a path of one machine", wrong));
     }
     report("absolute paths", &violations);
 }
