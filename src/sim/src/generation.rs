@@ -313,3 +313,6 @@ impl Generation {
 fn simulated_error() -> ApiError {
     ApiError::new(500, "simulated fault: the engine failed while generating")
 }
+
+#[cfg(test)]
+mod tests;
