@@ -1,19 +1,44 @@
-//! The load engine: arrivals, connections, kernel time stamps, stream parsers, records.
+//! The load engine: sends requests as a load shape demands, reads the answers as they come, and writes down when
+//! everything happened.
+//!
+//! ```text
+//! LoadSpec ── prepare ──▶ Prepared ── start ──▶ Running ── join ──▶ Outcome
+//!            prompts,               engine threads,        files of records, window,
+//!            files, limits          writer                 the engine's own report
+//! ```
+//!
+//! The engine runs on threads of its own, each with one poll, its own connections and its own part of the load;
+//! records go to a file per thread through a writer. What the server does wrong becomes a record, never an error.
+//!
+//! Layers, each knowing only those before it: [`ShapeError`]'s schedule, prompts; `stream`, `http` and `dialect` as
+//! pure parsers; `response`, which makes one reader of them; `engine`, the only place with sockets and clocks.
+
 mod dialect;
+mod engine;
 mod fault;
 mod http;
+mod limits;
+mod plan;
+mod prepare;
 mod prompts;
 mod response;
+mod running;
 mod schedule;
 mod secret;
 mod share;
+mod shared;
 mod spec;
 mod stream;
+mod writer;
 
+pub use limits::LimitError;
+pub use prepare::{PrepareError, prepare};
 pub use prompts::PromptError;
+pub use running::{BlockFile, LoadError, Outcome, Prepared, Running, Start};
 pub use schedule::{Arrivals, MAX_RATE, ShapeError};
 pub use secret::Secret;
 pub use share::ClientShare;
+pub use shared::{CancelHandle, Progress, Stage};
 pub use spec::{
     Cooldown, Dialect, Endpoint, Length, LoadSpec, PromptSource, Prompts, Sampling, Shape, TokenCount,
 };

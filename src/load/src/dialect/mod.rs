@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use hpcbench_records::EventKind;
 
-pub(crate) use request::BodyTemplate;
+pub(crate) use request::{BodyTemplate, push_number};
 
 use crate::fault::Fault;
 use crate::spec::Dialect;

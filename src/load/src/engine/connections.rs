@@ -1,0 +1,171 @@
+//! A thread's connections: those that carry a request and those that wait for one.
+
+use std::io;
+use std::net::SocketAddr;
+
+use hpcbench_timing::{Monotonic, enable_receive_stamps};
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use super::exchange::Exchange;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: TcpStream,
+    /// Unique within the client.
+    pub(super) id: u64,
+    pub(super) endpoint: u16,
+    /// The TCP handshake is done.
+    pub(super) established: bool,
+    /// Requests that it carried before.
+    pub(super) used: u64,
+    /// Start of the last read that emptied the socket: what comes later arrived after it.
+    pub(super) emptied_at: Monotonic,
+    /// The poll that last reported it ready.
+    pub(super) reported_in: u64,
+    /// The request that it carries.
+    pub(super) exchange: Option<Box<Exchange>>,
+}
+
+/// All connections of a thread. A slot that was freed is used again only after the poll's reports are dealt with, so
+/// that a late report cannot reach a stranger.
+#[derive(Debug)]
+pub(super) struct Connections {
+    slots: Vec<Option<Connection>>,
+    free: Vec<usize>,
+    freed_this_turn: Vec<usize>,
+    /// Waiting connections per endpoint, with their ids; the last used is used next. Those that were closed
+    /// meanwhile are found out when it is their turn.
+    idle: Vec<Vec<(usize, u64)>>,
+    open: usize,
+    next_id: u64,
+    stamps: bool,
+}
+
+impl Connections {
+    /// No connection yet, to any of `endpoints` endpoints. Ids start at `first_id`. `stamps` asks the kernel to stamp.
+    pub(super) fn new(endpoints: usize, first_id: u64, stamps: bool) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            freed_this_turn: Vec::new(),
+            idle: vec![Vec::new(); endpoints],
+            open: 0,
+            next_id: first_id,
+            stamps,
+        }
+    }
+
+    pub(super) fn get(&mut self, slot: usize) -> Option<&mut Connection> {
+        self.slots.get_mut(slot)?.as_mut()
+    }
+
+    /// Begins to connect.
+    pub(super) fn connect(
+        &mut self,
+        registry: &Registry,
+        endpoint: u16,
+        address: SocketAddr,
+        exchange: Box<Exchange>,
+    ) -> Result<usize, (io::Error, Box<Exchange>)> {
+        let socket = match self.open_socket(registry, address) {
+            Ok(socket) => socket,
+            Err(error) => return Err((error, exchange)),
+        };
+        let (socket, slot) = socket;
+        self.next_id += 1;
+        self.open += 1;
+        let connection = Connection {
+            socket,
+            id: self.next_id - 1,
+            endpoint,
+            established: false,
+            used: 0,
+            emptied_at: Monotonic(i64::MIN),
+            reported_in: 0,
+            exchange: Some(exchange),
+        };
+        match self.slots.get_mut(slot) {
+            Some(place) => *place = Some(connection),
+            None => self.slots.push(Some(connection)),
+        }
+        Ok(slot)
+    }
+
+    fn open_socket(&mut self, registry: &Registry, address: SocketAddr) -> io::Result<(TcpStream, usize)> {
+        let mut socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        if self.stamps {
+            enable_receive_stamps(&socket)?;
+        }
+        let slot = self.free.last().copied().unwrap_or(self.slots.len());
+        registry.register(&mut socket, Token(slot), Interest::READABLE | Interest::WRITABLE)?;
+        self.free.pop();
+        Ok((socket, slot))
+    }
+
+    /// Takes a waiting connection to `endpoint`, if there is one that is still open.
+    pub(super) fn take_idle(&mut self, endpoint: u16) -> Option<usize> {
+        loop {
+            let (slot, id) = self.idle.get_mut(usize::from(endpoint))?.pop()?;
+            let Some(connection) = self.get(slot).filter(|connection| connection.id == id) else {
+                continue;
+            };
+            if is_quiet(&connection.socket) {
+                return Some(slot);
+            }
+            self.close(slot);
+        }
+    }
+
+    /// Makes a connection that has carried its request wait for the next.
+    pub(super) fn put_idle(&mut self, slot: usize) {
+        let Some(connection) = self.get(slot) else { return };
+        connection.used += 1;
+        let (endpoint, id) = (usize::from(connection.endpoint), connection.id);
+        let limit = 2 * self.open + 16;
+        let Some(idle) = self.idle.get_mut(endpoint) else {
+            return;
+        };
+        idle.push((slot, id));
+        if idle.len() > limit {
+            let slots = &self.slots;
+            idle.retain(|(slot, id)| {
+                slots
+                    .get(*slot)
+                    .is_some_and(|one| one.as_ref().is_some_and(|one| one.id == *id))
+            });
+        }
+    }
+
+    /// Closes a connection; returns the request that it carried.
+    pub(super) fn close(&mut self, slot: usize) -> Option<Box<Exchange>> {
+        let connection = self.slots.get_mut(slot)?.take()?;
+        self.freed_this_turn.push(slot);
+        self.open -= 1;
+        // Closing the socket takes it out of the poll.
+        connection.exchange
+    }
+
+    /// The poll's reports are dealt with: freed slots may be used again.
+    pub(super) fn end_turn(&mut self) {
+        self.free.append(&mut self.freed_this_turn);
+    }
+
+    /// Slots whose connection carries a request.
+    pub(super) fn busy(&self) -> Vec<usize> {
+        let carries = |one: &Option<Connection>| one.as_ref().is_some_and(|one| one.exchange.is_some());
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| carries(one))
+            .map(|(slot, _)| slot)
+            .collect()
+    }
+}
+
+/// Whether a waiting connection is open and has nothing to say. The server may have closed it just now.
+fn is_quiet(socket: &TcpStream) -> bool {
+    matches!(socket.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}

@@ -1,0 +1,142 @@
+//! Ending requests, and the trial.
+
+use std::sync::atomic::Ordering;
+
+use hpcbench_records::{Phase, Record, Status};
+use hpcbench_timing::Monotonic;
+
+use super::exchange::{Ending, Exchange};
+use super::record::{self, Carrier};
+use super::timeline::WindowEnd;
+use super::{Engine, EngineError, ThreadOutcome, sink_failed};
+
+impl Engine {
+    /// Ends the request of a connection, which stays only if it can carry another one.
+    pub(super) fn finish(&mut self, slot: usize, ending: Ending, end: Monotonic) -> Result<(), EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let carrier = Carrier {
+            thread: self.thread,
+            connection: connection.id,
+            reused: connection.used > 0,
+        };
+        let Some(exchange) = connection.exchange.take() else {
+            return Ok(());
+        };
+        self.deadlines.remove(&(exchange.deadline, slot));
+        let keep = matches!(ending, Ending::Complete)
+            && exchange.reader.is_complete()
+            && exchange.reader.keeps_connection();
+        if keep {
+            self.connections.put_idle(slot);
+        } else {
+            self.connections.close(slot);
+        }
+        self.account(*exchange, ending, end, carrier)
+    }
+
+    /// Ends a request that has no connection.
+    pub(super) fn finish_detached(
+        &mut self,
+        exchange: Exchange,
+        ending: Ending,
+        end: Monotonic,
+    ) -> Result<(), EngineError> {
+        let carrier = Carrier {
+            thread: self.thread,
+            ..Carrier::default()
+        };
+        self.account(exchange, ending, end, carrier)
+    }
+
+    fn account(
+        &mut self,
+        exchange: Exchange,
+        ending: Ending,
+        end: Monotonic,
+        carrier: Carrier,
+    ) -> Result<(), EngineError> {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.source.ended(end, exchange.times.send_start.is_some());
+        let counted = exchange.counted;
+        self.count_arrival(&exchange);
+        let record = record::build(exchange, ending, end, carrier, &self.plan, &self.timeline);
+        self.count(&record);
+        let result = self.sink.push(record, end);
+        if counted {
+            self.shared.measured_open.fetch_sub(1, Ordering::AcqRel);
+        }
+        result.map_err(sink_failed)
+    }
+
+    fn count_arrival(&mut self, exchange: &Exchange) {
+        if exchange.phase(&self.timeline) == Phase::Window {
+            self.report.arrivals += 1;
+            self.report.arrivals_queued += u64::from(exchange.due.queued);
+        }
+    }
+
+    fn count(&self, record: &Record) {
+        let counter = match record.status {
+            Status::Ok => &self.shared.ok,
+            Status::Error | Status::Timeout => &self.shared.errors,
+            Status::Cancelled => &self.shared.cancelled,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let tokens = record.tokens.output_usage.or(record.tokens.chunks).unwrap_or(0);
+        self.shared.tokens.fetch_add(u64::from(tokens), Ordering::Relaxed);
+    }
+
+    /// Ends the requests whose time has run out.
+    pub(super) fn end_overdue(&mut self, now: Monotonic) -> Result<(), EngineError> {
+        while let Some((deadline, slot)) = self
+            .deadlines
+            .first()
+            .copied()
+            .filter(|(deadline, _)| *deadline <= now)
+        {
+            self.deadlines.remove(&(deadline, slot));
+            self.finish(slot, Ending::Timeout, now)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the trial for this thread: what is in flight is cancelled, what never got its turn is recorded too.
+    pub(super) fn leave(mut self, now: Monotonic) -> Result<ThreadOutcome, EngineError> {
+        let window_cpu = self.meter.window_cpu();
+        for slot in self.connections.busy() {
+            self.finish(slot, Ending::Cancelled, now)?;
+        }
+        // An arrival that was due is never lost silently. The load after the window is nobody's measurement.
+        let until = match self.timeline.end {
+            WindowEnd::At { t2, .. } => t2.min(now),
+            WindowEnd::LastSend => now,
+        };
+        while let Some(due) = self.source.abandon(until) {
+            let mut exchange = self.prepare(due, 0, now);
+            exchange.times.dispatch = None;
+            let carrier = Carrier {
+                thread: self.thread,
+                ..Carrier::default()
+            };
+            self.count_arrival(&exchange);
+            let record = record::build(
+                *exchange,
+                Ending::Cancelled,
+                now,
+                carrier,
+                &self.plan,
+                &self.timeline,
+            );
+            self.count(&record);
+            self.sink.push_patiently(record).map_err(sink_failed)?;
+        }
+        self.sink.finish().map_err(sink_failed)?;
+        Ok(ThreadOutcome {
+            report: self.report,
+            window_cpu,
+        })
+    }
+}

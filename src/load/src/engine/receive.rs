@@ -1,0 +1,177 @@
+//! Reading responses.
+
+use std::io;
+
+use hpcbench_records::ErrorKind;
+use hpcbench_timing::{Arrival, Monotonic, recv_stamped};
+
+use super::exchange::{Ending, ReadTimes, count_source};
+use super::poller::Ready;
+use super::{Engine, EngineError};
+use crate::fault::Fault;
+
+/// How long a server may take to end a response after it said that nothing more comes, nanoseconds.
+const GRACE_AFTER_DONE: i64 = 1_000_000_000;
+
+impl Engine {
+    /// Reads a connection until its socket is empty.
+    pub(super) fn receive(&mut self, ready: Ready) -> Result<(), EngineError> {
+        let slot = ready.slot;
+        let mut before = Monotonic::now();
+        let turn = self.poller.turn();
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let reported_in = std::mem::replace(&mut connection.reported_in, turn);
+        let seen_empty = self.poller.seen_empty(reported_in);
+        loop {
+            let Some(connection) = self.connections.get(slot) else {
+                return Ok(());
+            };
+            let received = recv_stamped(&connection.socket, &mut self.memory.read);
+            let read = Monotonic::now();
+            match received {
+                Ok(received) if received.bytes == 0 => return self.closed_by_server(slot, read),
+                Ok(_) if connection.exchange.is_none() => {
+                    // An answer that nobody asked for.
+                    self.connections.close(slot);
+                    return Ok(());
+                }
+                Ok(received) => {
+                    let emptied = received.bytes < self.memory.read.len();
+                    let since = connection
+                        .emptied_at
+                        .max(seen_empty.unwrap_or(Monotonic(i64::MIN)));
+                    if emptied {
+                        connection.emptied_at = before;
+                    }
+                    let earliest = connection
+                        .exchange
+                        .as_ref()
+                        .map_or(read, |exchange| exchange.earliest());
+                    let arrival = Arrival::resolve(received.stamp, &self.poller.clock, earliest, read);
+                    if self.meter.is_open() {
+                        count_source(&mut self.report, arrival.source);
+                    }
+                    self.take(
+                        slot,
+                        received.bytes,
+                        ReadTimes {
+                            arrival,
+                            seen_empty: since,
+                            read,
+                        },
+                    )?;
+                    // A closed peer makes no further report: read on to the end.
+                    if emptied && !ready.closed {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return self.receive_failed(slot, &error, read),
+            }
+            before = read;
+        }
+    }
+
+    /// Takes the first `bytes` of the read buffer as a part of the connection's response.
+    fn take(&mut self, slot: usize, bytes: usize, times: ReadTimes) -> Result<(), EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let Some(exchange) = connection.exchange.as_deref_mut() else {
+            return Ok(());
+        };
+        exchange.bytes_received += bytes as u64;
+        let parsed = &mut self.memory.parsed;
+        parsed.clear();
+        let was_done = exchange.reader.summary().is_done();
+        let input = self.memory.read.get(..bytes).unwrap_or_default();
+        let result = exchange.reader.feed(input, parsed);
+        exchange.take_events(parsed, times, &self.timeline);
+        let complete = exchange.reader.is_complete();
+        if let Err(fault) = result {
+            return self.finish(slot, Ending::Fault(fault), times.arrival.at);
+        }
+        if complete {
+            return self.finish(slot, Ending::Complete, times.arrival.at);
+        }
+        if !was_done && exchange.reader.summary().is_done() {
+            let sooner = exchange.deadline.min(times.read.plus_nanos(GRACE_AFTER_DONE));
+            self.deadlines.remove(&(exchange.deadline, slot));
+            self.deadlines.insert((sooner, slot));
+            exchange.deadline = sooner;
+        }
+        Ok(())
+    }
+
+    /// The server has closed its side.
+    fn closed_by_server(&mut self, slot: usize, now: Monotonic) -> Result<(), EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let reused = connection.used > 0;
+        let Some(exchange) = connection.exchange.as_deref_mut() else {
+            self.connections.close(slot);
+            return Ok(());
+        };
+        if reused && exchange.reader.is_untouched() {
+            return self.stale(slot, "the server closed the waiting connection", now);
+        }
+        self.memory.parsed.clear();
+        let result = exchange.reader.end_of_input(&mut self.memory.parsed);
+        // The end of a connection has no stamp.
+        let arrival = Arrival::resolve(None, &self.poller.clock, exchange.earliest(), now);
+        let times = ReadTimes {
+            arrival,
+            seen_empty: connection.emptied_at,
+            read: now,
+        };
+        exchange.take_events(&self.memory.parsed, times, &self.timeline);
+        let ending = match result {
+            Ok(()) => Ending::Complete,
+            Err(fault) => Ending::Fault(fault),
+        };
+        self.finish(slot, ending, now)
+    }
+
+    fn receive_failed(&mut self, slot: usize, error: &io::Error, now: Monotonic) -> Result<(), EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let reused = connection.used > 0;
+        let Some(exchange) = connection.exchange.as_deref() else {
+            self.connections.close(slot);
+            return Ok(());
+        };
+        if reused && exchange.reader.is_untouched() {
+            return self.stale(slot, "the server reset the waiting connection", now);
+        }
+        let ending = if exchange.reader.summary().is_done() {
+            Ending::Complete
+        } else {
+            Ending::Fault(Fault::new(
+                ErrorKind::CutStream,
+                format!("the connection broke: {error}"),
+            ))
+        };
+        self.finish(slot, ending, now)
+    }
+
+    /// A connection that had carried requests before ended under this one, before any answer. Whether the server
+    /// has seen the request cannot be known, unless nothing was sent.
+    fn stale(&mut self, slot: usize, text: &'static str, now: Monotonic) -> Result<(), EngineError> {
+        let unsent = self
+            .connections
+            .get(slot)
+            .and_then(|connection| connection.exchange.as_ref());
+        if unsent.is_some_and(|exchange| exchange.written == 0) {
+            return self.move_to_fresh(slot, ErrorKind::StaleConnection, text.into(), now);
+        }
+        self.finish(
+            slot,
+            Ending::Fault(Fault::new(ErrorKind::StaleConnection, text)),
+            now,
+        )
+    }
+}

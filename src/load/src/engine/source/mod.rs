@@ -1,0 +1,86 @@
+//! Where requests come from: users that follow their own last answer, or a schedule.
+//!
+//! Both are state machines over points in time. They know nothing of sockets.
+
+mod closed;
+mod open;
+
+use hpcbench_timing::Monotonic;
+
+pub(crate) use closed::ClosedSource;
+pub(crate) use open::{Limit, OpenSource, Until};
+
+/// A request that is to be made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// When it was to be made.
+    pub(crate) intended: Monotonic,
+    /// Its position in the trial's schedule, over all clients; `None` in a closed loop.
+    pub(crate) position: Option<u64>,
+    /// It had to wait because too many requests were in flight.
+    pub(crate) queued: bool,
+}
+
+/// The requests of one engine thread.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Closed(ClosedSource),
+    Open(Box<OpenSource>),
+}
+
+impl Source {
+    /// A request that is due at `now`, while `in_flight` others are running.
+    pub(crate) fn next(&mut self, now: Monotonic, in_flight: u32) -> Option<Due> {
+        match self {
+            Self::Closed(users) => users.next(now),
+            Self::Open(schedule) => schedule.next(now, in_flight),
+        }
+    }
+
+    /// When the next request is due, if that is only a matter of time; may lie in the past.
+    pub(crate) fn next_due(&self, in_flight: u32) -> Option<Monotonic> {
+        match self {
+            Self::Closed(users) => users.next_due(),
+            Self::Open(schedule) => schedule.next_due(in_flight),
+        }
+    }
+
+    /// A request has ended at `at`; `sent` says whether it ever left.
+    pub(crate) fn ended(&mut self, at: Monotonic, sent: bool) {
+        if let Self::Closed(users) = self {
+            users.ended(at, sent);
+        }
+    }
+
+    /// Requests that are due at `now` and still wait.
+    pub(crate) fn backlog(&mut self, now: Monotonic) -> u64 {
+        match self {
+            Self::Closed(_) => 0,
+            Self::Open(schedule) => schedule.backlog(now),
+        }
+    }
+
+    /// A request that was due before `until` and never got its turn; asked again and again at the end of a trial.
+    pub(crate) fn abandon(&mut self, until: Monotonic) -> Option<Due> {
+        match self {
+            Self::Closed(_) => None,
+            Self::Open(schedule) => schedule.abandon(until),
+        }
+    }
+
+    /// Whether no more requests come that are due before `time`.
+    pub(crate) fn is_past(&self, time: Monotonic) -> bool {
+        match self {
+            Self::Closed(_) => true,
+            Self::Open(schedule) => schedule.is_past(time),
+        }
+    }
+
+    /// Whether the schedule is at its end. Users never are: what ends them is the trial.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        match self {
+            Self::Closed(_) => false,
+            Self::Open(schedule) => schedule.is_exhausted(),
+        }
+    }
+}

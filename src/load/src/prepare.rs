@@ -1,0 +1,186 @@
+//! Everything that can be found wrong before the clock starts, and everything that would disturb it later.
+
+use std::io;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use hpcbench_records::{BlockWriter, WriteError};
+use hpcbench_stats::StampSource;
+use hpcbench_timing::StampKeeper;
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+
+use crate::dialect::BodyTemplate;
+use crate::limits::{self, LimitError};
+use crate::plan::{Plan, Server};
+use crate::prompts::{PromptError, PromptSet};
+use crate::running::Prepared;
+use crate::schedule::{Arrivals, ShapeError};
+use crate::secret::Secret;
+use crate::spec::{Endpoint, Length, LoadSpec};
+
+/// Most engine threads of a client.
+const MAX_THREADS: u32 = 256;
+
+/// Most endpoints of a trial.
+const MAX_ENDPOINTS: usize = 4_096;
+
+/// Why a load cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// A value that makes no sense.
+    #[error("{what}: {problem}")]
+    Invalid {
+        /// Which part of the specification.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The shape makes no schedule.
+    #[error("the load's shape")]
+    Shape(#[from] ShapeError),
+    /// The prompts cannot be made.
+    #[error("the workload's prompts")]
+    Prompts(#[from] PromptError),
+    /// The system allows fewer connections than the load may need.
+    #[error("the system's limits")]
+    Limits(#[from] LimitError),
+    /// A file for records cannot be opened.
+    #[error("the records' files")]
+    Records(#[from] WriteError),
+    /// No socket can be had to learn about time stamps.
+    #[error("cannot ask the kernel for receive time stamps")]
+    Stamps(#[source] io::Error),
+}
+
+/// Makes a load ready: checks it, makes its prompts, opens its files. `secrets` are what endpoints' keys point into.
+///
+/// # Errors
+/// See [`PrepareError`]. Nothing has been sent by then.
+pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareError> {
+    check(&spec)?;
+    let threads = threads(&spec);
+    let share = spec.client.of(u64::from(spec.shape.max_in_flight()));
+    limits::check(&spec, share, threads)?;
+    let servers = spec
+        .endpoints
+        .iter()
+        .map(|endpoint| server(endpoint, &spec, secrets))
+        .collect::<Result<_, _>>()?;
+    let prompts = PromptSet::generate(&spec.prompts, spec.dialect, spec.seed)?;
+    let body = BodyTemplate::new(spec.dialect, &spec.model, spec.stream, spec.sampling);
+    let mut writers = Vec::new();
+    for thread in 0..threads {
+        writers.push(BlockWriter::create(block_path(&spec, thread))?);
+    }
+    let keeper = StampKeeper::new();
+    let stamps = match &keeper {
+        Ok(_) => StampSource::Kernel,
+        Err(error) if is_unsupported(error) => StampSource::User,
+        Err(_) => {
+            return Err(PrepareError::Stamps(
+                keeper.err().unwrap_or_else(|| io::Error::other("unknown")),
+            ));
+        }
+    };
+    let plan = Plan {
+        spec,
+        prompts,
+        servers,
+        body,
+        threads,
+    };
+    Ok(Prepared::new(plan, writers, keeper.ok(), stamps))
+}
+
+/// Where thread `thread` puts its records.
+fn block_path(spec: &LoadSpec, thread: u32) -> PathBuf {
+    spec.scratch.join(format!("records-{thread:03}.blocks"))
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(nix::libc::ENOPROTOOPT | nix::libc::EOPNOTSUPP | nix::libc::EINVAL)
+    )
+}
+
+/// Engine threads: as asked, else all cores but one; never more than there are requests to carry.
+fn threads(spec: &LoadSpec) -> u32 {
+    let cores = available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(MAX_THREADS));
+    let wanted = spec
+        .threads
+        .map_or(cores.saturating_sub(1), |threads| u32::from(threads.get()));
+    let share = spec.client.of(u64::from(spec.shape.max_in_flight()));
+    wanted
+        .min(u32::try_from(share).unwrap_or(MAX_THREADS))
+        .clamp(1, MAX_THREADS)
+}
+
+fn check(spec: &LoadSpec) -> Result<(), PrepareError> {
+    let invalid = |what, problem: &str| {
+        Err(PrepareError::Invalid {
+            what,
+            problem: problem.to_owned(),
+        })
+    };
+    if !spec.client.is_valid() {
+        return invalid("client", "its index must be below the number of clients");
+    }
+    if spec.endpoints.is_empty() || spec.endpoints.len() > MAX_ENDPOINTS {
+        return invalid("endpoints", "there must be between 1 and 4096");
+    }
+    if !is_header_value(&spec.request_prefix) || spec.request_prefix.is_empty() {
+        return invalid("request_prefix", "it must be visible ASCII text");
+    }
+    if spec.timeout.is_zero() {
+        return invalid("timeout", "it must be longer than zero");
+    }
+    if spec.client.of(u64::from(spec.shape.max_in_flight())) == 0 {
+        return invalid(
+            "shape",
+            "there are fewer users, or requests in flight, than clients: use fewer clients",
+        );
+    }
+    match spec.length {
+        Length::Duration { duration, .. } if duration.is_zero() => {
+            return invalid("duration", "it must be longer than zero");
+        }
+        Length::Requests(0) => return invalid("requests", "there must be at least one"),
+        _ => {}
+    }
+    Arrivals::new(&spec.shape, Xoshiro256PlusPlus::seed_from_u64(spec.seed))?;
+    Ok(())
+}
+
+/// Checks an endpoint, and makes its part of the requests.
+fn server(endpoint: &Endpoint, spec: &LoadSpec, secrets: &[Secret]) -> Result<Server, PrepareError> {
+    let invalid = |problem: &str| PrepareError::Invalid {
+        what: "endpoint",
+        problem: format!("{}: {problem}", endpoint.address),
+    };
+    if endpoint.host.is_empty() || !is_header_value(&endpoint.host) {
+        return Err(invalid("the host must be visible ASCII text"));
+    }
+    let path = &endpoint.base_path;
+    if !is_header_value(path) || path.contains(' ') || !(path.is_empty() || path.starts_with('/')) {
+        return Err(invalid(
+            "the base path must start with a slash and have no spaces",
+        ));
+    }
+    let key = endpoint.key.map(|index| {
+        secrets
+            .get(index)
+            .ok_or_else(|| invalid("its key is not among the secrets"))
+    });
+    let key = key.transpose()?;
+    if key.is_some_and(|key| !is_header_value(key.reveal())) {
+        return Err(invalid("its key has characters that no header can carry"));
+    }
+    Ok(Server::new(endpoint, spec.dialect, key))
+}
+
+/// Whether text can stand in a request's head without changing its meaning.
+fn is_header_value(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+}
