@@ -134,3 +134,6 @@ impl<K: PartialEq + Copy> Engine<K> {
         self.ready_at.is_some_and(|at| at <= now)
     }
 }
+
+#[cfg(test)]
+mod tests;

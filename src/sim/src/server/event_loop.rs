@@ -88,9 +88,8 @@ impl EventLoop {
             self.traffic.wake_up();
             for event in &events {
                 match event.token() {
-                    WAKER => {}
-                    // It only has to be armed anew, which `wait` does.
-                    TIMER => drop(self.timer.clear()),
+                    // Watched for its edges, it need not be cleared; `wait` arms it anew.
+                    WAKER | TIMER => {}
                     LISTENER => self.accept(),
                     token => self.traffic.on_socket(token, event.is_writable()),
                 }
