@@ -3,6 +3,7 @@
 use super::TrialAggregate;
 use super::client::ClientTotals;
 use super::counts::share;
+use crate::distribution::compare_with_tail;
 
 /// Little's law on our own books: requests in flight, against the rate of sends times the mean time in flight.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,17 +28,17 @@ impl TrialAggregate {
 
     /// Successful completions per second.
     pub fn request_throughput(&self) -> Option<f64> {
-        self.rate(|client| client.completions as f64)
+        self.per_window(|client| client.completions as f64 / client.window.seconds())
     }
 
     /// Output tokens per second.
     pub fn token_throughput(&self) -> Option<f64> {
-        self.rate(ClientTotals::tokens)
+        self.per_window(|client| client.tokens() / client.window.seconds())
     }
 
     /// Mean number of requests in flight.
     pub fn delivered_mean(&self) -> Option<f64> {
-        self.rate(|client| client.in_flight_ns as f64 / 1e9)
+        self.per_window(|client| client.in_flight_ns as f64 / client.window.nanoseconds() as f64)
     }
 
     /// Mean time from sent to end of the requests sent in the window, nanoseconds.
@@ -52,7 +53,8 @@ impl TrialAggregate {
     /// Little's law on our own books; `None` if nothing was in flight.
     pub fn little(&self) -> Option<Little> {
         let in_flight = self.delivered_mean().filter(|&mean| mean > 0.0)?;
-        let rate_times_residence = self.rate(|client| client.residence_ns as f64 / 1e9)?;
+        let rate_times_residence =
+            self.per_window(|client| client.residence_ns as f64 / client.window.nanoseconds() as f64)?;
         let edge = self.mean_residence_ns()? / 1e9 / self.window_seconds()?;
         Some(Little {
             in_flight,
@@ -68,18 +70,16 @@ impl TrialAggregate {
 
     /// Whether a quantile of ITL means something although some gaps are not known to a millisecond.
     pub fn gap_quantile_is_resolved(&self, q: f64) -> bool {
-        self.unresolved_share()
-            .is_none_or(|share| share == 0.0 || share < (1.0 - q) / 2.0)
+        let unresolved = self.unresolved_gaps;
+        unresolved == 0 || compare_with_tail(2 * unresolved, self.metrics.itl.count(), q).is_lt()
     }
 
-    /// Σ over clients of what happened / the client's window.
-    fn rate(&self, what: impl Fn(&ClientTotals) -> f64) -> Option<f64> {
-        let windows = self
+    /// Σ over the clients that have a window.
+    fn per_window(&self, what: impl Fn(&ClientTotals) -> f64) -> Option<f64> {
+        let clients = self
             .clients
             .values()
             .filter(|client| client.window.nanoseconds() > 0);
-        windows
-            .map(|client| what(client) / client.window.seconds())
-            .reduce(|a, b| a + b)
+        clients.map(what).reduce(|a, b| a + b)
     }
 }

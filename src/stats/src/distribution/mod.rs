@@ -5,6 +5,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
+
 use hdrhistogram::Histogram;
 
 pub use wire::DistributionError;
@@ -178,7 +180,16 @@ impl PartialEq for Distribution {
 /// The rank ⌈nq⌉ of a quantile among `n` values, at least 1. `q` counts in millionths: in plain floating point
 /// 100 × 0.55 is more than 55.
 pub fn rank(n: u64, q: f64) -> u64 {
-    let steps = (q.clamp(0.0, 1.0) * QUANTILE_STEPS as f64).round() as u128;
-    let rank = (u128::from(n) * steps).div_ceil(QUANTILE_STEPS);
+    let rank = (u128::from(n) * millionths(q)).div_ceil(QUANTILE_STEPS);
     u64::try_from(rank).unwrap_or(n).max(1)
+}
+
+/// Compares part / whole with 1 − q, the share that lies above a quantile.
+pub(crate) fn compare_with_tail(part: u64, whole: u64, q: f64) -> Ordering {
+    let tail = u128::from(whole) * (QUANTILE_STEPS - millionths(q));
+    (u128::from(part) * QUANTILE_STEPS).cmp(&tail)
+}
+
+fn millionths(q: f64) -> u128 {
+    (q.clamp(0.0, 1.0) * QUANTILE_STEPS as f64).round() as u128
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::metric::seconds;
 use super::note::{Note, NoteCode};
 use crate::aggregate::TrialAggregate;
-use crate::distribution::rank;
+use crate::distribution::{compare_with_tail, rank};
 use crate::{Distribution, Expectations, SloLimit, SloMetric, Start};
 
 /// A service-level objective and what came of it.
@@ -88,8 +88,8 @@ fn value(aggregate: &TrialAggregate, limit: &SloLimit, start: Start) -> Result<O
 /// Gaps belong to chunks, of which a failed request has an unknown number: failures censor the percentile by their
 /// share of the requests, and otherwise leave it alone.
 fn inter_token(aggregate: &TrialAggregate, limit: &SloLimit) -> Result<Option<u64>, Note> {
-    let failed_share = aggregate.outcomes.failed_share().unwrap_or(0.0);
-    if failed_share > 1.0 - limit.quantile {
+    let outcomes = &aggregate.outcomes;
+    if compare_with_tail(outcomes.failed(), outcomes.failed() + outcomes.ok, limit.quantile).is_gt() {
         return Err(censored(limit, aggregate));
     }
     let itl: &Distribution = &aggregate.metrics.itl;
