@@ -9,8 +9,8 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use hpcbench_load::{
-    ClientShare, Cooldown, Dialect, Endpoint, Length, LoadSpec, Outcome, PromptSource, Prompts, Sampling, Shape,
-    Start, TokenCount, prepare,
+    ClientShare, Cooldown, Dialect, Endpoint, Length, LoadSpec, Outcome, PromptSource, Prompts, Sampling,
+    Shape, Start, TokenCount, prepare,
 };
 use hpcbench_records::{BlockReader, Record, Status};
 use hpcbench_stats::Distribution;
@@ -20,8 +20,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().ok_or("usage: drive ADDRESS [key=value]...")?;
-    let options: HashMap<String, String> =
-        arguments.filter_map(|one| one.split_once('=').map(|(key, value)| (key.into(), value.into()))).collect();
+    let options: HashMap<String, String> = arguments
+        .filter_map(|one| one.split_once('=').map(|(key, value)| (key.into(), value.into())))
+        .collect();
     let scratch = std::env::temp_dir().join(format!("hpcbench-drive-{}", std::process::id()));
     std::fs::create_dir(&scratch)?;
     let spec = spec(&address, &Options(options), scratch.clone())?;
@@ -36,7 +37,10 @@ fn main() -> Result<()> {
             eprintln!("{:?}", running.progress());
         }
     }
-    let result = running.join().map_err(Into::into).and_then(|outcome| print(&outcome));
+    let result = running
+        .join()
+        .map_err(Into::into)
+        .and_then(|outcome| print(&outcome));
     std::fs::remove_dir_all(&scratch)?;
     result
 }
@@ -57,12 +61,19 @@ impl Options {
 }
 
 fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result<LoadSpec> {
-    let dialect: Dialect =
-        serde_json::from_value(options.0.get("dialect").cloned().unwrap_or_else(|| "chat".into()).into())?;
+    let dialect: Dialect = serde_json::from_value(
+        options
+            .0
+            .get("dialect")
+            .cloned()
+            .unwrap_or_else(|| "chat".into())
+            .into(),
+    )?;
     let shape = match options.0.get("rate") {
-        Some(rate) => {
-            Shape::Poisson { rate: rate.parse()?, max_in_flight: options.number("max_in_flight", 10_000)? }
-        }
+        Some(rate) => Shape::Poisson {
+            rate: rate.parse()?,
+            max_in_flight: options.number("max_in_flight", 10_000)?,
+        },
         None => Shape::Closed {
             concurrency: options.number("concurrency", 10)?,
             think_time: options.seconds("think", 0.0)?,
@@ -70,7 +81,10 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
     };
     let length = match options.0.get("requests") {
         Some(requests) => Length::Requests(requests.parse()?),
-        None => Length::Duration { duration: options.seconds("seconds", 5.0)?, cooldown: Cooldown::Load },
+        None => Length::Duration {
+            duration: options.seconds("seconds", 5.0)?,
+            cooldown: Cooldown::Load,
+        },
     };
     Ok(LoadSpec {
         node: "local".into(),
@@ -82,7 +96,11 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
             base_path: String::new(),
             key: None,
         }],
-        model: options.0.get("model").cloned().unwrap_or_else(|| "simulated".into()),
+        model: options
+            .0
+            .get("model")
+            .cloned()
+            .unwrap_or_else(|| "simulated".into()),
         dialect,
         stream: options.number("stream", true)?,
         shape,
@@ -97,9 +115,17 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
             output_tokens: TokenCount::Fixed(options.number("output", 64)?),
             nonce: true,
         },
-        sampling: Sampling { temperature: Some(0.0), seed: None, ignore_eos: true },
+        sampling: Sampling {
+            temperature: Some(0.0),
+            seed: None,
+            ignore_eos: true,
+        },
         seed: 1,
-        threads: options.0.get("threads").map(|threads| threads.parse()).transpose()?,
+        threads: options
+            .0
+            .get("threads")
+            .map(|threads| threads.parse())
+            .transpose()?,
         scratch,
     })
 }
@@ -125,7 +151,9 @@ fn print(outcome: &Outcome) -> Result<()> {
     let (mut gaps, mut unresolved, mut busy) = (0_u64, 0_u64, 0_i64);
     let window = outcome.window;
     for record in &records {
-        let (Some(sent), Some(end)) = (record.times.sent, record.times.end) else { continue };
+        let (Some(sent), Some(end)) = (record.times.sent, record.times.end) else {
+            continue;
+        };
         busy += (end.min(window.t2) - sent.max(window.t1)).max(0);
         if record.status != Status::Ok {
             continue;
@@ -145,7 +173,8 @@ fn print(outcome: &Outcome) -> Result<()> {
             if let Some(before) = previous.filter(|_| window.contains(events.t[event])) {
                 itl.record_between(events.t[before], events.t[event]);
                 gaps += 1;
-                unresolved += u64::from(events.uncertainty[before].max(events.uncertainty[event]) > 1_000_000);
+                unresolved +=
+                    u64::from(events.uncertainty[before].max(events.uncertainty[event]) > 1_000_000);
             }
             previous = Some(event);
         }
@@ -177,7 +206,11 @@ fn print(outcome: &Outcome) -> Result<()> {
 }
 
 fn show(name: &str, distribution: &Distribution) {
-    let ms = |q| distribution.quantile(q).map_or(f64::NAN, |nanos| nanos as f64 / 1e6);
+    let ms = |q| {
+        distribution
+            .quantile(q)
+            .map_or(f64::NAN, |nanos| nanos as f64 / 1e6)
+    };
     println!(
         "{name:>10} ms: p50 {:.3} p90 {:.3} p99 {:.3} p99.9 {:.3} max {:.3} (n {})",
         ms(0.5),

@@ -53,14 +53,13 @@ pub(crate) fn check(spec: &LoadSpec, connections: u64, threads: u32) -> Result<(
     // A limit that cannot be read is left to show itself.
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < needed
+        && (hard < needed || setrlimit(Resource::RLIMIT_NOFILE, needed, hard).is_err())
     {
-        if hard < needed || setrlimit(Resource::RLIMIT_NOFILE, needed, hard).is_err() {
-            return Err(LimitError::Descriptors {
-                needed,
-                connections,
-                limit: hard,
-            });
-        }
+        return Err(LimitError::Descriptors {
+            needed,
+            connections,
+            limit: hard,
+        });
     }
     match std::fs::read_to_string(PORT_RANGE)
         .ok()
@@ -99,7 +98,7 @@ fn check_ports(
     }
 }
 
-/// Number of ports in a range such as `32768	60999`.
+/// Number of ports in a range such as `32768 60999`.
 fn parse_range(text: &str) -> Option<u64> {
     let mut ends = text.split_whitespace().map(str::parse::<u64>);
     let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);

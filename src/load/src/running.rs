@@ -12,8 +12,8 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use crate::engine::{
-    ClosedSource, Engine, EngineError, Limit, OpenSource, Source, ThreadOutcome, ThreadSetup,
-    Timeline, Until, WindowEnd,
+    ClosedSource, Engine, EngineError, Limit, OpenSource, Source, ThreadOutcome, ThreadSetup, Timeline,
+    Until, WindowEnd,
 };
 use crate::plan::Plan;
 use crate::schedule::{Arrivals, ShapeError};
@@ -228,7 +228,7 @@ impl Running {
         for (thread, handle) in self.threads.into_iter().enumerate() {
             match handle.join() {
                 Ok(Ok(outcome)) => outcomes.push(outcome),
-                Ok(Err(error)) => failure = failure.or(thread_failed(thread, &error)),
+                Ok(Err(error)) => failure = failure.or_else(|| Some(thread_failed(thread, &error))),
                 Err(payload) => {
                     let message = panic_message(payload.as_ref());
                     failure = Some(LoadError::Panicked { thread, message });
@@ -298,12 +298,12 @@ impl Drop for StopOthers {
     }
 }
 
-fn thread_failed(thread: usize, error: &EngineError) -> Option<LoadError> {
+fn thread_failed(thread: usize, error: &EngineError) -> LoadError {
     let mut reason = error.to_string();
     if let Some(source) = std::error::Error::source(error) {
         reason = format!("{reason}: {source}");
     }
-    Some(LoadError::Thread { thread, reason })
+    LoadError::Thread { thread, reason }
 }
 
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {

@@ -43,6 +43,7 @@ impl ClientShare {
     /// The share of one of `count` parts of this share: thread `index` of this client.
     ///
     /// Things are dealt to clients in turn, and each client deals its own to its threads in turn.
+    #[must_use]
     pub const fn part(self, index: u32, count: u32) -> Self {
         Self {
             index: self.index + self.count * index,

@@ -1,6 +1,7 @@
 //! One request and its response, while they are under way.
 
-use hpcbench_records::{Phase, StreamEvents, Times};
+use hpcbench_records::{EventKind, Phase, StreamEvents, Times};
+use hpcbench_stats::EngineReport;
 use hpcbench_timing::{Arrival, ArrivalSource, Monotonic};
 
 use super::source::Due;
@@ -114,7 +115,7 @@ impl Exchange {
             if event.kind.carries_tokens() {
                 self.times.first.get_or_insert(since_t0);
                 self.times.last = Some(since_t0);
-                if event.kind.is_more_than_reasoning() {
+                if is_more_than_reasoning(event.kind) {
                     self.times.first_nonreasoning.get_or_insert(since_t0);
                 }
             }
@@ -123,26 +124,19 @@ impl Exchange {
 }
 
 /// What is counted about reads, for the verdict.
-pub(super) fn count_source(report: &mut hpcbench_stats::EngineReport, source: ArrivalSource) {
+pub(super) fn count_source(report: &mut EngineReport, source: ArrivalSource) {
     report.reads += 1;
     match source {
-        ArrivalSource::Kernel => {}
+        // A step of the clock is counted once for all reads.
+        ArrivalSource::Kernel | ArrivalSource::ClockStep => {}
         ArrivalSource::Missing => report.stamps_missing += 1,
         ArrivalSource::Rejected => report.stamps_rejected += 1,
-        // Counted as a step of the clock, once for all reads.
-        ArrivalSource::ClockStep => {}
     }
 }
 
 /// Whether an event carries text that is no reasoning.
-trait BeyondReasoning {
-    fn is_more_than_reasoning(self) -> bool;
-}
-
-impl BeyondReasoning for hpcbench_records::EventKind {
-    fn is_more_than_reasoning(self) -> bool {
-        [Self::CONTENT, Self::TOOL, Self::REFUSAL]
-            .iter()
-            .any(|kind| self.contains(*kind))
-    }
+fn is_more_than_reasoning(kind: EventKind) -> bool {
+    [EventKind::CONTENT, EventKind::TOOL, EventKind::REFUSAL]
+        .iter()
+        .any(|sort| kind.contains(*sort))
 }

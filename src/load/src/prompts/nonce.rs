@@ -62,7 +62,10 @@ mod tests {
     fn words_are_counted() {
         let mut out = Vec::new();
         Nonce::of_request(1, 2).write(NONCE_WORDS, &mut out);
-        assert_eq!(out.iter().filter(|byte| **byte == b' ').count(), NONCE_WORDS);
+        assert_eq!(
+            String::from_utf8(out.clone()).unwrap().matches(' ').count(),
+            NONCE_WORDS
+        );
         out.clear();
         Nonce::of_request(1, 2).write(0, &mut out);
         assert!(out.is_empty());

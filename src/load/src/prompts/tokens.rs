@@ -16,28 +16,32 @@ const MAX_DRAWS: usize = 64;
 /// Says what is wrong with a number of tokens, if anything.
 pub(super) fn check(count: &TokenCount, what: &'static str) -> Result<(), PromptError> {
     let problem = match count {
-        TokenCount::Fixed(tokens) if *tokens > MAX_TOKENS => Some("more than 4,000,000 tokens"),
+        _ if largest(count) > f64::from(MAX_TOKENS) => Some("more than 4,000,000 tokens"),
         TokenCount::Fixed(_) => None,
-        TokenCount::Normal { min, max, .. } if min > max => Some("min is above max"),
-        TokenCount::Normal { max, .. } if *max > MAX_TOKENS => Some("more than 4,000,000 tokens"),
-        TokenCount::Normal { mean, stddev, .. }
-            if !(mean.is_finite() && stddev.is_finite() && *stddev >= 0.0) =>
-        {
-            Some("mean and stddev must be finite numbers, and stddev not negative")
-        }
-        TokenCount::Normal { .. } => None,
+        TokenCount::Normal {
+            mean,
+            stddev,
+            min,
+            max,
+        } => normal_problem(*mean, *stddev, *min, *max),
         TokenCount::Weighted { values, weights } if values.len() != weights.len() => {
             Some("there must be as many weights as values")
         }
-        TokenCount::Weighted { values, .. } if values.iter().any(|value| *value > MAX_TOKENS) => {
-            Some("more than 4,000,000 tokens")
-        }
-        TokenCount::Weighted { weights, .. } if WeightedIndex::new(weights).is_err() => {
-            Some("weights must be non-negative numbers, and one of them above zero")
-        }
-        TokenCount::Weighted { .. } => None,
+        TokenCount::Weighted { weights, .. } => WeightedIndex::new(weights)
+            .err()
+            .map(|_| "weights must be non-negative numbers, and one of them above zero"),
     };
     problem.map_or(Ok(()), |problem| Err(PromptError::TokenCount { what, problem }))
+}
+
+fn normal_problem(mean: f64, stddev: f64, min: u32, max: u32) -> Option<&'static str> {
+    if min > max {
+        Some("min is above max")
+    } else if mean.is_finite() && stddev.is_finite() && stddev >= 0.0 {
+        None
+    } else {
+        Some("mean and stddev must be finite numbers, and stddev not negative")
+    }
 }
 
 /// Draws a number of tokens; `count` has been checked.

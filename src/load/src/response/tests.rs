@@ -13,10 +13,11 @@ const EVENTS: [&str; 6] = [
 ];
 
 fn chunked(head: &str, events: &[&str]) -> String {
-    let chunks: String = events
+    let chunks: Vec<String> = events
         .iter()
         .map(|event| format!("{:x}\r\n{event}\n\n\r\n", event.len() + 2))
         .collect();
+    let chunks = chunks.concat();
     format!("{head}{chunks}0\r\n\r\n")
 }
 
@@ -51,13 +52,11 @@ fn read(
 
 fn verdict(dialect: Dialect, stream: bool, text: &str, close: bool) -> Result<(), ErrorKind> {
     let (reader, _, fault) = read(dialect, stream, &[text.as_bytes()], close);
-    match fault {
-        Some(fault) => Err(fault.kind),
-        None => {
-            assert!(reader.is_complete());
-            reader.summary().verdict(5).map_err(|fault| fault.kind)
-        }
+    if let Some(fault) = fault {
+        return Err(fault.kind);
     }
+    assert!(reader.is_complete());
+    reader.summary().verdict(5).map_err(|fault| fault.kind)
 }
 
 #[test]

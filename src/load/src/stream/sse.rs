@@ -8,6 +8,10 @@ use crate::fault::Fault;
 
 /// Cuts a stream into server-sent events.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts, each a line of the standard"
+)]
 pub(crate) struct Sse {
     /// A line that is not complete.
     line: Vec<u8>,

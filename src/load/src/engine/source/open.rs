@@ -149,19 +149,13 @@ struct OwnArrivals {
 impl OwnArrivals {
     fn advance(&mut self) {
         self.head = None;
-        while let Some(nanos) = self.arrivals.next() {
+        for nanos in self.arrivals.by_ref() {
             let at = self.start.plus_nanos(nanos);
             match self.until {
-                Until::Endless => {}
                 Until::Time(end) if at >= end => return,
-                Until::Time(_) => {}
-                Until::Count(limit) if at >= limit.from => {
-                    if self.counted >= limit.count {
-                        return;
-                    }
-                    self.counted += 1;
-                }
-                Until::Count(_) => {}
+                Until::Count(limit) if at >= limit.from && self.counted >= limit.count => return,
+                Until::Count(limit) => self.counted += u64::from(at >= limit.from),
+                Until::Endless | Until::Time(_) => {}
             }
             let position = self.position;
             self.position += 1;
@@ -181,20 +175,25 @@ mod tests {
     use super::*;
     use crate::spec::Shape;
 
+    /// One arrival comes each microsecond; tests count in these.
+    fn at(micros: i64) -> Monotonic {
+        Monotonic(micros * 1_000)
+    }
+
     fn source(share: ClientShare, until: Until, max_in_flight: u32) -> OpenSource {
         let shape = Shape::Constant {
-            rate: 1e9,
+            rate: 1e6,
             max_in_flight,
         };
         let arrivals = Arrivals::new(&shape, Xoshiro256PlusPlus::seed_from_u64(0))
             .unwrap()
             .unwrap();
-        OpenSource::new(arrivals, share, Monotonic(100), until, max_in_flight)
+        OpenSource::new(arrivals, share, at(100), until, max_in_flight)
     }
 
     fn drain(source: &mut OpenSource, now: i64) -> Vec<i64> {
-        std::iter::from_fn(|| source.next(Monotonic(now), 0))
-            .map(|due| due.intended.0)
+        std::iter::from_fn(|| source.next(at(now), 0))
+            .map(|due| due.intended.0 / 1_000)
             .collect()
     }
 
@@ -203,36 +202,34 @@ mod tests {
         let mut source = source(ClientShare::SOLE, Until::Endless, 9);
         assert_eq!(
             (drain(&mut source, 99), source.next_due(0)),
-            (vec![], Some(Monotonic(100)))
+            (vec![], Some(at(100)))
         );
         assert_eq!(drain(&mut source, 102), [100, 101, 102]);
-        assert!(source.is_past(Monotonic(103)) && !source.is_past(Monotonic(104)) && !source.is_exhausted());
+        assert!(source.is_past(at(103)) && !source.is_past(at(104)) && !source.is_exhausted());
     }
 
     #[test]
     fn a_full_server_makes_them_wait_and_none_is_lost() {
         let mut source = source(ClientShare::SOLE, Until::Endless, 2);
-        assert!(!source.next(Monotonic(100), 1).unwrap().queued);
-        assert_eq!(source.next(Monotonic(101), 2), None);
-        assert_eq!(source.next(Monotonic(103), 2), None);
-        assert_eq!((source.next_due(2), source.backlog(Monotonic(103))), (None, 3));
-        let waited: Vec<bool> = (0..4)
-            .map(|_| source.next(Monotonic(104), 0).unwrap().queued)
-            .collect();
+        assert!(!source.next(at(100), 1).unwrap().queued);
+        assert_eq!(source.next(at(101), 2), None);
+        assert_eq!(source.next(at(103), 2), None);
+        assert_eq!((source.next_due(2), source.backlog(at(103))), (None, 3));
+        let waited: Vec<bool> = (0..4).map(|_| source.next(at(104), 0).unwrap().queued).collect();
         assert_eq!(waited, [true, true, true, false]);
-        assert_eq!(source.backlog(Monotonic(104)), 0);
+        assert_eq!(source.backlog(at(104)), 0);
     }
 
     #[test]
     fn schedules_end() {
-        let mut timed = source(ClientShare::SOLE, Until::Time(Monotonic(102)), 9);
+        let mut timed = source(ClientShare::SOLE, Until::Time(at(102)), 9);
         assert_eq!(
             (drain(&mut timed, 500), timed.is_exhausted()),
             (vec![100, 101], true)
         );
         let limit = Limit {
             count: 3,
-            from: Monotonic(102),
+            from: at(102),
         };
         let mut counted = source(ClientShare::SOLE, Until::Count(limit), 9);
         assert_eq!(
@@ -244,8 +241,8 @@ mod tests {
     #[test]
     fn what_never_got_its_turn_is_told() {
         let mut source = source(ClientShare::SOLE, Until::Endless, 1);
-        let left: Vec<i64> = std::iter::from_fn(|| source.abandon(Monotonic(102)))
-            .map(|due| due.intended.0)
+        let left: Vec<i64> = std::iter::from_fn(|| source.abandon(at(102)))
+            .map(|due| due.intended.0 / 1_000)
             .collect();
         assert_eq!(left, [100, 101]);
     }
@@ -253,7 +250,7 @@ mod tests {
     proptest! {
         #[test]
         fn shares_make_the_whole(count in 1_u32..6, limit in 0_u64..50, from in 90_i64..130) {
-            let until = Until::Count(Limit { count: limit, from: Monotonic(from) });
+            let until = Until::Count(Limit { count: limit, from: at(from) });
             let mut parts: Vec<i64> = (0..count)
                 .flat_map(|index| drain(&mut source(ClientShare { index, count }, until, 9), 10_000))
                 .collect();

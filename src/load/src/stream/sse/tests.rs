@@ -20,14 +20,20 @@ fn events(parts: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
     events
 }
 
-fn data(text: &str) -> Option<Vec<u8>> {
-    Some(text.as_bytes().to_vec())
+fn data(text: &str) -> Vec<u8> {
+    text.as_bytes().to_vec()
 }
 
 const STREAM: &str = "\u{feff}data: one\n\nevent: message\ndata:two\nid: 7\n\n: keep-alive\n\ndata: a\ndata: b\n\n\n\nretry: 5\n\ndata\n\ndata: [DONE]\n\n";
 
 fn expected() -> Vec<Option<Vec<u8>>> {
-    vec![data("one"), data("two"), None, data("a\nb"), data("[DONE]")]
+    vec![
+        Some(data("one")),
+        Some(data("two")),
+        None,
+        Some(data("a\nb")),
+        Some(data("[DONE]")),
+    ]
 }
 
 #[test]
@@ -45,13 +51,19 @@ fn any_line_end_and_any_split() {
 
 #[test]
 fn a_forgotten_last_line_counts() {
-    assert_eq!(events(&[b"data: a\n\ndata: [DONE]"]), [data("a"), data("[DONE]")]);
-    assert_eq!(events(&[b"data: [DONE]\n"]), [data("[DONE]")]);
+    assert_eq!(
+        events(&[b"data: a\n\ndata: [DONE]"]),
+        [Some(data("a")), Some(data("[DONE]"))]
+    );
+    assert_eq!(events(&[b"data: [DONE]\n"]), [Some(data("[DONE]"))]);
 }
 
 #[test]
 fn only_one_space_is_eaten_and_other_fields_are_skipped() {
-    assert_eq!(events(&[b"data:  x\n\ndatum: y\n\nDATA: z\n\n"]), [data(" x")]);
+    assert_eq!(
+        events(&[b"data:  x\n\ndatum: y\n\nDATA: z\n\n"]),
+        [Some(data(" x"))]
+    );
 }
 
 #[test]
