@@ -136,10 +136,16 @@ impl Stream {
 
 /// Asks for the truth and shows how late the sends were.
 fn show_truth(address: SocketAddr, itl_ms: u64) -> Result<(), Box<dyn Error>> {
+    let asked = Instant::now();
     let mut socket = std::net::TcpStream::connect(address)?;
     socket.write_all(b"GET /truth?sends=1 HTTP/1.1\r\nConnection: close\r\n\r\n")?;
     let mut text = String::new();
     socket.read_to_string(&mut text)?;
+    println!(
+        "/truth: {:.1} MB in {:.0} ms",
+        text.len() as f64 / 1e6,
+        asked.elapsed().as_secs_f64() * 1e3
+    );
     let (_, body) = text.split_once("\r\n\r\n").ok_or("no body")?;
     let truth: Value = serde_json::from_str(body)?;
     println!(

@@ -139,10 +139,7 @@ impl Default for SimulatorConfig {
 }
 
 impl SimulatorConfig {
-    /// Checks what the types cannot say.
-    ///
-    /// # Errors
-    /// All settings that are out of range; empty means that there are none.
+    /// Checks what the types cannot say: all settings that are out of range.
     pub fn problems(&self) -> Vec<InvalidConfig> {
         let mut problems = Vec::new();
         let mut check = |good: bool, setting, value: String, expected: String| {

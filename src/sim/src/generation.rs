@@ -36,6 +36,8 @@ pub(crate) enum Progress {
     Next { due: Monotonic },
     /// The response is complete.
     Finished,
+    /// The response is complete, but it carries an error.
+    Failed,
     /// Nothing more will come, but the connection stays.
     Stalled,
     /// The connection has to be closed.
@@ -215,7 +217,7 @@ impl Generation {
                 });
                 chunk(out, self.renderer.bare_end());
                 end_chunks(out);
-                Some(Progress::Finished)
+                Some(Progress::Failed)
             }
             Ending::MalformedAfter(tokens) if self.sent >= tokens && !self.malformed_sent => {
                 self.malformed_sent = true;
@@ -277,7 +279,11 @@ impl Generation {
             out.truncate(start + (out.len() - start).saturating_sub(body.bytes.len() / 2));
             return Progress::Cut;
         }
-        Progress::Finished
+        if self.status == 200 {
+            Progress::Finished
+        } else {
+            Progress::Failed
+        }
     }
 
     fn totals(&self, moment: &Moment<'_>) -> Totals {

@@ -5,6 +5,8 @@
 //! request when it arrived (by the kernel's stamp) and when its tokens were sent, so that a client's measurements can be
 //! checked against the truth.
 //!
+//! Asking for the truth of some 100,000 requests takes the one thread some 100 ms: ask when the load is over.
+//!
 //! Everything that is decided is decided in pure parts that are handed the time: when tokens are due (`timing_model`),
 //! who is admitted (`scheduler`), what a response consists of (`generation`, `render`), what is remembered (`truth`,
 //! `metrics`). `engine` puts them together, and `server` is the shell with the sockets: one thread, one `epoll`, one

@@ -35,8 +35,8 @@ pub(crate) enum Outcome {
     Running,
     /// The response was written to its end.
     Completed,
-    /// It was answered with an error.
-    Refused,
+    /// It was answered with an error, or the stream carried one.
+    Error,
     /// The service cut the connection.
     Cut,
     /// The client went away.
@@ -75,7 +75,7 @@ pub(crate) struct Totals {
     pub(crate) requests: u64,
     pub(crate) tokens: u64,
     pub(crate) completed: u64,
-    pub(crate) refused: u64,
+    pub(crate) errors: u64,
     pub(crate) cut: u64,
     pub(crate) aborted: u64,
     /// Requests that are no longer kept.
@@ -106,6 +106,8 @@ pub(crate) struct Truth {
     limit: usize,
     send_limit: usize,
     totals: Totals,
+    /// Older keys are from before the last reset.
+    reset_at: u64,
 }
 
 impl Truth {
@@ -118,6 +120,7 @@ impl Truth {
             limit,
             send_limit,
             totals: Totals::default(),
+            reset_at: 0,
         }
     }
 
@@ -157,6 +160,9 @@ impl Truth {
 
     /// Tokens are written at `wall`, `late` nanoseconds after they were due.
     pub(crate) fn sent(&mut self, key: TruthKey, wall: Realtime, tokens: u32, late: i64) {
+        if key.0 < self.reset_at {
+            return;
+        }
         self.totals.tokens += u64::from(tokens);
         let Some(entry) = self.entry(key) else { return };
         entry.first_sent_ns.get_or_insert(wall.0);
@@ -175,9 +181,12 @@ impl Truth {
 
     /// The request is over.
     pub(crate) fn finish(&mut self, key: TruthKey, outcome: Outcome, status: Option<u16>) {
+        if key.0 < self.reset_at {
+            return;
+        }
         match outcome {
             Outcome::Completed => self.totals.completed += 1,
-            Outcome::Refused => self.totals.refused += 1,
+            Outcome::Error => self.totals.errors += 1,
             Outcome::Cut => self.totals.cut += 1,
             Outcome::Aborted => self.totals.aborted += 1,
             Outcome::Waiting | Outcome::Running => {}
@@ -191,7 +200,7 @@ impl Truth {
     /// Forgets everything. Requests that are under way are no longer followed.
     pub(crate) fn reset(&mut self) {
         self.base += self.entries.len() as u64;
-        self.sends_base = self.base;
+        (self.sends_base, self.reset_at) = (self.base, self.base);
         self.sends = 0;
         self.entries.clear();
         self.totals = Totals::default();
@@ -371,9 +380,12 @@ mod tests {
         truth.reset();
         truth.arrive(new("b"));
         truth.admit(key, 9);
+        truth.sent(key, Realtime(1), 1, 0);
+        truth.finish(key, Outcome::Completed, Some(200));
         let value = shown(&truth, false);
         assert_eq!(value["requests"]["b"]["outcome"], "waiting");
-        assert_eq!(value["totals"]["requests"], 1);
+        let totals = truth.totals;
+        assert_eq!((totals.requests, totals.tokens, totals.completed), (1, 0, 0));
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Engine, Incoming, Now, Reply};
-use crate::api::{ApiError, Endpoint, Page, Route, read_pull, route};
+use crate::api::{ApiError, Dialect, Page, Route, read_pull, route};
 use crate::catalog::digest;
 use crate::http::{Body, Method, Request, chunk, end_chunks, response, stream_head};
 use crate::metrics::Gauges;
@@ -74,7 +74,7 @@ impl<K: PartialEq + Copy> Engine<K> {
         let pull = match pulled {
             Ok(pull) => pull,
             Err(refusal) => {
-                let body = refusal.body(Endpoint::OllamaChat.dialect());
+                let body = refusal.body(Dialect::Ollama);
                 return response(out, refusal.status, &body, "", keep_alive);
             }
         };
@@ -134,7 +134,7 @@ fn error(refusal: &ApiError, extra: &str, keep_alive: bool, out: &mut Vec<u8>) {
     response(
         out,
         refusal.status,
-        &refusal.body(Endpoint::Chat.dialect()),
+        &refusal.body(Dialect::OpenAi),
         extra,
         keep_alive,
     );

@@ -192,7 +192,7 @@ impl<K: PartialEq + Copy> Engine<K> {
             refusal.message
         );
         self.truth
-            .finish(intake.truth, Outcome::Refused, Some(refusal.status));
+            .finish(intake.truth, Outcome::Error, Some(refusal.status));
         self.metrics.finished(Finished::Error, 0);
         let body = refusal.body(intake.endpoint.dialect());
         let keep_alive = intake.incoming.request.keep_alive;

@@ -220,7 +220,7 @@ fn refusals_are_in_the_truth_too() {
             expected
         );
     }
-    assert_eq!(bench.json("/truth")["totals"]["refused"], 4);
+    assert_eq!(bench.json("/truth")["totals"]["errors"], 4);
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn a_malformed_event_comes_once_and_the_stream_goes_on() {
 #[test]
 fn an_error_event_ends_the_stream() {
     let course = stream(5, "error-event-after=2");
-    assert_eq!((course.tokens(), course.end), (2, Progress::Finished));
+    assert_eq!((course.tokens(), course.end), (2, Progress::Failed));
     let text = course.text();
     assert!(
         text.contains("\"error\":{") && text.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n"),

@@ -7,7 +7,7 @@ mod text;
 use hpcbench_timing::Realtime;
 use serde_json::Value;
 
-use crate::api::{ApiError, Endpoint};
+use crate::api::{ApiError, Dialect, Endpoint};
 use crate::config::RoleChunk;
 use ollama::OllamaRenderer;
 pub(crate) use ollama::{Durations, load_line, pull_lines, rfc3339};
@@ -99,8 +99,8 @@ impl Renderer {
     /// An error in the middle of the stream, and what follows it.
     pub(crate) fn error_event(&self, out: &mut Vec<u8>, error: &ApiError) {
         let dialect = match self {
-            Self::OpenAi(_) => Endpoint::Chat.dialect(),
-            Self::Ollama(_) => Endpoint::OllamaChat.dialect(),
+            Self::OpenAi(_) => Dialect::OpenAi,
+            Self::Ollama(_) => Dialect::Ollama,
         };
         self.event(out, error.value(dialect).to_string().as_bytes());
     }

@@ -22,10 +22,11 @@ pub(super) struct Connection {
     /// Bytes that the socket did not take yet.
     output: Vec<u8>,
     pub(super) state: State,
-    /// When the last bytes of `input` arrived.
+    /// When the last bytes of `input` arrived; if several requests were sent ahead, those of the last one.
     pub(super) arrived: Arrived,
-    /// When the last response ended, or the connection began.
-    pub(super) idle_since: Monotonic,
+    opened: Monotonic,
+    /// When the end of the last response was written.
+    pub(super) last_response: Option<Monotonic>,
     /// Whether the interim response to `Expect: 100-continue` was sent.
     pub(super) continued: bool,
     /// A step that came due while `output` was waiting.
@@ -54,7 +55,7 @@ pub(super) enum State {
 pub(super) enum Fill {
     /// The socket is empty.
     Drained,
-    /// The client has closed its side, or broke the connection.
+    /// The client has closed its side, or broke the connection, or goes on sending though it was refused.
     Closed,
     /// More bytes are waiting than any request may have.
     Overflow,
@@ -72,7 +73,8 @@ impl Connection {
                 wall: now.wall,
                 source: StampSource::Read,
             },
-            idle_since: now.mono,
+            opened: now.mono,
+            last_response: None,
             continued: false,
             deferred: None,
         }
@@ -80,11 +82,16 @@ impl Connection {
 
     /// Reads until the socket is empty.
     pub(super) fn fill(&mut self, scratch: &mut [u8], clock: &PairedClock, earliest: Monotonic) -> Fill {
+        let mut thrown_away = 0;
         loop {
             match recv_stamped(&self.socket, scratch) {
                 Ok(Received { bytes: 0, .. }) => return Fill::Closed,
                 Ok(Received { bytes, stamp }) => {
                     if matches!(self.state, State::Closing | State::Lingering) {
+                        thrown_away += bytes;
+                        if thrown_away > MAX_REQUEST_BYTES {
+                            return Fill::Closed;
+                        }
                         continue;
                     }
                     self.arrived = arrived(stamp, clock, earliest);
@@ -98,6 +105,20 @@ impl Connection {
                 Err(_) => return Fill::Closed,
             }
         }
+    }
+
+    /// Since when the connection has been without a request, if it is without one.
+    pub(super) fn idle_since(&self) -> Monotonic {
+        self.last_response.unwrap_or(self.opened)
+    }
+
+    /// When the request that is complete now can have begun: one that was sent ahead begins when the response before
+    /// it has ended.
+    pub(super) fn request_arrived(&self) -> Arrived {
+        let mono = self
+            .last_response
+            .map_or(self.arrived.mono, |end| end.max(self.arrived.mono));
+        Arrived { mono, ..self.arrived }
     }
 
     /// Forgets the first `bytes` bytes of the input.

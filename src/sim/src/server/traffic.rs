@@ -9,7 +9,7 @@ use mio::{Interest, Registry, Token};
 
 use super::connection::{Connection, Fill, State};
 use super::slots::{Key, Slots};
-use crate::api::{ApiError, Endpoint};
+use crate::api::{ApiError, Dialect};
 use crate::engine::{Engine, Incoming, Job, Now, Reply};
 use crate::generation::Progress;
 use crate::http::{CONTINUE, HttpError, Parsed, parse, response};
@@ -159,7 +159,9 @@ impl Traffic {
             let Some(connection) = self.slots.get_mut(key) else {
                 return;
             };
-            if !matches!(connection.state, State::Idle) || connection.input.is_empty() {
+            let idle = matches!(connection.state, State::Idle);
+            // A client that does not read its responses gets no more of them.
+            if !idle || connection.input.is_empty() || !connection.flushed() {
                 return;
             }
             match parse(&connection.input) {
@@ -175,13 +177,11 @@ impl Traffic {
                 }
                 Ok(Parsed::Complete { request, bytes }) => {
                     self.write_buffer.clear();
-                    let mut arrived = connection.arrived;
-                    // A request that was sent ahead begins when the response before it has ended.
-                    arrived.mono = arrived.mono.max(connection.idle_since);
+                    let (arrived, now) = (connection.request_arrived(), Now::read());
                     let incoming = Incoming {
                         request,
                         arrived,
-                        now: Now::read(),
+                        now,
                     };
                     let reply = self.engine.respond(&incoming, key, &mut self.write_buffer);
                     connection.consume(bytes);
@@ -205,6 +205,7 @@ impl Traffic {
             Reply::Wait { job } => connection.state = State::Waiting(job),
             Reply::Close => self.close(key),
             Reply::Written { keep_alive } => {
+                connection.last_response = Some(Monotonic::now());
                 if connection.send(&self.write_buffer).is_err() {
                     return self.close(key);
                 }
@@ -226,17 +227,21 @@ impl Traffic {
             return;
         };
         self.write_buffer.clear();
-        let written = self.engine.advance(job, Now::read(), &mut self.write_buffer);
+        let now = Now::read();
+        let written = self.engine.advance(job, now, &mut self.write_buffer);
         if written.tokens > 0 {
             self.engine.sent(job, written.tokens, due, Now::read());
         }
         if connection.send(&self.write_buffer).is_err() {
             return self.close(key);
         }
+        // The client may have answered to the last bytes already: so the time is that before they were written.
+        connection.last_response = Some(now.mono);
         match written.progress {
             Progress::Next { due } => self.timers.set(due, Task::Step(key)),
             Progress::Stalled => connection.stall(),
             Progress::Finished => self.end_job(key, Outcome::Completed),
+            Progress::Failed => self.end_job(key, Outcome::Error),
             Progress::Cut => self.end_job(key, Outcome::Cut),
         }
     }
@@ -248,7 +253,7 @@ impl Traffic {
         };
         let state = std::mem::replace(&mut connection.state, State::Idle);
         if let State::Running(job) = state {
-            let keep_alive = job.keep_alive() && outcome == Outcome::Completed;
+            let keep_alive = job.keep_alive() && outcome != Outcome::Cut;
             self.leave(&job, outcome);
             self.end_response(key, keep_alive);
             self.take_requests(key);
@@ -278,7 +283,6 @@ impl Traffic {
         let Some(connection) = self.slots.get_mut(key) else {
             return;
         };
-        connection.idle_since = Monotonic::now();
         if keep_alive {
             return;
         }
@@ -297,7 +301,7 @@ impl Traffic {
             return self.close(key);
         }
         tracing::warn!(%error, "a request was refused");
-        let body = ApiError::new(error.status(), error.to_string()).body(Endpoint::Chat.dialect());
+        let body = ApiError::new(error.status(), error.to_string()).body(Dialect::OpenAi);
         self.write_buffer.clear();
         response(&mut self.write_buffer, error.status(), &body, "", false);
         connection.state = State::Lingering;
@@ -319,7 +323,7 @@ impl Traffic {
         let now = Monotonic::now();
         let keep_alive = self.keep_alive;
         let deadline = match connection.state {
-            State::Idle => connection.idle_since.plus(keep_alive),
+            State::Idle => connection.idle_since().plus(keep_alive),
             _ => now.plus(keep_alive),
         };
         if deadline <= now {

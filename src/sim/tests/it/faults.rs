@@ -78,6 +78,7 @@ fn broken_and_missing_events() {
     let error = with(&service, "error-event-after=2");
     assert_eq!((error.token_events(), error.complete), (2, true));
     assert!(error.events().iter().any(|event| event.starts_with("{\"error\"")));
+    assert_eq!(service.truth()["requests"]["r#2"]["outcome"], "error");
     let role_only = with(&service, "role-only");
     assert_eq!((role_only.token_events(), role_only.complete), (0, true));
     assert!(

@@ -104,3 +104,32 @@ fn a_full_queue_is_said_so() {
     service.truth_when(|truth| truth["running"] == 1);
     assert_eq!(service.post("/v1/chat/completions", "", &chat(1)).status, 503);
 }
+
+#[test]
+fn a_client_that_does_not_read_holds_up_nobody_and_loses_nothing() {
+    const TOKENS: u32 = 60_000;
+    const PAGES: usize = 1_000;
+    let service = Service::start(r#"{"itl": "0ms"}"#);
+    let mut stream = service.connect();
+    stream.send(
+        "POST",
+        "/v1/chat/completions",
+        "X-Request-Id: slow\r\n",
+        &chat(TOKENS),
+    );
+    let mut pages = service.connect();
+    for _ in 0..PAGES {
+        pages.send("GET", "/metrics", "", "");
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(service.get("/health").status, 200);
+    let response = stream.response();
+    assert_eq!(
+        (response.token_events(), response.complete),
+        (TOKENS as usize, true)
+    );
+    for _ in 0..PAGES {
+        assert_eq!(pages.response().status, 200);
+    }
+    assert_eq!(service.truth()["requests"]["slow"]["tokens"], TOKENS);
+}
