@@ -13,7 +13,7 @@ use hpcbench_sim::{Exit, FAULT_HELP, FaultShare, RoleChunk, SimDuration, Simulat
 /// did: per X-Request-Id the arrival by the kernel's stamp and the times of sending. The header X-Sim-Fault makes a
 /// single request suffer a fault. Prints `listening on http://ADDRESS` once it is bound; ends at SIGTERM or Ctrl-C.
 #[derive(Debug, clap::Args)]
-pub struct SimulateArgs {
+pub(crate) struct SimulateArgs {
     /// All settings as one JSON object; the other options overrule it
     #[arg(long, value_name = "JSON", value_parser = parse_options)]
     options: Option<SimulatorConfig>,
@@ -50,7 +50,7 @@ pub struct SimulateArgs {
     /// Output tokens of a request that asks for no number [default: 64]
     #[arg(long, value_name = "N")]
     default_output_tokens: Option<u32>,
-    /// Share of the requests without ignore_eos that stop early [default: 0]
+    /// Share of the requests that stop before their limit of tokens, unless they ask for `ignore_eos` [default: 0]
     #[arg(long, value_name = "SHARE")]
     early_stop: Option<f64>,
     /// Seed of everything that is drawn [default: 0]
@@ -94,7 +94,7 @@ pub struct SimulateArgs {
 /// # Errors
 /// A setting out of range, an address that cannot be bound, or a poll that fails. A configured crash does not return: it
 /// ends the process with the configured code.
-pub fn run(args: &SimulateArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &SimulateArgs) -> anyhow::Result<()> {
     if let Some(dir) = &args.run_dir {
         tracing::info!(run_dir = %dir.display(), "started for a run");
     }

@@ -56,3 +56,17 @@ pub(crate) struct GenerationRequest {
     pub(crate) ignore_eos: bool,
     pub(crate) delivery: Delivery,
 }
+
+/// What a request to one of these endpoints means.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Tokens(GenerationRequest),
+    /// Ollama without a prompt: only load the model.
+    Load {
+        model: String,
+    },
+    /// Ollama without a prompt and with `keep_alive: 0`: only unload it.
+    Unload {
+        model: String,
+    },
+}

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::ApiError;
-use super::generation::{Delivery, Endpoint, GenerationRequest};
+use super::generation::{Delivery, Endpoint, GenerationRequest, Wanted};
 use super::prompt::{Message, words};
 use crate::config::{MAX_MODEL_NAME_BYTES, MAX_OUTPUT_TOKENS};
 
@@ -28,20 +28,6 @@ struct Options {
     num_predict: Option<i64>,
 }
 
-/// What a request to `/api/generate` or `/api/chat` means.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum OllamaRequest {
-    Generate(GenerationRequest),
-    /// No prompt: only load the model.
-    Load {
-        model: String,
-    },
-    /// No prompt and `keep_alive: 0`: only unload it.
-    Unload {
-        model: String,
-    },
-}
-
 /// What a request to `/api/pull` means.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PullRequest {
@@ -50,7 +36,7 @@ pub(crate) struct PullRequest {
 }
 
 /// Reads the body of a request to `endpoint`.
-pub(crate) fn read_generation(endpoint: Endpoint, body: &[u8]) -> Result<OllamaRequest, ApiError> {
+pub(crate) fn read_generation(endpoint: Endpoint, body: &[u8]) -> Result<Wanted, ApiError> {
     let body: OllamaBody<'_> = serde_json::from_slice(body)?;
     let model = model_name(body.model)?;
     let (empty, prompt_tokens) = if endpoint == Endpoint::OllamaChat {
@@ -63,9 +49,9 @@ pub(crate) fn read_generation(endpoint: Endpoint, body: &[u8]) -> Result<OllamaR
     if empty {
         let unload = body.keep_alive.as_ref().is_some_and(is_zero);
         return Ok(if unload {
-            OllamaRequest::Unload { model }
+            Wanted::Unload { model }
         } else {
-            OllamaRequest::Load { model }
+            Wanted::Load { model }
         });
     }
     let max_tokens = match body.options.and_then(|options| options.num_predict) {
@@ -82,7 +68,7 @@ pub(crate) fn read_generation(endpoint: Endpoint, body: &[u8]) -> Result<OllamaR
                 })?,
         ),
     };
-    Ok(OllamaRequest::Generate(GenerationRequest {
+    Ok(Wanted::Tokens(GenerationRequest {
         endpoint,
         model: Some(model),
         prompt_tokens,
@@ -137,20 +123,20 @@ fn is_zero(keep_alive: &Value) -> bool {
 mod tests {
     use super::*;
 
-    fn generate(json: &str) -> Result<OllamaRequest, ApiError> {
+    fn generate(json: &str) -> Result<Wanted, ApiError> {
         read_generation(Endpoint::OllamaGenerate, json.as_bytes())
     }
 
     #[test]
     fn streams_unless_told_otherwise() {
-        let OllamaRequest::Generate(request) =
+        let Wanted::Tokens(request) =
             generate(r#"{"model": "m", "prompt": "a b", "options": {"num_predict": 9, "seed": 1}}"#).unwrap()
         else {
             panic!("no generation");
         };
         assert_eq!((request.prompt_tokens, request.max_tokens), (2, Some(9)));
         assert_eq!(request.delivery, Delivery::Stream { usage: true });
-        let OllamaRequest::Generate(request) =
+        let Wanted::Tokens(request) =
             generate(r#"{"model": "m", "prompt": "a", "stream": false, "options": {"num_predict": -1}}"#)
                 .unwrap()
         else {
@@ -162,28 +148,17 @@ mod tests {
     #[test]
     fn an_empty_prompt_loads_or_unloads() {
         let model = || "m".to_owned();
-        assert_eq!(
-            generate(r#"{"model": "m"}"#),
-            Ok(OllamaRequest::Load { model: model() })
-        );
+        assert_eq!(generate(r#"{"model": "m"}"#), Ok(Wanted::Load { model: model() }));
         for zero in ["0", r#""0""#, r#""0s""#] {
             let json = format!(r#"{{"model": "m", "prompt": "", "keep_alive": {zero}}}"#);
-            assert_eq!(
-                generate(&json),
-                Ok(OllamaRequest::Unload { model: model() }),
-                "{zero}"
-            );
+            assert_eq!(generate(&json), Ok(Wanted::Unload { model: model() }), "{zero}");
         }
         for other in ["-1", r#""5m""#, "null"] {
             let json = format!(r#"{{"model": "m", "keep_alive": {other}}}"#);
-            assert_eq!(
-                generate(&json),
-                Ok(OllamaRequest::Load { model: model() }),
-                "{other}"
-            );
+            assert_eq!(generate(&json), Ok(Wanted::Load { model: model() }), "{other}");
         }
         let chat = read_generation(Endpoint::OllamaChat, br#"{"model": "m", "messages": []}"#);
-        assert_eq!(chat, Ok(OllamaRequest::Load { model: model() }));
+        assert_eq!(chat, Ok(Wanted::Load { model: model() }));
     }
 
     #[test]

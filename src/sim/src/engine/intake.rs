@@ -4,7 +4,7 @@ use hpcbench_timing::Monotonic;
 
 use super::admin::not_ready;
 use super::{Engine, Incoming, Job, Reply};
-use crate::api::{ApiError, Endpoint, GenerationRequest, OllamaRequest, read_ollama, read_openai};
+use crate::api::{ApiError, Endpoint, GenerationRequest, Wanted, read_ollama, read_openai};
 use crate::draw::{Purpose, uniform};
 use crate::fault::{Ending, Faults, pick};
 use crate::generation::{Generation, Plan};
@@ -41,7 +41,7 @@ impl<K: PartialEq + Copy> Engine<K> {
         let ordinal = self.received;
         let read = self.read(endpoint, request.body, now.mono);
         let input_tokens = match &read {
-            Ok(OllamaRequest::Generate(wanted)) => wanted.prompt_tokens,
+            Ok(Wanted::Tokens(wanted)) => wanted.prompt_tokens,
             _ => 0,
         };
         let id = request.id.map_or_else(|| format!("sim-{ordinal}"), str::to_owned);
@@ -59,12 +59,12 @@ impl<K: PartialEq + Copy> Engine<K> {
             truth,
         };
         match read {
-            Ok(OllamaRequest::Generate(wanted)) => self.plan(&intake, wanted, key, out),
-            Ok(OllamaRequest::Load { model }) => {
+            Ok(Wanted::Tokens(wanted)) => self.plan(&intake, wanted, key, out),
+            Ok(Wanted::Load { model }) => {
                 self.catalog.load(&model, now.mono);
                 self.answer(&intake, &load_line(endpoint, &model, now.wall, "load"), out)
             }
-            Ok(OllamaRequest::Unload { model }) => {
+            Ok(Wanted::Unload { model }) => {
                 self.catalog.unload(&model);
                 self.answer(&intake, &load_line(endpoint, &model, now.wall, "unload"), out)
             }
@@ -72,17 +72,17 @@ impl<K: PartialEq + Copy> Engine<K> {
         }
     }
 
-    fn read(&self, endpoint: Endpoint, body: &[u8], now: Monotonic) -> Result<OllamaRequest, ApiError> {
+    fn read(&self, endpoint: Endpoint, body: &[u8], now: Monotonic) -> Result<Wanted, ApiError> {
         if !self.ready(now) {
             return Err(not_ready());
         }
         let read = match endpoint {
-            Endpoint::Chat | Endpoint::Completions => OllamaRequest::Generate(read_openai(endpoint, body)?),
+            Endpoint::Chat | Endpoint::Completions => Wanted::Tokens(read_openai(endpoint, body)?),
             Endpoint::OllamaGenerate | Endpoint::OllamaChat => read_ollama(endpoint, body)?,
         };
         let model = match &read {
-            OllamaRequest::Generate(wanted) => wanted.model.as_deref(),
-            OllamaRequest::Load { model } | OllamaRequest::Unload { model } => Some(model.as_str()),
+            Wanted::Tokens(wanted) => wanted.model.as_deref(),
+            Wanted::Load { model } | Wanted::Unload { model } => Some(model.as_str()),
         };
         match model {
             Some(name) if !self.catalog.contains(name) => {
