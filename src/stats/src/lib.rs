@@ -12,6 +12,7 @@ mod distribution;
 mod engine_report;
 mod expectations;
 mod request;
+mod steady;
 mod summary;
 mod verdict;
 mod window;

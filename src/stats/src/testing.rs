@@ -38,10 +38,17 @@ pub(crate) fn aggregate(window: Window, expectations: &Expectations, records: &[
 /// A successful stream of the cohort: intended 2 ms before it was sent, a role-only event 1 ms before the first chunk,
 /// one token a chunk, ended 1 ms after the last. Times in milliseconds.
 pub(crate) fn stream(sent_ms: i64, chunks_ms: &[i64]) -> Record {
-    let chunks: Vec<i64> = chunks_ms.iter().map(|ms| ms * MS).collect();
+    stream_ns(
+        sent_ms * MS,
+        &chunks_ms.iter().map(|ms| ms * MS).collect::<Vec<_>>(),
+    )
+}
+
+/// The same with times in nanoseconds.
+pub(crate) fn stream_ns(sent: i64, chunks: &[i64]) -> Record {
     let (first, last) = (chunks.first().copied(), chunks.last().copied());
-    let mut t = chunks.clone();
-    t.insert(0, first.unwrap_or(sent_ms * MS + 2 * MS) - MS);
+    let mut t = chunks.to_vec();
+    t.insert(0, first.unwrap_or(sent + 2 * MS) - MS);
     let mut kind = vec![EventKind::CHOICES.with(EventKind::CONTENT); t.len()];
     kind[0] = EventKind::CHOICES;
     let events = StreamEvents {
@@ -53,15 +60,15 @@ pub(crate) fn stream(sent_ms: i64, chunks_ms: &[i64]) -> Record {
         t,
     };
     let times = Times {
-        intended: (sent_ms - 2) * MS,
-        sent: Some(sent_ms * MS),
+        intended: sent - 2 * MS,
+        sent: Some(sent),
         first,
         last,
-        end: Some(last.unwrap_or(sent_ms * MS) + MS),
+        end: Some(last.unwrap_or(sent) + MS),
         ..Times::default()
     };
     Record {
-        request_id: format!("{sent_ms}"),
+        request_id: format!("{sent}"),
         seq: 0,
         node: "node".into(),
         thread: 0,

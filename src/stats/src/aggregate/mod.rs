@@ -20,6 +20,7 @@ pub use counts::{Outcomes, TokenTotals};
 pub use goodput::GoodputCounts;
 pub use rates::Little;
 
+use crate::steady::BatchSeries;
 use crate::{Distribution, EngineReport, Expectations, Start, Window};
 
 /// Everything that the summary and the verdict of a trial are made of.
@@ -42,6 +43,8 @@ pub struct TrialAggregate {
     pub(crate) unresolved_gaps: u64,
     /// Requests that met their limits.
     pub(crate) goodput: GoodputCounts,
+    /// What happened batch by batch.
+    pub(crate) series: BatchSeries,
     /// What the engines say about themselves.
     pub(crate) engine: Option<EngineReport>,
 }
@@ -70,6 +73,7 @@ impl TrialAggregate {
             tokens: TokenTotals::default(),
             unresolved_gaps: 0,
             goodput: GoodputCounts::new(expectations.goodput),
+            series: BatchSeries::new(),
             engine: None,
         }
     }
@@ -95,6 +99,7 @@ impl TrialAggregate {
         let window = client.get().window;
         client.get_mut().add(record);
         self.add_stream(record, window);
+        self.series.add(record, window);
         if record.cohort {
             self.add_cohort(record);
         }
@@ -123,6 +128,7 @@ impl TrialAggregate {
         self.tokens.merge(&other.tokens);
         self.unresolved_gaps += other.unresolved_gaps;
         self.goodput.merge(&other.goodput);
+        self.series.merge(&other.series);
         if let Some(engine) = &other.engine {
             self.add_engine(engine);
         }

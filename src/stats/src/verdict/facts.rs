@@ -1,6 +1,7 @@
 //! The numbers that a verdict rests on.
 
 use crate::aggregate::{Little, TrialAggregate, share};
+use crate::steady::{self, Unsteady};
 use crate::{CachedInput, ClientPlacement, EngineReport, Expectations, Load, OutputLength, StampSource};
 
 /// The numbers that a verdict rests on. Times are nanoseconds; `None` where there is no data.
@@ -27,6 +28,7 @@ pub(crate) struct Facts {
     pub(super) e2e_p50: Option<u64>,
     pub(super) client_lag_p99: Option<u64>,
     pub(super) unresolved_share: Option<f64>,
+    pub(super) unsteady: Vec<Unsteady>,
     pub(super) engine: Option<EngineFacts>,
 }
 
@@ -75,9 +77,24 @@ impl Facts {
             e2e_p50: metrics.e2e.quantile(0.5),
             client_lag_p99: metrics.client_lag.quantile(0.99),
             unresolved_share: aggregate.unresolved_share(),
+            unsteady: unsteady(aggregate, expectations),
             engine: aggregate.engine.as_ref().map(EngineFacts::of),
         }
     }
+}
+
+/// Without requests in flight there is nothing to examine.
+fn unsteady(aggregate: &TrialAggregate, expectations: &Expectations) -> Vec<Unsteady> {
+    let Some(residence_ns) = aggregate.mean_residence_ns() else {
+        return Vec::new();
+    };
+    let window_ns = aggregate.window_seconds().unwrap_or(0.0) * 1e9;
+    steady::examine(
+        &aggregate.series,
+        expectations.load,
+        window_ns as u64,
+        residence_ns,
+    )
 }
 
 impl EngineFacts {

@@ -4,6 +4,7 @@ use super::VerdictStatus::{ClientBound, Invalid, Suspect, Valid};
 use super::facts::EngineFacts;
 use super::*;
 use crate::aggregate::Little;
+use crate::steady::{Observed, Unsteady};
 use crate::{ClientPlacement, Load, StampSource};
 
 const MS: u64 = 1_000_000;
@@ -36,6 +37,7 @@ fn healthy() -> Facts {
         e2e_p50: Some(680 * MS),
         client_lag_p99: Some(MS),
         unresolved_share: Some(0.005),
+        unsteady: vec![],
         engine: Some(EngineFacts {
             lateness_p99: Some(MS),
             queued_share: Some(0.01),
@@ -257,6 +259,40 @@ fn cohort_size() {
 fn clients_beside_servers() {
     assert_eq!(status(|f| f.placement = ClientPlacement::WithServers), Suspect);
     assert_eq!(status(|f| f.placement = ClientPlacement::Dedicated), Valid);
+}
+
+#[test]
+fn steady_state() {
+    let found = verdict(|f| {
+        f.unsteady = vec![
+            Unsteady::Trend {
+                what: Observed::Ttft,
+                drift: 0.123,
+            },
+            Unsteady::Shift {
+                what: Observed::Throughput,
+                shift: -0.2,
+            },
+            Unsteady::Wandering {
+                what: Observed::InFlight,
+                autocorrelation: 0.75,
+            },
+            Unsteady::TooShort {
+                window_seconds: 6.0,
+                request_seconds: 2.5,
+            },
+        ];
+    });
+    assert_eq!(found.status, Suspect);
+    assert_eq!(
+        found.reasons,
+        [
+            "no steady state: the TTFT median rises by 12.3 % over the window; \
+          throughput drops by 20 % at one point; \
+          the number of requests in flight wanders (correlation of successive batches 0.75), which leaves it undecided; \
+          the window of 6.00 s is too short for requests of 2.50 s"
+        ]
+    );
 }
 
 #[test]

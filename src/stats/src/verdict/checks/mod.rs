@@ -3,6 +3,7 @@
 mod books;
 mod client;
 mod service;
+mod steadiness;
 
 use super::Finding;
 use super::VerdictStatus::{self, Suspect};
@@ -20,6 +21,7 @@ pub(super) const ALL: &[Check] = &[
     service::over_capacity,
     books::cohort_size,
     books::little,
+    steadiness::steady_state,
     client::delivered,
     client::reported,
     client::lateness,
