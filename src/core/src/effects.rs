@@ -183,9 +183,11 @@ fn attempt(state: &State, event: &Event) -> Vec<Effect> {
 /// The last share was handed in, or will never be. Where a lost node leads to the end of the attempt, that end follows.
 fn measure(state: &State, event: &Event) -> Option<Effect> {
     let (trial, attempt) = state.active().filter(|(_, attempt)| attempt.is_over())?;
-    match event.body {
+    match &event.body {
         Body::ShareReported(_) | Body::TrialStopRequested(_) => {}
-        Body::NodeLost(_) if attempt.status == AttemptStatus::Stopping => {}
+        Body::NodeLost(e)
+            if attempt.status == AttemptStatus::Stopping
+                && matches!(attempt.shares.get(&e.node), Some(Share::Lost)) => {}
         _ => return None,
     }
     let aggregates = attempt.shares.values().filter_map(|share| match share {

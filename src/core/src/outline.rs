@@ -133,3 +133,29 @@ fn longest(requests: u64, load: &Load, timeout: f64) -> Option<f64> {
         Load::Trace { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(json: &str) -> Load {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn requests_that_all_time_out_bound_a_load() {
+        let closed = load(r#"{"shape": "closed", "concurrency": 10, "think_time": "1s"}"#);
+        assert_eq!(longest(100, &closed, 20.0), Some(210.0));
+        assert_eq!(longest(1, &closed, 20.0), Some(21.0));
+        let constant = load(r#"{"shape": "constant", "rate": 5.0, "max_in_flight": 100}"#);
+        assert_eq!(longest(100, &constant, 20.0), Some(20.0 + 40.0));
+        let ramp = load(r#"{"shape": "ramp", "from": 1.0, "to": 5.0, "over": "30s", "max_in_flight": 50}"#);
+        assert_eq!(longest(100, &ramp, 20.0), Some(40.0 + 30.0 + 40.0));
+    }
+
+    #[test]
+    fn a_trace_has_its_own_pace() {
+        let trace = load(r#"{"shape": "trace", "path": "a.txt"}"#);
+        assert_eq!(longest(100, &trace, 20.0), None);
+    }
+}

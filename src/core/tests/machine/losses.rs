@@ -1,0 +1,167 @@
+//! Runs that lose agents, the bus or their orchestrator.
+
+use hpcbench_core::Attempt;
+
+use crate::world::given::{outline, trial};
+use crate::world::{Fault, Point, World};
+
+const OF_NODES_AND_TRIALS: [&str; 5] = ["agent.", "node.", "service.", "trial.", "run."];
+
+#[test]
+fn a_client_that_is_lost_interrupts_the_trial_which_is_attempted_again() {
+    let world = World::new(outline(&[2])).with_luck(|point| match point {
+        Point::Load(_, id, Attempt(1)) if *id == trial(1) => Fault::EndsAfter(3_000),
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&OF_NODES_AND_TRIALS));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn a_server_that_is_lost_interrupts_the_trial_and_costs_the_service_no_restart() {
+    let mut plan = outline(&[1]);
+    plan.services[0].restarts = 0;
+    let world = World::new(plan).with_luck(|point| match point {
+        // Ends while the first load is on.
+        Point::Agent(node, 1) if node.as_str() == "server" => Fault::EndsAfter(5_000),
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&OF_NODES_AND_TRIALS));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn a_client_that_falls_silent_is_lost() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Load(.., Attempt(1)) => Fault::Freezes,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["node.", "trial.", "run."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn a_client_that_is_lost_too_often_ends_the_run() {
+    let world = World::new(outline(&[2])).with_luck(|point| match point {
+        Point::Load(..) => Fault::EndsAfter(3_000),
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["agent.requested", "node.lost", "node.left", "trial.", "run."]));
+    assert_eq!(world.finished, Some(1));
+}
+
+#[test]
+fn an_agent_that_cannot_be_started_ends_the_run() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Agent(node, _) if node.as_str() == "server" => Fault::Fails,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.story());
+    assert_eq!(world.finished, Some(1));
+}
+
+#[test]
+fn an_agent_lost_after_the_last_trial_does_not_spoil_the_run() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Finish(_) => Fault::Silent,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["trial.", "node.l", "run."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn a_bus_that_cannot_be_started_ends_the_run() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Bus(_) => Fault::Fails,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.story());
+    assert_eq!(world.finished, Some(3));
+}
+
+#[test]
+fn a_bus_that_never_answers_ends_the_run() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Bus(_) => Fault::Silent,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    assert_eq!(world.finished, Some(3));
+}
+
+#[test]
+fn a_bus_that_ends_in_the_middle_of_a_trial_is_started_again() {
+    let world = World::new(outline(&[2])).with_luck(|point| match point {
+        Point::Bus(1) => Fault::EndsAfter(5_000),
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["bus.", "node.lost", "trial.", "share.", "run."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn a_bus_that_ends_before_the_agents_are_told_to_end_is_started_again() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        // In the middle of the last seconds: the service is being stopped.
+        Point::Bus(1) => Fault::EndsAfter(10_820),
+        Point::StopService(_) => Fault::Late(1_000),
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["bus.", "phase.", "service.", "node.l", "run."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn a_bus_that_cannot_be_kept_interrupts_the_trial_and_ends_the_run() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Bus(_) => Fault::EndsAfter(3_000),
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["bus.", "node.lost", "trial.", "run."]));
+    assert_eq!(world.finished, Some(1));
+}
+
+#[test]
+fn a_new_epoch_attempts_the_interrupted_trial_again_and_keeps_the_others() {
+    let mut world = World::new(outline(&[3]));
+    world.begin();
+    while world.events.last().is_none_or(|event| {
+        event.body.kind() != "load.started" || event.correlation != format!("trial/{}/1", trial(2))
+    }) {
+        world.step();
+    }
+    world.resume_in_new_epoch();
+    world.finish();
+    insta::assert_snapshot!(world.told(&["epoch.", "run.", "service.requested", "trial."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn a_trial_that_is_interrupted_by_every_epoch_is_given_up() {
+    let mut world = World::new(outline(&[2]));
+    world.begin();
+    for attempt in 1..=3 {
+        while world
+            .state
+            .active()
+            .is_none_or(|(_, running)| running.attempt != Attempt(attempt))
+        {
+            world.step();
+        }
+        world.resume_in_new_epoch();
+    }
+    world.finish();
+    insta::assert_snapshot!(world.told(&["epoch.", "run.", "trial."]));
+    assert_eq!(world.finished, Some(1));
+}

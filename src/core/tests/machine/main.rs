@@ -1,0 +1,13 @@
+//! The run's state machine in a simulated world: whole runs, under every kind of bad luck.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "where the world itself is wrong, the test has to fail"
+)]
+
+mod cancelling;
+mod format;
+mod losses;
+mod properties;
+mod scenarios;
+mod world;

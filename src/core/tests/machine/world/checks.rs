@@ -1,0 +1,149 @@
+//! What holds in every run, at every step.
+
+use hpcbench_core::event::{Body, Draft, Event, RawEvent};
+use hpcbench_core::state::{Instance, InstanceStatus, TrialStatus};
+use hpcbench_core::{Command, decide, upcast};
+
+use super::World;
+
+/// The event as a line of the log, which says all of it.
+pub(super) fn written(event: &Event) -> String {
+    let draft = Draft {
+        at: event.at,
+        kind: event.body.kind().to_owned(),
+        version: event.body.version(),
+        actor: event.actor.clone(),
+        node: event.node.clone().unwrap(),
+        correlation: event.correlation.clone(),
+        causation: event.causation,
+        data: event.body.to_data(event.report.as_ref()).unwrap(),
+    };
+    let raw = RawEvent {
+        seq: event.seq,
+        at: draft.at,
+        kind: draft.kind,
+        version: draft.version,
+        actor: draft.actor,
+        node: draft.node,
+        correlation: draft.correlation,
+        causation: draft.causation,
+        data: draft.data,
+    };
+    let line = serde_json::to_string(&raw).unwrap();
+    let read: RawEvent = serde_json::from_str(&line).unwrap();
+    assert_eq!(upcast(read), *event, "{line}");
+    line
+}
+
+impl World {
+    pub(super) fn check_before(&self, event: &Event) {
+        let story = || format!("{:?} after\n{}", event.body, self.story());
+        assert!(self.state.outcome.is_none(), "after the end: {}", story());
+        match &event.body {
+            Body::TrialStarted(e) => {
+                assert!(self.state.active().is_none(), "two trials at once: {}", story());
+                let settled = self
+                    .state
+                    .trials
+                    .get(&e.trial)
+                    .is_some_and(hpcbench_core::state::Trial::is_settled);
+                assert!(!settled, "settled already: {}", story());
+                let deployment = self.state.deployment.as_ref();
+                let ready = deployment.is_some_and(|d| {
+                    d.instances
+                        .values()
+                        .all(|i| matches!(i.status, InstanceStatus::Ready { .. }))
+                });
+                assert!(ready, "no service: {}", story());
+            }
+            Body::TrialCompleted(_) | Body::TrialInterrupted(_) => {
+                assert!(self.state.active().is_some(), "not running: {}", story());
+            }
+            Body::ServiceRequested(e) => {
+                let Some(deployment) = &self.state.deployment else {
+                    return;
+                };
+                let running = deployment
+                    .instances
+                    .get(&e.instance)
+                    .is_some_and(Instance::may_run);
+                assert!(!running, "it may still run: {}", story());
+                let other = deployment.service != e.service && deployment.may_run();
+                assert!(!other, "another configuration may still run: {}", story());
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn check_after(&self) {
+        assert_eq!(self.state.anomalies, [], "{}", self.story());
+        let running = self
+            .state
+            .trials
+            .values()
+            .filter(|t| matches!(t.status, TrialStatus::Running(_)));
+        assert!(running.count() <= 1);
+        assert!(
+            self.events.len() < 5_000,
+            "the run goes in circles:\n{}",
+            self.story()
+        );
+    }
+
+    /// Nothing more can be done at once, and the same report a second time changes nothing.
+    pub(super) fn check_settled(&self, reported: Option<Command>) {
+        if self.state.outcome.is_some() {
+            return;
+        }
+        let again = |command: Command| {
+            let name = command.name();
+            let decided = decide(&self.state, command, self.time()).unwrap_or_default();
+            assert_eq!(decided, [], "a second {name} after\n{}", self.story());
+        };
+        again(Command::Tick);
+        if let Some(report) = reported {
+            again(report);
+        }
+    }
+
+    /// What holds at the end of every run.
+    pub(super) fn check_end(&self) {
+        let story = self.story();
+        assert_eq!(self.folded(), self.state, "{story}");
+        let outcome = self.state.outcome.as_ref().expect("an outcome");
+        assert_eq!(Some(outcome.exit_code()), self.finished, "{story}");
+        let settled = |id: &hpcbench_core::TrialId| {
+            let ends = self.events.iter().filter(|event| match &event.body {
+                Body::TrialCompleted(e) => e.trial == *id,
+                Body::TrialFailed(e) => e.trial == *id,
+                _ => false,
+            });
+            ends.count()
+        };
+        let completed = matches!(self.events.last().unwrap().body, Body::RunCompleted(_));
+        for trial in &self.state.outline.trials {
+            let count = settled(&trial.id);
+            assert!(count <= 1, "{} was settled {count} times:\n{story}", trial.id);
+            assert!(
+                count == 1 || !completed,
+                "{} was never settled:\n{story}",
+                trial.id
+            );
+        }
+        assert!(self.state.active().is_none(), "a trial still runs:\n{story}");
+        let at_once = self.state.cancel.as_ref().is_some_and(|cancel| cancel.at_once);
+        if !at_once {
+            assert!(
+                self.state
+                    .verified
+                    .as_ref()
+                    .is_some_and(|verified| verified.equal),
+                "{story}"
+            );
+            assert!(
+                self.state.nodes.values().all(hpcbench_core::state::Node::is_gone),
+                "{story}"
+            );
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What runs are made of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hpcbench_core::event::{
+    ArtifactRecorded, CancelRequested, EpochBase, EpochStarted, HostFacts, NodeJoined, Program, RunCreated,
+    RunResumed, ShareFiles, ShareReported, Writer,
+};
+use hpcbench_core::{
+    Attempt, Epoch, InstanceId, NodeId, Outline, Role, Seq, ServiceOutline, TrialId, TrialOutline,
+};
+use hpcbench_stats::{RequestCounts, TrialSummary, Verdict, VerdictStatus};
+
+/// Seconds that each load takes.
+pub(crate) const LOAD_SECONDS: f64 = 10.0;
+
+pub(crate) fn node(name: &str) -> NodeId {
+    name.parse().unwrap()
+}
+
+/// The id of the trial with this number, from 1.
+pub(crate) fn trial(number: usize) -> TrialId {
+    format!("{number:012x}-r1").parse().unwrap()
+}
+
+pub(crate) fn server_instance() -> InstanceId {
+    InstanceId::new(&node("server"), 0)
+}
+
+/// One node of each role; `services[i]` is the number of trials of the i-th configuration, each with one instance.
+pub(crate) fn outline(services: &[usize]) -> Outline {
+    let nodes = [
+        ("orchestrator", Role::Orchestrator),
+        ("server", Role::Server),
+        ("client", Role::Client),
+    ];
+    let mut trials = Vec::new();
+    for (service, count) in services.iter().enumerate() {
+        for _ in 0..*count {
+            trials.push(TrialOutline {
+                id: trial(trials.len() + 1),
+                service,
+                load_within: Some(LOAD_SECONDS),
+            });
+        }
+    }
+    let service = ServiceOutline {
+        instances: BTreeMap::from([(server_instance(), node("server"))]),
+        ready_within: 20.0,
+        restarts: 2,
+        restart_backoff: 1.0,
+    };
+    Outline {
+        nodes: nodes.map(|(name, role)| (node(name), role)).into(),
+        services: vec![service; services.len()],
+        trials,
+    }
+}
+
+/// Two servers with two instances each, two clients.
+pub(crate) fn wide_outline(services: &[usize]) -> Outline {
+    let mut outline = outline(services);
+    outline.nodes = BTreeMap::from([
+        (node("orchestrator"), Role::Orchestrator),
+        (node("server-a"), Role::Server),
+        (node("server-b"), Role::Server),
+        (node("client-a"), Role::Client),
+        (node("client-b"), Role::Client),
+    ]);
+    for service in &mut outline.services {
+        let servers = ["server-a", "server-b"].map(node);
+        service.instances = servers
+            .iter()
+            .flat_map(|server| [0, 1].map(|index| (InstanceId::new(server, index), server.clone())))
+            .collect();
+    }
+    outline
+}
+
+fn program() -> Program {
+    Program {
+        version: "0.1.0".to_owned(),
+        revision: "unknown".to_owned(),
+    }
+}
+
+pub(crate) fn run_created(outline: &Arc<Outline>) -> RunCreated {
+    RunCreated {
+        run: "run-1".parse().unwrap(),
+        name: "test".to_owned(),
+        plan: "0".repeat(64),
+        recipe: "1".repeat(64),
+        trials: outline.trials.len() as u64,
+        nodes: outline.nodes.clone(),
+        user: "me".to_owned(),
+        host: "here".to_owned(),
+        command_line: vec!["hpcbench".to_owned(), "run".to_owned()],
+        program: program(),
+        tools: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn run_resumed() -> RunResumed {
+    RunResumed {
+        user: "me".to_owned(),
+        host: "here".to_owned(),
+        command_line: vec!["hpcbench".to_owned(), "resume".to_owned()],
+    }
+}
+
+pub(crate) fn epoch_started(epoch: Epoch, last: Seq) -> EpochStarted {
+    EpochStarted {
+        epoch,
+        base: EpochBase {
+            epoch: Epoch(epoch.0 - 1),
+            seq: last,
+            hash: "2".repeat(64),
+            bytes: 0,
+        },
+        writer: Writer {
+            host: "here".to_owned(),
+            pid: 1,
+            process_start: 1,
+            user: "me".to_owned(),
+            program: program(),
+        },
+    }
+}
+
+pub(crate) fn joined(node: &NodeId, role: Role, boot: &str) -> NodeJoined {
+    NodeJoined {
+        node: node.clone(),
+        role,
+        boot: boot.to_owned(),
+        pid: 7,
+        facts: HostFacts {
+            host: "here".to_owned(),
+            kernel: "6".to_owned(),
+            cpus: 2,
+            memory_bytes: 1 << 33,
+            open_files: 1024,
+        },
+    }
+}
+
+pub(crate) fn cancel(at_once: bool) -> CancelRequested {
+    CancelRequested {
+        source: "signal".to_owned(),
+        reason: "interrupted by the user".to_owned(),
+        at_once,
+    }
+}
+
+pub(crate) fn share(
+    node: &NodeId,
+    trial: &TrialId,
+    attempt: Attempt,
+    problem: Option<&str>,
+) -> ShareReported {
+    let file = |kind: &str| ArtifactRecorded {
+        path: format!("records/{trial}/{attempt}/{node}.{kind}"),
+        bytes: 10,
+        sha256: "3".repeat(64),
+    };
+    ShareReported {
+        trial: trial.clone(),
+        attempt,
+        node: node.clone(),
+        files: problem.is_none().then(|| ShareFiles {
+            records: file("parquet"),
+            aggregate: file("aggregate.json"),
+        }),
+        problem: problem.map(str::to_owned),
+    }
+}
+
+/// A summary with this verdict and so many good requests out of a hundred.
+pub(crate) fn summary(status: VerdictStatus, ok: u64) -> Box<TrialSummary> {
+    let reasons = match status {
+        VerdictStatus::Valid => Vec::new(),
+        _ => vec!["the clock jumped".to_owned()],
+    };
+    let requests = RequestCounts {
+        issued: 100,
+        ok,
+        error: 100 - ok,
+        ..RequestCounts::default()
+    };
+    let errors = match requests.error {
+        0 => BTreeMap::new(),
+        error => BTreeMap::from([("http_status".to_owned(), error)]),
+    };
+    Box::new(TrialSummary {
+        verdict: Verdict { status, reasons },
+        requests,
+        errors,
+        duration_seconds: Some(LOAD_SECONDS),
+        request_throughput: Some(0.1 + 0.2),
+        ..TrialSummary::without_data("")
+    })
+}
