@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use hpcbench_load::{
     ClientShare, Cooldown, Dialect, Endpoint, Length, LoadSpec, Outcome, PromptSource, Prompts, Sampling,
-    Shape, Start, TokenCount, prepare,
+    Shape, Stage, Start, TokenCount, prepare,
 };
 use hpcbench_records::{BlockReader, Record, Status};
 use hpcbench_stats::Distribution;
+use nix::sys::resource::{UsageWho, getrusage};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -30,19 +31,35 @@ fn main() -> Result<()> {
     eprintln!("{} threads, {} prompts", prepared.threads(), prepared.prompts());
     let running = prepared.start(Start::Now)?;
     let mut last = Instant::now();
+    let mut cpu = Vec::new();
     while !running.is_finished() {
         std::thread::sleep(Duration::from_millis(20));
+        // Processor time of the whole process at the start of the window and after it.
+        let stage = running.progress().stage;
+        if (stage == Stage::Window && cpu.is_empty()) || (stage == Stage::Cooldown && cpu.len() == 1) {
+            cpu.push(process_cpu()?);
+        }
         if last.elapsed() > Duration::from_secs(1) {
             last = Instant::now();
             eprintln!("{:?}", running.progress());
         }
     }
-    let result = running
-        .join()
-        .map_err(Into::into)
-        .and_then(|outcome| print(&outcome));
+    let result = running.join().map_err(Into::into).and_then(|outcome| {
+        print(&outcome)?;
+        if let [start, end] = cpu[..] {
+            println!("CPU in the window {:.3} s", end - start);
+        }
+        Ok(())
+    });
     std::fs::remove_dir_all(&scratch)?;
     result
+}
+
+/// Processor time of this process so far, in seconds.
+fn process_cpu() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
 }
 
 struct Options(HashMap<String, String>);

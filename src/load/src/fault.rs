@@ -31,9 +31,9 @@ impl Fault {
     }
 }
 
-/// Text from the network, fit for a record: valid UTF-8, one line, of limited length.
-pub(crate) fn shorten(bytes: &[u8]) -> String {
-    let bytes = bytes.get(..MAX_ERROR_TEXT).unwrap_or(bytes);
+/// The first `limit` bytes of a text from the network, fit for a record: valid UTF-8 on one line.
+pub(crate) fn shorten(bytes: &[u8], limit: usize) -> String {
+    let bytes = bytes.get(..limit).unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
     text.trim()
         .chars()
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn text_from_the_network_is_tamed() {
-        assert_eq!(shorten(b" a\nb\x1b[31m\xff "), "a b [31m\u{fffd}");
-        assert_eq!(shorten(&[b'x'; 10_000]).len(), MAX_ERROR_TEXT);
+        assert_eq!(shorten(b" a\nb\x1b[31m\xff ", 99), "a b [31m\u{fffd}");
+        assert_eq!(shorten(&[b'x'; 10_000], MAX_ERROR_TEXT).len(), MAX_ERROR_TEXT);
     }
 }

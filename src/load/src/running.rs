@@ -1,198 +1,29 @@
-//! Starting a load, watching it, and what it leaves.
+//! Watching a load, and waiting for its end.
 
-use std::path::PathBuf;
+use std::any::Any;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 
-use hpcbench_records::{BlockWriter, WriteError};
+use hpcbench_records::WriteError;
 use hpcbench_stats::{EngineReport, StampSource, Window};
 use hpcbench_timing::{ClockReading, Monotonic, StampKeeper};
-use rand::SeedableRng;
-use rand::rngs::Xoshiro256PlusPlus;
 
-use crate::engine::{
-    ClosedSource, Engine, EngineError, Limit, OpenSource, Source, ThreadOutcome, ThreadSetup, Timeline,
-    Until, WindowEnd,
-};
-use crate::plan::Plan;
-use crate::schedule::{Arrivals, ShapeError};
-use crate::shared::{CancelHandle, Progress, Shared};
-use crate::spec::{Length, Shape};
-use crate::writer;
+use crate::engine::{EngineError, ThreadOutcome, Timeline, WindowEnd};
+use crate::outcome::{BlockFile, LoadError, Outcome};
+use crate::shared::{CancelHandle, Progress, Shared, StopOnDrop};
 
-/// Time from a start "now" to T0: the threads are up by then.
-const START_LEAD_NANOS: i64 = 10_000_000;
-
-/// Batches of records that may wait for the writer before the threads keep them.
-const MAX_QUEUED_BATCHES: usize = 64;
-
-/// Most tries to read both clocks without an interruption between.
-const MAX_CLOCK_TRIES: usize = 100;
-
-/// A load that is ready to start.
-#[derive(Debug)]
-pub struct Prepared {
-    plan: Plan,
-    writers: Vec<BlockWriter>,
-    keeper: Option<StampKeeper>,
-    stamps: StampSource,
-}
-
-/// When a load starts: its T0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// In a few milliseconds, when all threads are up.
-    Now,
-    /// At a point on this host's monotonic clock.
-    At(Monotonic),
-}
-
-/// A load that has been started.
+/// A load that has been started. Dropping it ends the load.
 #[derive(Debug)]
 pub struct Running {
-    plan: Arc<Plan>,
-    shared: Arc<Shared>,
-    timeline: Timeline,
-    clock: ClockReading,
-    threads: Vec<JoinHandle<Result<ThreadOutcome, EngineError>>>,
-    writer: JoinHandle<Result<Vec<BlockFile>, WriteError>>,
-    stamps: StampSource,
-    _keeper: Option<StampKeeper>,
-}
-
-/// A finished file of records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlockFile {
-    /// The file.
-    pub path: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-    /// Records in it.
-    pub records: u64,
-}
-
-/// What a load leaves behind. Its T0 is the zero of all times in the records.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// Files of records, one per engine thread.
-    pub files: Vec<BlockFile>,
-    /// T0 as nanoseconds since the Unix epoch.
-    pub t0_realtime: i64,
-    /// Largest error of `t0_realtime`, nanoseconds.
-    pub t0_error: u64,
-    /// The measured window, nanoseconds since T0.
-    pub window: Window,
-    /// Somebody cancelled the load.
-    pub cancelled: bool,
-    /// The engine's account of itself.
-    pub engine: EngineReport,
-}
-
-/// Why a load has no outcome. What was recorded until then is in the files.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// A thread could not be started.
-    #[error("cannot start an engine thread")]
-    Spawn(#[source] std::io::Error),
-    /// The shape makes no schedule.
-    #[error("the load's shape")]
-    Shape(#[from] ShapeError),
-    /// An engine thread could not go on.
-    #[error("engine thread {thread}: {reason}")]
-    Thread {
-        /// Which thread.
-        thread: usize,
-        /// Why.
-        reason: String,
-    },
-    /// An engine thread panicked: a fault of this program.
-    #[error("engine thread {thread} panicked: {message}")]
-    Panicked {
-        /// Which thread.
-        thread: usize,
-        /// The panic's message.
-        message: String,
-    },
-    /// Records could not be written.
-    #[error("cannot write records")]
-    Records(#[from] WriteError),
-    /// The thread that writes records panicked: a fault of this program.
-    #[error("the thread that writes records panicked: {0}")]
-    WriterPanicked(String),
-}
-
-impl Prepared {
-    pub(crate) fn new(
-        plan: Plan,
-        writers: Vec<BlockWriter>,
-        keeper: Option<StampKeeper>,
-        stamps: StampSource,
-    ) -> Self {
-        Self {
-            plan,
-            writers,
-            keeper,
-            stamps,
-        }
-    }
-
-    /// Number of engine threads.
-    pub fn threads(&self) -> u32 {
-        self.plan.threads
-    }
-
-    /// Number of different prompts.
-    pub fn prompts(&self) -> usize {
-        self.plan.prompts.len()
-    }
-
-    /// Starts the load. A time in the past starts it at once, and the records show how late it was.
-    ///
-    /// # Errors
-    /// No thread can be had.
-    pub fn start(self, start: Start) -> Result<Running, LoadError> {
-        let clock = read_clocks();
-        let t0 = match start {
-            Start::Now => clock.after.plus_nanos(START_LEAD_NANOS),
-            Start::At(time) => time,
-        };
-        let spec = &self.plan.spec;
-        let timeline = Timeline::new(t0, spec.warmup, spec.length, spec.timeout);
-        let sources = (0..self.plan.threads).map(|thread| source(&self.plan, thread, &timeline));
-        let sources: Vec<Source> = sources.collect::<Result<_, _>>()?;
-        let shared = Arc::new(Shared::new(tickets(&self.plan)));
-        let plan = Arc::new(self.plan);
-        let (sender, receiver) = sync_channel(MAX_QUEUED_BATCHES);
-        let (writers, stop) = (self.writers, Arc::clone(&shared));
-        let writer = Builder::new()
-            .name("records".into())
-            .spawn(move || writer::run(writers, &receiver, &stop))
-            .map_err(LoadError::Spawn)?;
-        let mut threads = Vec::new();
-        for (thread, source) in sources.into_iter().enumerate() {
-            let setup = ThreadSetup {
-                plan: Arc::clone(&plan),
-                shared: Arc::clone(&shared),
-                timeline,
-                thread: thread as u16,
-                source,
-                stamps: self.stamps,
-                writer: sender.clone(),
-            };
-            threads.push(spawn(setup).inspect_err(|_| shared.stop())?);
-        }
-        Ok(Running {
-            plan,
-            shared,
-            timeline,
-            clock,
-            threads,
-            writer,
-            stamps: self.stamps,
-            _keeper: self.keeper,
-        })
-    }
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) timeline: Timeline,
+    pub(crate) clock: ClockReading,
+    pub(crate) threads: Vec<JoinHandle<Result<ThreadOutcome, EngineError>>>,
+    pub(crate) writer: JoinHandle<Result<Vec<BlockFile>, WriteError>>,
+    pub(crate) stamps: StampSource,
+    /// Kernel stamps stay on until the end.
+    pub(crate) _keeper: Option<StampKeeper>,
+    pub(crate) _stop: StopOnDrop,
 }
 
 impl Running {
@@ -226,21 +57,16 @@ impl Running {
         let mut outcomes = Vec::new();
         let mut failure = None;
         for (thread, handle) in self.threads.into_iter().enumerate() {
-            match handle.join() {
-                Ok(Ok(outcome)) => outcomes.push(outcome),
-                Ok(Err(error)) => failure = failure.or_else(|| Some(thread_failed(thread, &error))),
-                Err(payload) => {
-                    let message = panic_message(payload.as_ref());
-                    failure = Some(LoadError::Panicked { thread, message });
-                }
+            match join_thread(thread as u16, handle) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => failure = Some(failure.take().unwrap_or(error)),
             }
         }
-        let files = self
-            .writer
-            .join()
-            .map_err(|payload| LoadError::WriterPanicked(panic_message(payload.as_ref())))?;
-        // The writer's error is the reason, where threads only saw that it had ended.
-        let files = files?;
+        let written = self.writer.join().map_err(|panic| LoadError::Writer {
+            message: message_of(panic.as_ref()),
+        })?;
+        // Where records could not be written, threads only saw that the writer had ended.
+        let files = written?;
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -250,145 +76,159 @@ impl Running {
             outcome.report.finish(window, outcome.window_cpu);
             engine.merge(&outcome.report);
         }
-        let offset = self.clock.offset_nanos();
         Ok(Outcome {
             files,
-            t0_realtime: self.timeline.t0.0.saturating_add(offset),
-            t0_error: self.clock.width_nanos().unsigned_abs() / 2,
+            t0_realtime: self.timeline.t0.0.saturating_add(self.clock.offset_nanos()),
+            t0_error: self.clock.width_nanos().unsigned_abs().div_ceil(2),
             window,
-            cancelled: self.shared.was_cancelled(),
+            cancelled: self.shared.cancelled_at().is_some(),
             engine,
         })
     }
+}
 
-    /// The specification that this load follows.
-    pub fn spec(&self) -> &crate::LoadSpec {
-        &self.plan.spec
+fn join_thread(
+    thread: u16,
+    handle: JoinHandle<Result<ThreadOutcome, EngineError>>,
+) -> Result<ThreadOutcome, LoadError> {
+    match handle.join() {
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(EngineError::Poll(source))) => Err(LoadError::Poll { thread, source }),
+        Ok(Err(EngineError::DiskTooSlow)) => Err(LoadError::DiskTooSlow { thread }),
+        Ok(Err(EngineError::WriterEnded)) => Err(LoadError::Writer {
+            message: "it took no more records and gave no reason".into(),
+        }),
+        Err(panic) => Err(LoadError::Panicked {
+            thread,
+            message: message_of(panic.as_ref()),
+        }),
     }
 }
 
-/// Starts a thread that ends the others if it ends before its time.
-fn spawn(setup: ThreadSetup) -> Result<JoinHandle<Result<ThreadOutcome, EngineError>>, LoadError> {
-    let guard = StopOthers {
-        shared: Arc::clone(&setup.shared),
-        in_order: false,
-    };
-    let work = move || {
-        let mut guard = guard;
-        let outcome = Engine::new(setup).and_then(Engine::run);
-        guard.in_order = outcome.is_ok();
-        outcome
-    };
-    Builder::new()
-        .name("load".into())
-        .spawn(work)
-        .map_err(LoadError::Spawn)
-}
-
-struct StopOthers {
-    shared: Arc<Shared>,
-    in_order: bool,
-}
-
-impl Drop for StopOthers {
-    fn drop(&mut self) {
-        if !self.in_order {
-            self.shared.stop();
-        }
-    }
-}
-
-fn thread_failed(thread: usize, error: &EngineError) -> LoadError {
-    let mut reason = error.to_string();
-    if let Some(source) = std::error::Error::source(error) {
-        reason = format!("{reason}: {source}");
-    }
-    LoadError::Thread { thread, reason }
-}
-
-fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".into())
 }
 
-/// Reads both clocks; of several tries the one with the least between.
-fn read_clocks() -> ClockReading {
-    let first = ClockReading::take();
-    let tries = (1..MAX_CLOCK_TRIES).map(|_| ClockReading::take());
-    tries.fold(first, |best, this| {
-        if this.width_nanos() < best.width_nanos() {
-            this
-        } else {
-            best
-        }
-    })
-}
-
-/// The window as it was: a number of requests ends it with the last send, which is still inside.
+/// The window as it was: a number of requests ends it with the last send, which is still inside; so does somebody who
+/// cancels the load.
 fn window(timeline: &Timeline, shared: &Shared) -> Window {
     let t1 = timeline.since_t0(timeline.t1);
-    match timeline.end {
-        WindowEnd::At { t2, .. } => Window {
-            t1,
-            t2: timeline.since_t0(t2),
-            drained: false,
-        },
-        WindowEnd::LastSend => {
-            let t2 = shared
-                .last_send()
-                .map_or(t1, |last| last.saturating_add(1))
-                .max(t1);
-            Window {
-                t1,
-                t2,
-                drained: true,
-            }
+    let cancelled = shared.cancelled_at().map(|at| timeline.since_t0(at));
+    let planned = match timeline.end {
+        WindowEnd::At { t2, .. } => timeline.since_t0(t2),
+        WindowEnd::LastSend => shared.last_send().map_or(t1, |last| last.saturating_add(1)),
+    };
+    Window {
+        t1,
+        t2: cancelled.map_or(planned, |at| at.min(planned)).max(t1),
+        drained: timeline.end == WindowEnd::LastSend && cancelled.is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::spec::{Cooldown, Length};
+
+    fn running(length: Length) -> Running {
+        let shared = Arc::new(Shared::new(0));
+        Running {
+            timeline: Timeline::new(Monotonic(1_000), Duration::ZERO, length, Duration::from_secs(1)),
+            clock: ClockReading::take(),
+            threads: Vec::new(),
+            writer: thread::spawn(|| Ok(Vec::new())),
+            stamps: StampSource::Kernel,
+            _keeper: None,
+            _stop: StopOnDrop::new(&shared),
+            shared,
         }
     }
-}
 
-/// Requests that users may send in the window. A schedule counts its arrivals itself.
-fn tickets(plan: &Plan) -> u64 {
-    match (plan.spec.length, plan.spec.shape) {
-        (Length::Requests(total), Shape::Closed { .. }) => plan.spec.client.of(total),
-        _ => u64::MAX,
+    #[test]
+    fn a_panic_is_reported_and_does_not_hang() {
+        let mut load = running(Length::Requests(1));
+        let guard = StopOnDrop::new(&load.shared);
+        load.threads.push(thread::spawn(move || {
+            let _guard = guard;
+            panic!("on purpose")
+        }));
+        let shared = Arc::clone(&load.shared);
+        let error = load.join().unwrap_err();
+        assert!(
+            matches!(&error, LoadError::Panicked { thread: 0, message } if message == "on purpose"),
+            "{error}"
+        );
+        assert!(shared.is_stopped());
     }
-}
 
-/// The requests of one thread.
-fn source(plan: &Plan, thread: u32, timeline: &Timeline) -> Result<Source, ShapeError> {
-    let spec = &plan.spec;
-    let share = spec.client.part(thread, plan.threads);
-    let in_flight = share.of(u64::from(spec.shape.max_in_flight())) as u32;
-    if let Shape::Closed { think_time, .. } = spec.shape {
-        return Ok(Source::Closed(ClosedSource::new(
-            in_flight,
-            think_time,
-            timeline.t0,
-        )));
+    #[test]
+    fn the_writers_reason_comes_first() {
+        let mut load = running(Length::Requests(1));
+        load.threads.push(thread::spawn(|| Err(EngineError::WriterEnded)));
+        load.writer = thread::spawn(|| {
+            let source = std::io::Error::other("full");
+            Err(WriteError::DiskFull {
+                path: "x".into(),
+                bytes: 0,
+                source,
+            })
+        });
+        assert!(matches!(
+            load.join(),
+            Err(LoadError::Records(WriteError::DiskFull { .. }))
+        ));
     }
-    let random = Xoshiro256PlusPlus::seed_from_u64(spec.seed);
-    let Some(arrivals) = Arrivals::new(&spec.shape, random)? else {
-        return Ok(Source::Closed(ClosedSource::new(
-            in_flight,
-            std::time::Duration::ZERO,
-            timeline.t0,
-        )));
-    };
-    let until = match (timeline.end, spec.length) {
-        (WindowEnd::At { t2, give_up: None }, _) => Until::Time(t2),
-        (WindowEnd::LastSend, Length::Requests(count)) => Until::Count(Limit {
-            count,
-            from: timeline.t1,
-        }),
-        _ => Until::Endless,
-    };
-    Ok(Source::Open(Box::new(OpenSource::new(
-        arrivals,
-        share,
-        timeline.t0,
-        until,
-        in_flight,
-    ))))
+
+    #[test]
+    fn dropping_a_load_ends_it() {
+        let load = running(Length::Requests(1));
+        let shared = Arc::clone(&load.shared);
+        drop(load);
+        assert!(shared.is_stopped() && shared.cancelled_at().is_none());
+    }
+
+    #[test]
+    fn windows_end_as_they_should() {
+        let load = running(Length::Requests(1));
+        assert_eq!(
+            window(&load.timeline, &load.shared),
+            Window {
+                t1: 0,
+                t2: 0,
+                drained: true
+            }
+        );
+        load.shared.note_send(70);
+        load.shared.note_send(50);
+        assert_eq!(
+            window(&load.timeline, &load.shared),
+            Window {
+                t1: 0,
+                t2: 71,
+                drained: true
+            }
+        );
+        let duration = Duration::from_nanos(500);
+        let load = running(Length::Duration {
+            duration,
+            cooldown: Cooldown::Load,
+        });
+        assert_eq!(
+            window(&load.timeline, &load.shared),
+            Window {
+                t1: 0,
+                t2: 500,
+                drained: false
+            }
+        );
+        // The test's T0 lies long ago, and so does the window.
+        load.cancel();
+        assert_eq!(window(&load.timeline, &load.shared).t2, 500);
+        assert!(load.join().unwrap().cancelled);
+    }
 }

@@ -27,7 +27,8 @@ pub(crate) struct Shared {
     /// The last send in the window, nanoseconds since T0.
     last_send: AtomicI64,
     stop: AtomicBool,
-    cancelled_by_user: AtomicBool,
+    /// When somebody cancelled the load, on the monotonic clock; the largest number if nobody did.
+    cancelled_at: AtomicI64,
 }
 
 impl Shared {
@@ -35,6 +36,7 @@ impl Shared {
         let shared = Self::default();
         shared.tickets.store(tickets, Ordering::Relaxed);
         shared.last_send.store(i64::MIN, Ordering::Relaxed);
+        shared.cancelled_at.store(i64::MAX, Ordering::Relaxed);
         shared
     }
 
@@ -68,8 +70,32 @@ impl Shared {
         self.stop.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn was_cancelled(&self) -> bool {
-        self.cancelled_by_user.load(Ordering::Relaxed)
+    /// When somebody cancelled the load, if somebody did.
+    pub(crate) fn cancelled_at(&self) -> Option<Monotonic> {
+        Some(Monotonic(self.cancelled_at.load(Ordering::Relaxed))).filter(|time| time.0 != i64::MAX)
+    }
+}
+
+/// Ends a load when it is dropped, be it with the load's handle or by an engine thread that panics.
+#[derive(Debug)]
+pub(crate) struct StopOnDrop(Option<Arc<Shared>>);
+
+impl StopOnDrop {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Some(Arc::clone(shared)))
+    }
+
+    /// All went well: the load goes on.
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0 {
+            shared.stop();
+        }
     }
 }
 
@@ -82,7 +108,9 @@ pub struct CancelHandle {
 impl CancelHandle {
     /// Ends the load within some ten milliseconds: nothing more is sent, and what is in flight is recorded as cancelled.
     pub fn cancel(&self) {
-        self.shared.cancelled_by_user.store(true, Ordering::Relaxed);
+        self.shared
+            .cancelled_at
+            .fetch_min(Monotonic::now().0, Ordering::Relaxed);
         self.shared.stop();
     }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 use hpcbench_records::{BlockWriter, WriteError};
 
 use crate::engine::Batch;
-use crate::running::BlockFile;
+use crate::outcome::BlockFile;
 use crate::shared::Shared;
 
 /// Writes batches until all engine threads have ended, each thread's to its own file. After an error the load is

@@ -11,7 +11,7 @@ use hpcbench_records::EventKind;
 
 pub(crate) use request::{BodyTemplate, push_number};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, MAX_ERROR_TEXT, shorten};
 use crate::spec::Dialect;
 
 /// What one event of a stream, or a whole response, says.
@@ -53,7 +53,7 @@ impl Usage {
 /// Reads one event of a stream.
 pub(crate) fn read_event(dialect: Dialect, data: &[u8]) -> Result<Message, Fault> {
     match dialect {
-        Dialect::Chat | Dialect::Completions if data == b"[DONE]" => Ok(Message {
+        Dialect::Chat | Dialect::Completions if data.trim_ascii() == b"[DONE]" => Ok(Message {
             kind: EventKind::DONE,
             ..Message::default()
         }),
@@ -71,7 +71,7 @@ pub(crate) fn read_document(dialect: Dialect, body: &[u8]) -> Result<Message, Fa
 
 /// The message of an error response in any of the usual shapes, else the start of the body.
 pub(crate) fn error_text(body: &[u8]) -> String {
-    openai::error_message(body).unwrap_or_else(|| crate::fault::shorten(body))
+    openai::error_message(body).unwrap_or_else(|| shorten(body, MAX_ERROR_TEXT))
 }
 
 fn not_json(what: &str, error: &serde_json::Error) -> Fault {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::text::{Parts, Text, bytes_of};
 use super::{Message, Usage, not_json};
-use crate::fault::{Fault, shorten};
+use crate::fault::{Fault, MAX_ERROR_TEXT, shorten};
 
 /// A line of a stream, or a whole response. The counts and durations are absent when they are zero.
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ pub(super) fn read(data: &[u8]) -> Result<Message, Fault> {
     let line: Line<'_> =
         serde_json::from_slice(data).map_err(|error| not_json("not a line of JSON", &error))?;
     if line.error.is_some() {
-        let text = super::openai::error_message(data).unwrap_or_else(|| shorten(data));
+        let text = super::openai::error_message(data).unwrap_or_else(|| shorten(data, MAX_ERROR_TEXT));
         return Ok(Message {
             kind: EventKind::ERROR,
             error: Some(text),

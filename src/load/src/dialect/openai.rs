@@ -9,7 +9,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::text::{Parts, Text, bytes_of};
 use super::{Message, not_json};
-use crate::fault::{Fault, shorten};
+use crate::fault::{Fault, MAX_ERROR_TEXT, shorten};
 
 /// A chunk of a stream, or a whole response.
 #[derive(Deserialize)]
@@ -98,7 +98,7 @@ pub(super) fn read(data: &[u8]) -> Result<Message, Fault> {
     }
     if chunk.error.is_some() || chunk.object.is_some_and(|object| object.get() == "\"error\"") {
         message.kind = message.kind.with(EventKind::ERROR);
-        message.error = Some(error_message(data).unwrap_or_else(|| shorten(data)));
+        message.error = Some(error_message(data).unwrap_or_else(|| shorten(data, MAX_ERROR_TEXT)));
     }
     Ok(message)
 }
@@ -114,8 +114,8 @@ pub(super) fn error_message(body: &[u8]) -> Option<String> {
     ];
     let text = candidates.into_iter().flatten().find(|value| !value.is_null())?;
     Some(match text.as_str() {
-        Some(text) => shorten(text.as_bytes()),
-        None => shorten(text.to_string().as_bytes()),
+        Some(text) => shorten(text.as_bytes(), MAX_ERROR_TEXT),
+        None => shorten(text.to_string().as_bytes(), MAX_ERROR_TEXT),
     })
 }
 

@@ -140,3 +140,140 @@ fn is_more_than_reasoning(kind: EventKind) -> bool {
         .iter()
         .any(|sort| kind.contains(*sort))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::spec::{Cooldown, Dialect, Length};
+
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
+    fn timeline(length: Length) -> Timeline {
+        Timeline::new(
+            Monotonic(0),
+            Duration::from_nanos(100),
+            length,
+            Duration::from_micros(1),
+        )
+    }
+
+    fn exchange(position: Option<u64>) -> Exchange {
+        Exchange {
+            request_id: String::new(),
+            seq: 0,
+            endpoint: 0,
+            asked: Asked {
+                prompt_id: 0,
+                input_planned: None,
+                output_planned: 1,
+            },
+            due: Due {
+                intended: Monotonic(90),
+                position,
+                queued: false,
+            },
+            dispatch: Monotonic(110),
+            ticket: false,
+            counted: false,
+            connection_free: false,
+            times: Times::default(),
+            sent: None,
+            deadline: Monotonic(i64::MAX),
+            output: Vec::new(),
+            written: 0,
+            retries: 0,
+            reader: ResponseReader::new(Dialect::Chat, true),
+            events: StreamEvents::default(),
+            bytes_received: 0,
+        }
+    }
+
+    fn chunk(event: &str) -> String {
+        format!("{:x}\r\n{event}\r\n", event.len())
+    }
+
+    fn content(text: &str) -> String {
+        format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+    }
+
+    fn read(exchange: &mut Exchange, text: &str, seen_empty: i64, at: i64, read: i64) {
+        let mut parsed = Vec::new();
+        exchange.reader.feed(text.as_bytes(), &mut parsed).unwrap();
+        let arrival = Arrival {
+            at: Monotonic(at),
+            source: ArrivalSource::Kernel,
+        };
+        let times = ReadTimes {
+            arrival,
+            seen_empty: Monotonic(seen_empty),
+            read: Monotonic(read),
+        };
+        exchange.take_events(&parsed, times, &timeline(Length::Requests(1)));
+    }
+
+    #[test]
+    fn only_the_last_event_of_a_read_is_exact() {
+        let mut exchange = exchange(None);
+        exchange.sent = Some(Monotonic(200));
+        read(&mut exchange, HEAD, 150, 300, 310);
+        assert_eq!(exchange.times.headers, Some(300));
+        read(
+            &mut exchange,
+            &[chunk(&content("a")), chunk(&content("b"))].concat(),
+            320,
+            400,
+            450,
+        );
+        read(&mut exchange, &chunk(&content("c")), 430, 500, 501);
+        let events = &exchange.events;
+        assert_eq!(
+            (&events.t, &events.uncertainty),
+            (&vec![400, 400, 500], &vec![80, 0, 0])
+        );
+        assert_eq!(events.read_lag, [50, 50, 1]);
+        assert_eq!(
+            (exchange.times.first, exchange.times.last),
+            (Some(400), Some(500))
+        );
+    }
+
+    #[test]
+    fn nothing_is_exact_before_a_part_of_the_next_event() {
+        let mut exchange = exchange(None);
+        exchange.sent = Some(Monotonic(200));
+        read(
+            &mut exchange,
+            &[HEAD, &chunk(&[&content("a"), "data: {"].concat())].concat(),
+            150,
+            300,
+            310,
+        );
+        // Nothing can have come before the request was sent.
+        assert_eq!(exchange.events.uncertainty, [100]);
+    }
+
+    #[test]
+    fn closed_loops_count_by_the_send_and_open_ones_by_the_schedule() {
+        let duration = Duration::from_nanos(100);
+        let timed = timeline(Length::Duration {
+            duration,
+            cooldown: Cooldown::Load,
+        });
+        let (mut closed, open) = (exchange(None), exchange(Some(4)));
+        assert_eq!(
+            (closed.phase(&timed), open.phase(&timed)),
+            (Phase::Window, Phase::Warmup)
+        );
+        closed.sent = Some(Monotonic(205));
+        assert_eq!(closed.phase(&timed), Phase::Cooldown);
+        let counted = timeline(Length::Requests(1));
+        assert_eq!(
+            (closed.phase(&counted), open.phase(&counted)),
+            (Phase::Warmup, Phase::Warmup)
+        );
+        closed.ticket = true;
+        assert_eq!(closed.phase(&counted), Phase::Window);
+    }
+}

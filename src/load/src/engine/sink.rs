@@ -134,3 +134,91 @@ impl RecordSink {
         self.waiting.push_back((bytes, batch));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use hpcbench_records::{Phase, Status, StreamEvents, Times, TokenUsage};
+
+    use super::*;
+
+    fn record(events: usize) -> Record {
+        let events = StreamEvents {
+            t: vec![0; events],
+            ..StreamEvents::default()
+        };
+        Record {
+            request_id: String::new(),
+            seq: 0,
+            node: String::new(),
+            thread: 0,
+            endpoint: 0,
+            conversation: None,
+            turn: 0,
+            prompt_id: 0,
+            phase: Phase::Window,
+            cohort: true,
+            stream: true,
+            times: Times::default(),
+            conn_id: 0,
+            conn_reused: false,
+            retries: 0,
+            status: Status::Ok,
+            error_kind: None,
+            error_text: None,
+            http_status: None,
+            finish_reason: None,
+            tokens: TokenUsage::default(),
+            bytes_sent: 0,
+            bytes_received: 0,
+            server_ns: std::collections::BTreeMap::default(),
+            output_text: None,
+            events,
+        }
+    }
+
+    #[test]
+    fn records_go_in_batches_or_after_a_while() {
+        let (sender, batches) = sync_channel(4);
+        let mut sink = RecordSink::new(3, sender);
+        for _ in 0..BATCH_RECORDS - 1 {
+            sink.push(record(0), Monotonic(0)).unwrap();
+        }
+        sink.tick(Monotonic(MAX_BATCH_AGE)).unwrap();
+        assert!(batches.try_recv().is_err());
+        sink.push(record(0), Monotonic(0)).unwrap();
+        assert_eq!(
+            batches.try_recv().map(|(thread, batch)| (thread, batch.len())),
+            Ok((3, BATCH_RECORDS))
+        );
+        sink.push(record(0), Monotonic(10)).unwrap();
+        sink.tick(Monotonic(11 + MAX_BATCH_AGE)).unwrap();
+        assert_eq!(batches.try_recv().unwrap().1.len(), 1);
+    }
+
+    #[test]
+    fn a_slow_writer_is_never_waited_for_and_nothing_is_lost() {
+        let (sender, batches) = sync_channel(1);
+        let mut sink = RecordSink::new(0, sender);
+        for _ in 0..3 * BATCH_RECORDS {
+            sink.push(record(0), Monotonic(0)).unwrap();
+        }
+        assert_eq!(batches.try_recv().unwrap().1.len(), BATCH_RECORDS);
+        sink.tick(Monotonic(0)).unwrap();
+        assert_eq!(batches.try_recv().unwrap().1.len(), BATCH_RECORDS);
+        sink.finish().unwrap();
+        assert_eq!(batches.try_recv().unwrap().1.len(), BATCH_RECORDS);
+    }
+
+    #[test]
+    fn a_writer_that_is_too_slow_or_gone_is_an_error() {
+        let (sender, batches) = sync_channel(1);
+        let mut sink = RecordSink::new(0, sender);
+        let large = MAX_WAITING_BYTES / EVENT_BYTES / BATCH_RECORDS + 1;
+        let result = (0..3 * BATCH_RECORDS).try_for_each(|_| sink.push(record(large), Monotonic(0)));
+        assert_eq!(result, Err(SinkError::TooSlow));
+        drop(batches);
+        assert_eq!(sink.tick(Monotonic(0)), Err(SinkError::Closed));
+    }
+}

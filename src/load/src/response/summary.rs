@@ -6,10 +6,10 @@ use hpcbench_records::{ErrorKind, EventKind};
 
 use super::StreamEvent;
 use crate::dialect::{Message, Usage};
-use crate::fault::Fault;
+use crate::fault::{Fault, shorten};
 
-/// Most durations that a server may report about itself in one response.
-const MAX_SERVER_DURATIONS: usize = 32;
+/// Longest finish reason that is kept, in bytes.
+const MAX_FINISH_REASON: usize = 64;
 
 /// What a response has said.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -72,11 +72,11 @@ impl Summary {
         if let Some(usage) = message.usage {
             self.usage.update(usage);
         }
-        self.finish_reason = message.finish_reason.or(self.finish_reason.take());
-        self.server_error = self.server_error.take().or(message.error);
-        if self.server_ns.len() < MAX_SERVER_DURATIONS {
-            self.server_ns.extend(message.server_ns);
+        if let Some(reason) = message.finish_reason {
+            self.finish_reason = Some(shorten(reason.as_bytes(), MAX_FINISH_REASON));
         }
+        self.server_error = self.server_error.take().or(message.error);
+        self.server_ns.extend(message.server_ns);
     }
 
     /// Whether the server has said that nothing more comes.
