@@ -160,3 +160,47 @@ fn the_remains_of_a_warm_up_are_found() {
     };
     assert!(warming.unsteady_among(20) >= 19);
 }
+
+/// An open load of random arrivals: every request takes 50 ms to the first token and 150 ms more; under overload, each
+/// also waits for those before it.
+fn open_load(seed: u64, per_second: f64, overload: f64) -> Vec<Unsteady> {
+    let length = 30_000 * MS;
+    let window = Window {
+        t1: 0,
+        t2: length,
+        drained: false,
+    };
+    let mut aggregate = TrialAggregate::new("client", window, &expectations());
+    let mut noise = Noise(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut intended = -(MS as f64) * 1_000.0;
+    while intended < length as f64 {
+        let uniform = f64::midpoint(noise.next(), 1.0).max(1e-12);
+        intended -= uniform.ln() / per_second * 1e9;
+        let sent = intended + overload * (intended + 1e9).max(0.0);
+        let times =
+            [50.0, 100.0, 150.0, 200.0].map(|ms| (sent + ms * 1e6 * (1.0 + 0.1 * noise.next())) as i64);
+        let mut record = stream_ns(sent as i64, &times);
+        record.times.intended = intended as i64;
+        record.cohort = window.contains(record.times.intended);
+        aggregate.add(&record);
+    }
+    examine(
+        &aggregate.series,
+        Load::Open,
+        window.nanoseconds(),
+        aggregate.mean_residence_ns().unwrap(),
+    )
+}
+
+#[test]
+fn random_arrivals_are_steady_until_they_pile_up() {
+    for per_second in [20.0, 100.0] {
+        let unsteady = (0..40)
+            .filter(|&seed| !open_load(seed, per_second, 0.0).is_empty())
+            .count();
+        assert!(unsteady <= 2, "{unsteady} of 40 at {per_second} a second");
+        let found = open_load(1, per_second, 0.05);
+        let piles_up = |u: &Unsteady| matches!(u, Unsteady::Trend { what: Observed::Outstanding, drift } if *drift > 0.5);
+        assert!(found.iter().any(piles_up), "{found:?}");
+    }
+}
