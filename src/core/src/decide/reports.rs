@@ -8,7 +8,10 @@ use crate::state::{NodeStatus, Share};
 use crate::{Attempt, InstanceId, NodeId, TrialId};
 
 pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> Result<(), String> {
-    let Report { id, body, .. } = report;
+    let Report { id, epoch, body, .. } = report;
+    if epoch < run.state().epoch {
+        return Err(format!("it is a report of epoch {epoch}"));
+    }
     if run
         .state()
         .reports

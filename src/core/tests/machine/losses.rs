@@ -165,3 +165,32 @@ fn a_trial_that_is_interrupted_by_every_epoch_is_given_up() {
     insta::assert_snapshot!(world.told(&["epoch.", "run.", "trial."]));
     assert_eq!(world.finished, Some(1));
 }
+
+#[test]
+fn reports_of_a_former_epoch_count_for_nothing() {
+    let mut world = World::new(outline(&[1]));
+    world.begin();
+    // The agents have said that they are there, and nobody has heard it.
+    while world
+        .events
+        .last()
+        .is_none_or(|event| event.body.kind() != "agent.requested")
+    {
+        world.step();
+    }
+    // It arrives when the next epoch expects its own agents.
+    world.let_agents_speak(20);
+    world.resume_in_new_epoch();
+    world.finish();
+    assert_eq!(world.finished, Some(0));
+    let boots: Vec<&String> = world.state.reports.keys().collect();
+    assert_eq!(boots, ["client-2-1", "orchestrator-2-1", "server-2-1"]);
+    assert_eq!(
+        world
+            .rejections
+            .iter()
+            .filter(|r| r.reason.contains("epoch 1"))
+            .count(),
+        6
+    );
+}

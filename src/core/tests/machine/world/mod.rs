@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hpcbench_core::event::{Body, BusExited, BusStarted, Event, RawEvent, StateVerified};
-use hpcbench_core::message::Report;
+use hpcbench_core::message::{Report, ReportId};
 use hpcbench_core::{Actor, message::ReportBody};
 use hpcbench_core::{
     Attempt, Command, Effect, Epoch, NodeId, Outline, Rejection, Seq, State, Timestamp, TrialId, decide,
@@ -39,6 +39,8 @@ pub(crate) enum Happening {
     },
     /// A report arrives.
     Arrive(NodeId, Report),
+    /// The same report arrives once more: its receipt was lost.
+    ArriveAgain(NodeId, Report),
     /// This launch of an agent ends unasked.
     EndAgent(NodeId, u32),
     /// This launch of an agent ends in order, once its last report has arrived.
@@ -49,6 +51,9 @@ pub(crate) enum Happening {
 
 /// What an attempt's shares come to.
 type Results = Box<dyn FnMut(&TrialId, Attempt) -> Result<Box<TrialSummary>, String>>;
+
+/// Milliseconds after which every report is delivered a second time.
+const AGAIN: u64 = 3_000;
 
 /// When something happens in the run, something else happens too.
 type Trigger = (Box<dyn Fn(&Event) -> bool>, Happening);
@@ -144,6 +149,34 @@ impl World {
         self.check_end();
     }
 
+    /// Agents say what they have to say; it takes so many milliseconds to arrive.
+    pub(crate) fn let_agents_speak(&mut self, delay: u64) {
+        for (_, happening) in std::mem::take(&mut self.queue) {
+            if let Happening::Say {
+                node,
+                boot,
+                cause,
+                body,
+            } = happening
+            {
+                let id = ReportId { boot, counter: 1 };
+                let epoch = self.state.epoch;
+                self.after(
+                    delay,
+                    Happening::Arrive(
+                        node,
+                        Report {
+                            id,
+                            epoch,
+                            cause,
+                            body,
+                        },
+                    ),
+                );
+            }
+        }
+    }
+
     /// Time passes, and nobody does anything.
     pub(crate) fn sleep(&mut self, milliseconds: u64) {
         self.now += milliseconds;
@@ -163,9 +196,10 @@ impl World {
         self.submit(Command::Create(created), None);
     }
 
-    /// Everything ends at once, as at a power cut; a new epoch resumes the run.
+    /// Everything ends at once, as at a power cut; a new epoch resumes the run. What was on the bus is still on it.
     pub(crate) fn resume_in_new_epoch(&mut self) {
-        self.queue.clear();
+        self.queue
+            .retain(|_, happening| matches!(happening, Happening::Arrive(..)));
         self.agents.clear();
         self.held.clear();
         self.bus = Bus::Down;
@@ -212,8 +246,21 @@ impl World {
                 body,
             } => self.say(node, &boot, cause, body),
             Happening::Arrive(node, report) => {
-                let cause = report.cause;
-                self.submit(Command::Report { node, report }, cause);
+                self.after(AGAIN, Happening::ArriveAgain(node.clone(), report.clone()));
+                self.take_report(node, report);
+            }
+            Happening::ArriveAgain(node, report) => {
+                let known = self
+                    .state
+                    .reports
+                    .get(&report.id.boot)
+                    .is_some_and(|n| *n >= report.id.counter);
+                let (id, before) = (report.id.clone(), self.events.len());
+                self.take_report(node, report);
+                let again = self.events[before..]
+                    .iter()
+                    .any(|event| event.report.as_ref() == Some(&id));
+                assert!(!(known && again), "report {id:?} counts twice:\n{}", self.story());
             }
             Happening::EndAgent(node, launch) => {
                 if self.agent_launch(&node) == Some(launch) {
@@ -233,6 +280,11 @@ impl World {
                 }
             }
         }
+    }
+
+    fn take_report(&mut self, node: NodeId, report: Report) {
+        let cause = report.cause;
+        self.submit(Command::Report { node, report }, cause);
     }
 
     /// A report goes over the bus, as soon as there is one.
@@ -275,7 +327,7 @@ impl World {
         &mut self,
         actor: Actor,
         node: Option<NodeId>,
-        report: Option<hpcbench_core::message::ReportId>,
+        report: Option<ReportId>,
         causation: Option<Seq>,
         body: Body,
     ) -> Event {
