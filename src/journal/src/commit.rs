@@ -75,25 +75,41 @@ impl Committer {
     /// Writes and syncs all `entries` together, then looks for a successor. Once stopped, it stays stopped: after
     /// a failed sync nobody knows what later syncs would prove.
     pub(crate) fn commit(&mut self, entries: &[Arc<Entry>]) -> Result<(), Stop> {
+        self.write(entries)?;
+        self.look_for_successor()
+    }
+
+    pub(crate) fn write(&mut self, entries: &[Arc<Entry>]) -> Result<(), Stop> {
+        self.unless_stopped(|this| {
+            this.try_write(entries)
+                .map_err(|error| Stop::Failed(Arc::new(error)))
+        })
+    }
+
+    pub(crate) fn look_for_successor(&mut self) -> Result<(), Stop> {
+        self.unless_stopped(|this| match this.storage.higher_than(this.epoch) {
+            Ok(None) => Ok(()),
+            Ok(Some(by)) => Err(Stop::Fenced { by }),
+            Err(error) => Err(Stop::Failed(Arc::new(error))),
+        })
+    }
+
+    fn unless_stopped(&mut self, act: impl FnOnce(&mut Self) -> Result<(), Stop>) -> Result<(), Stop> {
         if self.stopped.is_none() {
-            self.stopped = self.try_commit(entries).err();
+            self.stopped = act(self).err();
         }
         self.stopped.clone().map_or(Ok(()), Err)
     }
 
-    fn try_commit(&mut self, entries: &[Arc<Entry>]) -> Result<(), Stop> {
-        let failed = |error| Stop::Failed(Arc::new(error));
+    fn try_write(&mut self, entries: &[Arc<Entry>]) -> Result<(), StorageError> {
         self.batch.clear();
         for entry in entries {
             self.batch.extend_from_slice(&entry.line);
             self.batch.push(b'\n');
         }
-        self.file.append(&self.batch).map_err(failed)?;
+        self.file.append(&self.batch)?;
+        self.batch.clear();
         self.batch.shrink_to(KEPT_BUFFER_BYTES);
-        self.file.sync().map_err(failed)?;
-        match self.storage.higher_than(self.epoch).map_err(failed)? {
-            Some(by) => Err(Stop::Fenced { by }),
-            None => Ok(()),
-        }
+        self.file.sync()
     }
 }

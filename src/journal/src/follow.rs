@@ -32,6 +32,20 @@ pub struct Follower {
     storage: Arc<dyn Storage>,
     current: Option<Current>,
     chain: Chain,
+    /// How far the files before the current one were read, in history order.
+    left: Vec<Place>,
+}
+
+/// How far a file was read.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    epoch: Epoch,
+    /// Lines read.
+    lines: u64,
+    /// Bytes read.
+    bytes: u64,
+    /// The last event read.
+    head: Head,
 }
 
 struct Current {
@@ -53,6 +67,7 @@ impl Follower {
             storage,
             current: None,
             chain: Chain::after(Head::EMPTY),
+            left: Vec::new(),
         }
     }
 
@@ -64,9 +79,11 @@ impl Follower {
     pub fn poll(&mut self) -> Result<Option<Followed>, JournalError> {
         loop {
             if self.current.is_none() {
-                let first = Lineage::read(&*self.storage, None)?.segments.into_iter().next();
-                let Some(first) = first else { return Ok(None) };
-                self.begin(&first)?;
+                let lineage = Lineage::read(&*self.storage, None)?;
+                let Some(first) = lineage.segments.first() else {
+                    return Ok(None);
+                };
+                self.go_to(first, Place::start_of(first.epoch, Head::EMPTY))?;
             }
             if let Some(entry) = self.next_line()? {
                 return Ok(Some(Followed::Event(Arc::new(entry))));
@@ -79,17 +96,17 @@ impl Follower {
         }
     }
 
-    fn begin(&mut self, segment: &Segment) -> Result<(), JournalError> {
-        let base = match segment.end {
-            End::Base(base) => Some(base),
-            End::Open | End::Unknown => None,
-        };
-        let lines = Lines::new(self.storage.open(segment.epoch)?, base.map(|base| base.bytes));
+    /// Goes on with a file after what was read of it.
+    fn go_to(&mut self, segment: &Segment, place: Place) -> Result<(), JournalError> {
+        let base = segment.end.base();
+        let file = self.storage.open(segment.epoch)?;
+        let lines = Lines::from(file, base.map(|base| base.bytes), place.lines + 1, place.bytes);
         self.current = Some(Current {
             epoch: segment.epoch,
             base,
             lines,
         });
+        self.chain = Chain::after(place.head);
         Ok(())
     }
 
@@ -155,6 +172,7 @@ impl Follower {
         Ok(())
     }
 
+    /// Looks whether another epoch began, and goes on where its history and what was read part.
     fn turn_to_successor(&mut self) -> Result<Turn, JournalError> {
         let Some(current) = &mut self.current else {
             return Ok(Turn::Stay);
@@ -162,38 +180,85 @@ impl Follower {
         if self.storage.higher_than(current.epoch)?.is_none() {
             return Ok(Turn::Stay);
         }
-        let mut segments = Lineage::read(&*self.storage, None)?
-            .segments
-            .into_iter()
-            .peekable();
-        let mut here = None;
-        while let Some(segment) = segments.next_if(|segment| segment.epoch <= current.epoch) {
-            here = Some(segment);
-        }
-        let Some(next) = segments.next() else {
+        let Lineage { segments, .. } = Lineage::read(&*self.storage, None)?;
+        let here = current.place(self.chain.head());
+        let read = |segment: &Segment| {
+            let places = self.left.iter().chain([&here]);
+            places.copied().find(|place| place.epoch == segment.epoch)
+        };
+        let common = segments
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(at, segment)| Some((at, read(segment)?)));
+        let Some((at, place)) = common else {
+            self.left.clear();
+            return self.part(segments.first(), None, here.head.seq);
+        };
+        let (at, place) = match segments[at].end {
+            End::Base(base) if base.bytes <= place.bytes => {
+                self.left.retain(|left| left.epoch < place.epoch);
+                self.left.push(Place {
+                    bytes: base.bytes,
+                    head: base.head(),
+                    ..place
+                });
+                (at + 1, None)
+            }
+            End::Unknown => (at + 1, None),
+            End::Base(_) | End::Open if place.epoch < current.epoch => (at, Some(place)),
+            End::Base(base) if current.base != Some(base) => {
+                current.base = Some(base);
+                current.lines.set_limit(base.bytes);
+                return Ok(Turn::Moved);
+            }
+            End::Base(_) | End::Open => return Ok(Turn::Stay),
+        };
+        self.part(segments.get(at), place, here.head.seq)
+    }
+
+    /// Goes on with `segment`, at `place` or its beginning, after events up to `seen` were read.
+    fn part(
+        &mut self,
+        segment: Option<&Segment>,
+        place: Option<Place>,
+        seen: Seq,
+    ) -> Result<Turn, JournalError> {
+        let Some(segment) = segment else {
             return Ok(Turn::Stay);
         };
-        let seen = self.chain.head().seq;
-        match here.map(|here| (here.epoch, here.end)) {
-            Some((epoch, End::Base(base)))
-                if epoch == current.epoch && base.bytes > current.lines.offset() =>
-            {
-                let grown = current.base.is_none();
-                current.base = Some(base);
-                current.lines.set_limit(Some(base.bytes));
-                return Ok(if grown { Turn::Moved } else { Turn::Stay });
-            }
-            Some((_, End::Base(base))) => self.chain = Chain::after(base.head()),
-            Some(_) => {}
-            None => self.chain = Chain::after(Head::EMPTY),
-        }
-        self.begin(&next)?;
-        let from = self.chain.next_seq();
+        let before = self.left.last().map_or(Head::EMPTY, |left| left.head);
+        let place = place.unwrap_or_else(|| Place::start_of(segment.epoch, before));
+        self.left.retain(|left| left.epoch < segment.epoch);
+        self.go_to(segment, place)?;
+        let from = place.head.seq.next();
         Ok(if seen >= from {
             Turn::Discarded { from }
         } else {
             Turn::Moved
         })
+    }
+}
+
+impl Place {
+    fn start_of(epoch: Epoch, head: Head) -> Self {
+        Self {
+            epoch,
+            lines: 0,
+            bytes: 0,
+            head,
+        }
+    }
+}
+
+impl Current {
+    fn place(&self, head: Head) -> Place {
+        Place {
+            epoch: self.epoch,
+            lines: self.lines.number(),
+            bytes: self.lines.offset(),
+            head,
+        }
     }
 }
 

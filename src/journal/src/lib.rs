@@ -5,7 +5,7 @@
 //! it. What was acknowledged is in the history that every later writer reads; what was not may be lost.
 //!
 //! The journal has a thread of its own and needs no runtime. All decisions are made over [`Storage`], so that the same
-//! code runs on a file system and on a simulated disk.
+//! code runs on a file system and on the simulated disk of [`sim`].
 
 mod base;
 mod chain;
@@ -22,6 +22,7 @@ mod queue;
 mod reader;
 mod scan;
 mod sequence;
+pub mod sim;
 mod storage;
 mod tail;
 mod verify;
@@ -40,3 +41,6 @@ pub use scan::HistoryEnd;
 pub use storage::{Append, DirStorage, MAX_EPOCH, ReadAt, Storage, StorageError, epoch_file};
 pub use tail::{Leftover, LeftoverKind};
 pub use verify::{MAX_PROBLEMS, Problem, VerifyReport, verify, verify_log};
+
+#[cfg(test)]
+mod histories;

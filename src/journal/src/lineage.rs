@@ -37,6 +37,15 @@ pub(crate) enum End {
     Unknown,
 }
 
+impl End {
+    pub(crate) fn base(self) -> Option<Base> {
+        match self {
+            Self::Base(base) => Some(base),
+            Self::Open | Self::Unknown => None,
+        }
+    }
+}
+
 /// A file, or a part of one, that is not history, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Aside {

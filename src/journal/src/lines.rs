@@ -73,8 +73,13 @@ impl Lines {
         self.number
     }
 
-    pub(crate) fn set_limit(&mut self, limit: Option<u64>) {
-        self.limit = limit;
+    /// Reads nothing from `limit` on, not even what has been read ahead.
+    pub(crate) fn set_limit(&mut self, limit: u64) {
+        self.limit = Some(limit);
+        let ahead = limit.saturating_sub(self.offset);
+        self.filled = self
+            .filled
+            .min(self.start + usize::try_from(ahead).unwrap_or(usize::MAX - self.start));
     }
 
     pub(crate) fn file(&self) -> &dyn ReadAt {
@@ -161,7 +166,12 @@ impl Lines {
         if wanted == 0 {
             return Ok(0);
         }
-        self.buffer.resize(self.buffer.len().max(self.filled + wanted), 0);
+        if self.buffer.len() < self.filled + wanted {
+            // Zeroed by the system, unlike with `resize`: most of it stays untouched where only a line is read.
+            let mut larger = vec![0; (self.filled + wanted).max(2 * self.buffer.len())];
+            larger[..self.filled].copy_from_slice(&self.buffer[..self.filled]);
+            self.buffer = larger;
+        }
         let read = self
             .file
             .read_at(end, &mut self.buffer[self.filled..self.filled + wanted])?;

@@ -12,7 +12,7 @@ use crate::base::EPOCH_STARTED;
 use crate::commit::Committer;
 use crate::sequence::Sequence;
 use crate::storage::Append;
-use crate::{Base, Entry, HistoryEnd, JournalError, Leftover, MAX_EPOCH, Reader, Storage};
+use crate::{Base, Entry, HistoryEnd, JournalError, Leftover, MAX_EPOCH, MAX_QUEUED_BYTES, Reader, Storage};
 
 /// Schema version of `epoch.started`.
 const EPOCH_STARTED_VERSION: u16 = 1;
@@ -113,7 +113,12 @@ fn recover(
     if end.epoch == Epoch(0) {
         return Ok(None);
     }
-    storage.sync(end.epoch)?;
+    // Only the last batch can be unsynced.
+    storage.harden(
+        end.epoch,
+        end.bytes.saturating_sub(MAX_QUEUED_BYTES as u64),
+        end.bytes,
+    )?;
     let Some(leftover) = end.leftover.filter(|_| end.epoch <= dead_through) else {
         return Ok(None);
     };

@@ -123,10 +123,7 @@ impl Scanner {
         let Some(segment) = self.segments.next() else {
             return Ok(Step::End);
         };
-        let limit = match segment.end {
-            End::Base(base) => Some(base.bytes),
-            End::Open | End::Unknown => None,
-        };
+        let limit = segment.end.base().map(|base| base.bytes);
         let lines = Lines::new(self.storage.open(segment.epoch)?, limit);
         self.current = Some(Current {
             segment,

@@ -11,6 +11,7 @@ use super::{Append, MAX_EPOCH, ReadAt, Storage, StorageError, epoch_file};
 
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// The log of a run directory.
 #[derive(Debug, Clone)]
@@ -99,11 +100,9 @@ impl Storage for DirStorage {
         Ok(Box::new(DirReadAt { file, path }))
     }
 
-    fn sync(&self, epoch: Epoch) -> Result<(), StorageError> {
+    fn harden(&self, epoch: Epoch, from: u64, to: u64) -> Result<(), StorageError> {
         let path = self.path(epoch);
-        File::open(&path)
-            .and_then(|file| file.sync_data())
-            .map_err(StorageError::on("sync", &path))
+        write_again(&path, from, to).map_err(StorageError::on("make durable", &path))
     }
 
     fn keep_torn(&self, epoch: Epoch, from: u64) -> Result<(), StorageError> {
@@ -122,6 +121,19 @@ impl Storage for DirStorage {
         };
         cut().map_err(StorageError::on("cut the torn end of", &path))
     }
+}
+
+fn write_again(path: &Path, from: u64, to: u64) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut at = from;
+    while at < to {
+        let length = (to - at).min(BLOCK_BYTES as u64) as usize;
+        file.read_exact_at(&mut block[..length], at)?;
+        file.write_all_at(&block[..length], at)?;
+        at += length as u64;
+    }
+    file.sync_data()
 }
 
 fn copy_from(path: &Path, from: u64, to: &Path) -> io::Result<()> {

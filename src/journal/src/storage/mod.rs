@@ -58,8 +58,9 @@ pub trait Storage: Send + Sync {
     /// Opens the file of `epoch` for reading.
     fn open(&self, epoch: Epoch) -> Result<Box<dyn ReadAt>, StorageError>;
 
-    /// Makes durable what a reader of `epoch` sees, whoever wrote it.
-    fn sync(&self, epoch: Epoch) -> Result<(), StorageError>;
+    /// Makes the bytes `from..to` of the file of `epoch` durable as a reader sees them, whoever wrote them. They are written again
+    /// first: after a failed sync, a system may take pages for written that are not, and a mere sync would succeed.
+    fn harden(&self, epoch: Epoch, from: u64, to: u64) -> Result<(), StorageError>;
 
     /// Copies the bytes of `epoch` from `from` on to its `.torn` file, which is replaced, and makes it durable.
     fn keep_torn(&self, epoch: Epoch, from: u64) -> Result<(), StorageError>;

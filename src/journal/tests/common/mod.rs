@@ -1,6 +1,7 @@
 //! What the journal's tests share.
 
-#![expect(unreachable_pub, reason = "each test binary uses a part")]
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
