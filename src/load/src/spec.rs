@@ -85,7 +85,8 @@ pub enum Dialect {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Shape {
-    /// So many users; each sends its next request when the last one has ended.
+    /// So many users; each sends its next request when the last one has ended. All begin at the start of the load;
+    /// connections are opened some dozens at a time, with answers read in between.
     Closed {
         /// Number of users.
         concurrency: u32,

@@ -59,6 +59,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.ended = true;
         self.source.ended(end, exchange.times.send_start.is_some());
         let counted = exchange.counted;
         self.count_arrival(&exchange);

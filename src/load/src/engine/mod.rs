@@ -9,6 +9,7 @@
 //!
 //! Everything happens on the thread's own poll; nothing here waits for another thread.
 
+mod connect;
 mod connections;
 mod dispatch;
 mod ending;
@@ -17,6 +18,7 @@ mod meter;
 mod poller;
 mod receive;
 mod record;
+mod send;
 mod sink;
 mod source;
 mod timeline;
@@ -43,9 +45,6 @@ use crate::shared::Shared;
 
 /// Size of one read. Streams bring some hundred bytes at a time; this lets a thread that fell behind catch up.
 const READ_BYTES: usize = 64 * 1024;
-
-/// Most requests that are begun between two polls: when thousands of users start at once, answers are read meanwhile.
-const MAX_STARTS_PER_TURN: usize = 64;
 
 /// Connection ids of a thread start at its number times this.
 const IDS_PER_THREAD: u64 = 1 << 40;
@@ -98,6 +97,10 @@ pub(crate) struct Engine {
     in_flight: u32,
     /// Requests begun by this thread, to go through the endpoints in turn.
     begun: u64,
+    /// A request has ended since requests were last begun.
+    ended: bool,
+    /// Sockets that had more to read than one turn allows.
+    unread: Vec<Ready>,
     /// This thread has said that it can bring no more measured requests about.
     past_window: bool,
     memory: Memory,
@@ -126,6 +129,8 @@ impl Engine {
             in_flight: 0,
             // Threads start with different endpoints.
             begun: u64::from(setup.thread),
+            ended: false,
+            unread: Vec::new(),
             past_window: false,
             memory: Memory {
                 read: vec![0; READ_BYTES].into_boxed_slice(),
@@ -148,9 +153,14 @@ impl Engine {
             let wake = self.poller.wait(wake_at, &mut ready).map_err(EngineError::Poll)?;
             self.meter
                 .turn(wake, self.window_is_open(wake.now), &mut self.report);
+            ready.append(&mut self.unread);
             self.begin_due()?;
             for one in &ready {
                 self.handle(*one)?;
+                // A user whose request has ended goes on at once, not after all other reads.
+                if std::mem::take(&mut self.ended) {
+                    self.begin_due()?;
+                }
             }
             self.connections.end_turn();
             let now = Monotonic::now();
@@ -183,6 +193,9 @@ impl Engine {
     /// When this thread has something to do even if no socket is ready.
     fn wake_at(&self) -> Option<Monotonic> {
         let now = Monotonic::now();
+        if !self.unread.is_empty() {
+            return Some(now);
+        }
         let marks = [Some(self.timeline.t0), Some(self.timeline.t1), self.timeline.t2()];
         let mark = marks.into_iter().flatten().filter(|mark| *mark > now).min();
         let due = self

@@ -10,11 +10,14 @@ use super::poller::Ready;
 use super::{Engine, EngineError};
 use crate::fault::Fault;
 
+/// Most reads of one socket in one turn, so that a server that sends without end does not keep the others waiting.
+const MAX_READS_PER_TURN: usize = 16;
+
 /// How long a server may take to end a response after it said that nothing more comes, nanoseconds.
 const GRACE_AFTER_DONE: i64 = 1_000_000_000;
 
 impl Engine {
-    /// Reads a connection until its socket is empty.
+    /// Reads a connection until its socket is empty, or for as long as one turn allows.
     pub(super) fn receive(&mut self, ready: Ready) -> Result<(), EngineError> {
         let slot = ready.slot;
         let mut before = Monotonic::now();
@@ -24,7 +27,7 @@ impl Engine {
         };
         let reported_in = std::mem::replace(&mut connection.reported_in, turn);
         let seen_empty = self.poller.seen_empty(reported_in);
-        loop {
+        for _ in 0..MAX_READS_PER_TURN {
             let Some(connection) = self.connections.get(slot) else {
                 return Ok(());
             };
@@ -72,6 +75,8 @@ impl Engine {
             }
             before = read;
         }
+        self.unread.push(ready);
+        Ok(())
     }
 
     /// Takes the first `bytes` of the read buffer as a part of the connection's response.

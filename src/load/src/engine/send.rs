@@ -1,0 +1,112 @@
+//! Sending requests.
+
+use std::io::{self, Write as _};
+
+use hpcbench_records::{ErrorKind, Phase};
+use hpcbench_timing::Monotonic;
+
+use super::exchange::{Ending, Exchange};
+use super::timeline::{Timeline, WindowEnd};
+use super::{Engine, EngineError};
+use crate::fault::Fault;
+
+/// Output buffers that are kept for the next requests.
+const MAX_KEPT_OUTPUTS: usize = 256;
+
+impl Engine {
+    /// Sends what is left of a connection's request.
+    pub(super) fn send(&mut self, slot: usize) -> Result<(), EngineError> {
+        loop {
+            let before = Monotonic::now();
+            let since_t0 = self.timeline.since_t0(before);
+            let Some(connection) = self.connections.get(slot) else {
+                return Ok(());
+            };
+            let Some(exchange) = connection
+                .exchange
+                .as_mut()
+                .filter(|exchange| exchange.sent.is_none())
+            else {
+                return Ok(());
+            };
+            if exchange.written == 0 && !exchange.ticket && lacks_ticket(&self.timeline, exchange, before) {
+                if !self.shared.take_ticket() {
+                    // The window's last request has been sent while this one was connecting.
+                    return self.finish(slot, Ending::Cancelled, before);
+                }
+                exchange.ticket = true;
+            }
+            exchange.times.send_start.get_or_insert(since_t0);
+            let rest = exchange.output.get(exchange.written..).unwrap_or_default();
+            match connection.socket.write(rest) {
+                Ok(taken) => {
+                    exchange.written += taken;
+                    if exchange.written >= exchange.output.len() {
+                        self.sent(slot, before);
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return self.send_failed(slot, &error, before),
+            }
+        }
+    }
+
+    /// The kernel has taken the last byte of a request, by a call that began at `sent`.
+    fn sent(&mut self, slot: usize, sent: Monotonic) {
+        let Some(connection) = self.connections.get(slot) else {
+            return;
+        };
+        let Some(mut exchange) = connection.exchange.take() else {
+            return;
+        };
+        let since_t0 = self.timeline.since_t0(sent);
+        exchange.sent = Some(sent);
+        exchange.times.sent = Some(since_t0);
+        exchange.times.send_done = Some(self.timeline.since_t0(Monotonic::now()));
+        self.recount(&mut exchange);
+        if exchange.phase(&self.timeline) == Phase::Window {
+            self.shared.note_send(since_t0);
+            if exchange.connection_free && exchange.retries == 0 && !exchange.due.queued {
+                self.report
+                    .lateness
+                    .record_between(exchange.times.intended, since_t0);
+            }
+        }
+        let mut output = std::mem::take(&mut exchange.output);
+        if self.memory.outputs.len() < MAX_KEPT_OUTPUTS {
+            output.clear();
+            self.memory.outputs.push(output);
+        }
+        if let Some(connection) = self.connections.get(slot) {
+            connection.exchange = Some(exchange);
+        }
+    }
+
+    /// The kernel refused to send.
+    fn send_failed(&mut self, slot: usize, error: &io::Error, now: Monotonic) -> Result<(), EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let begun = connection
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.written > 0);
+        let kind = if connection.used > 0 {
+            ErrorKind::StaleConnection
+        } else {
+            ErrorKind::Send
+        };
+        let text = format!("cannot send the request: {error}");
+        if begun {
+            return self.finish(slot, Ending::Fault(Fault::new(kind, text)), now);
+        }
+        self.move_to_fresh(slot, kind, text, now)
+    }
+}
+
+/// Whether a request that began before the window is about to be sent in it, where sends are counted.
+fn lacks_ticket(timeline: &Timeline, exchange: &Exchange, now: Monotonic) -> bool {
+    timeline.end == WindowEnd::LastSend && exchange.due.position.is_none() && now >= timeline.t1
+}
