@@ -69,20 +69,16 @@ pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareEr
         .collect::<Result<_, _>>()?;
     let prompts = PromptSet::generate(&spec.prompts, spec.dialect, spec.seed)?;
     let body = BodyTemplate::new(spec.dialect, &spec.model, spec.stream, spec.sampling);
+    let (keeper, stamps) = match StampKeeper::new() {
+        Ok(keeper) => (Some(keeper), StampSource::Kernel),
+        Err(error) if is_unsupported(&error) => (None, StampSource::User),
+        Err(error) => return Err(PrepareError::Stamps(error)),
+    };
+    // Last, so that whatever fails before leaves no file behind.
     let mut writers = Vec::new();
     for thread in 0..threads {
         writers.push(BlockWriter::create(block_path(&spec, thread))?);
     }
-    let keeper = StampKeeper::new();
-    let stamps = match &keeper {
-        Ok(_) => StampSource::Kernel,
-        Err(error) if is_unsupported(error) => StampSource::User,
-        Err(_) => {
-            return Err(PrepareError::Stamps(
-                keeper.err().unwrap_or_else(|| io::Error::other("unknown")),
-            ));
-        }
-    };
     let plan = Plan {
         spec,
         prompts,
@@ -90,7 +86,7 @@ pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareEr
         body,
         threads,
     };
-    Ok(Prepared::new(plan, writers, keeper.ok(), stamps))
+    Ok(Prepared::new(plan, writers, keeper, stamps))
 }
 
 /// Where thread `thread` puts its records.

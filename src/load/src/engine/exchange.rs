@@ -97,7 +97,8 @@ impl Exchange {
         }
         let blind = at.nanos_since(times.seen_empty.max(self.earliest())).max(0) as u64;
         let read_lag = times.arrival.lag_nanos(times.read);
-        // The stamp is that of the read's last byte: it is the last event's arrival, unless more came after it.
+        // The stamp is that of the read's last byte: it is the last event's arrival, unless more came after it. Where
+        // there is no usable stamp the time of the read stands for it, and the report counts how often.
         let exact = if self.reader.ends_within_event() {
             None
         } else {

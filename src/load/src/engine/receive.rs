@@ -121,7 +121,7 @@ impl Engine {
             return Ok(());
         };
         if reused && exchange.reader.is_untouched() {
-            return self.stale(slot, "the server closed the waiting connection", now);
+            return self.stale(slot, "the server closed a used connection under the request", now);
         }
         self.memory.parsed.clear();
         let result = exchange.reader.end_of_input(&mut self.memory.parsed);
@@ -150,7 +150,7 @@ impl Engine {
             return Ok(());
         };
         if reused && exchange.reader.is_untouched() {
-            return self.stale(slot, "the server reset the waiting connection", now);
+            return self.stale(slot, "the server reset a used connection under the request", now);
         }
         let ending = if exchange.reader.summary().is_done() {
             Ending::Complete
