@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hpcbench_core::{Epoch, Seq};
 
 use crate::storage::{Append, Storage, StorageError};
+use crate::tail::is_terminal;
 use crate::{Entry, JournalError};
 
 /// A batch buffer larger than this is given back after use.
@@ -79,11 +80,16 @@ impl Committer {
         self.look_for_successor()
     }
 
+    /// Writes and syncs all `entries`: together, except that a terminal event is written after everything before it is
+    /// synced. So a log in which it can be read has lost nothing before it.
     pub(crate) fn write(&mut self, entries: &[Arc<Entry>]) -> Result<(), Stop> {
-        self.unless_stopped(|this| {
-            this.try_write(entries)
-                .map_err(|error| Stop::Failed(Arc::new(error)))
-        })
+        for batch in entries.chunk_by(|_, next| !is_terminal(&next.event.kind)) {
+            self.unless_stopped(|this| {
+                this.write_batch(batch)
+                    .map_err(|error| Stop::Failed(Arc::new(error)))
+            })?;
+        }
+        Ok(())
     }
 
     pub(crate) fn look_for_successor(&mut self) -> Result<(), Stop> {
@@ -101,7 +107,7 @@ impl Committer {
         self.stopped.clone().map_or(Ok(()), Err)
     }
 
-    fn try_write(&mut self, entries: &[Arc<Entry>]) -> Result<(), StorageError> {
+    fn write_batch(&mut self, entries: &[Arc<Entry>]) -> Result<(), StorageError> {
         self.batch.clear();
         for entry in entries {
             self.batch.extend_from_slice(&entry.line);

@@ -10,7 +10,7 @@ use crate::line::{Decoded, MAX_LINE_BYTES, decode};
 use crate::lineage::{Aside, End, Lineage, Segment};
 use crate::lines::{Ending, Found, Lines};
 use crate::storage::{Storage, StorageError};
-use crate::tail::{BadBytes, Leftover, TERMINAL};
+use crate::tail::{BadBytes, Leftover, is_terminal};
 use crate::{Damage, Head, LineFault, Position};
 
 /// The next thing in the history.
@@ -215,7 +215,7 @@ impl Scanner {
         let certain = self.chain.is_certain();
         let base = (found.number == 1).then(|| self.end.continued_by(epoch, &decoded, certain));
         let taken = self.chain.take(&decoded).and(base.unwrap_or(Ok(())));
-        current.finished |= TERMINAL.contains(&&*decoded.kind);
+        current.finished |= is_terminal(&decoded.kind);
         self.end.head = self.chain.head();
         self.end.epoch = epoch;
         self.end.bytes = found.offset + bytes.len() as u64 + 1;

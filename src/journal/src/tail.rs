@@ -10,7 +10,12 @@ use crate::lines::{Ending, Lines};
 use crate::storage::{Storage, StorageError};
 
 /// Types of the events that end a run.
-pub(crate) const TERMINAL: [&str; 3] = ["run.completed", "run.failed", "run.cancelled"];
+const TERMINAL: [&str; 3] = ["run.completed", "run.failed", "run.cancelled"];
+
+/// Whether an event of type `kind` ends a run.
+pub(crate) fn is_terminal(kind: &str) -> bool {
+    TERMINAL.contains(&kind)
+}
 
 /// The first bytes that cannot be read in the last epoch's file.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +76,9 @@ impl BadBytes {
                 Ending::Nothing => return Ok(leftover(LeftoverKind::Torn)),
                 Ending::TooLong => {}
                 Ending::Newline => match decode(bytes) {
-                    // Its writer knew the bad bytes to be synced, so no crash can have lost them.
-                    Ok(line) if line.durable >= self.seq => return Ok(None),
+                    // Its writer knew the bad bytes to be synced, so no crash can have lost them. A terminal event
+                    // is written after everything before it was synced.
+                    Ok(line) if line.durable >= self.seq || is_terminal(&line.kind) => return Ok(None),
                     Err(_) if was_altered(bytes) => return Ok(None),
                     Ok(_) | Err(_) => {}
                 },

@@ -46,3 +46,6 @@ fn digest(body: &[u8]) -> ([u8; SUM_DIGITS], LineHash) {
     hasher.update(tail_of(sum));
     (sum, LineHash::from_bytes(hasher.finalize().into()))
 }
+
+#[cfg(test)]
+mod tests;

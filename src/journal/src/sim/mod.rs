@@ -238,7 +238,7 @@ impl Storage for SimDisk {
 
     fn truncate(&self, epoch: Epoch, bytes: u64) -> Result<(), StorageError> {
         self.change("truncate", epoch, |file, rng, done| {
-            file.truncate(bytes as usize, rng, done)
+            file.truncate(bytes as usize, rng, done);
         })
     }
 }

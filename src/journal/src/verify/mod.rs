@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::lineage::Aside;
 use crate::scan::{Line, Scanner, Step};
 use crate::storage::{DirStorage, Storage, epoch_file};
-use crate::tail::TERMINAL;
+use crate::tail::is_terminal;
 use crate::{Damage, Head, HistoryEnd, JournalError, Leftover, LeftoverKind, LineHash};
 use artifacts::Artifacts;
 
@@ -140,7 +140,7 @@ impl Audit {
         let kind = &*line.decoded.kind;
         if kind.starts_with("artifact.") {
             self.artifacts.take(line, &mut self.findings);
-        } else if TERMINAL.contains(&kind) {
+        } else if is_terminal(kind) {
             self.ends.push(RunEnd {
                 seq: line.decoded.seq,
                 hash: line.decoded.hash,

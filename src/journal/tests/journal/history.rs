@@ -1,14 +1,13 @@
 //! The journal on a real file system: append, read back, epochs, fencing, following.
 
-mod common;
-
 use std::fs;
 use std::sync::Arc;
 
-use common::{ALL_DEAD, draft, keeping, open, open_with, write_log};
+use crate::common::write_log;
+use crate::common::{ALL_DEAD, draft, open, open_with};
 use hpcbench_core::{Epoch, Seq};
 use hpcbench_journal::{
-    DirStorage, Followed, Follower, JournalError, LeftoverKind, SyncOutcome, epoch_file, read, verify,
+    DirStorage, Followed, Follower, JournalError, LeftoverKind, OnSync, SyncOutcome, epoch_file, read, verify,
 };
 use serde_json::json;
 
@@ -77,7 +76,7 @@ fn a_fenced_writer_acknowledges_nothing() {
     assert!(matches!(old_outcomes.recv().unwrap(), SyncOutcome::Synced { .. }));
 
     let storage = Arc::new(DirStorage::new(dir.path()));
-    let (on_sync, _kept) = keeping();
+    let on_sync: OnSync = Box::new(drop);
     let (new, history) = open_with(storage, Epoch(0), on_sync).unwrap();
     assert_eq!(history.len(), 2);
 
@@ -113,7 +112,7 @@ fn a_torn_tail_is_cut_and_kept_only_if_the_writer_is_dead() {
         fs::write(&file, [&whole, &br#"{"seq":5,"prev":"#[..]].concat()).unwrap();
         assert!(verify(dir.path()).unwrap().ok);
 
-        let (on_sync, _kept) = keeping();
+        let on_sync: OnSync = Box::new(drop);
         let storage = Arc::new(DirStorage::new(dir.path()));
         let dead_through = if dead { ALL_DEAD } else { Epoch(0) };
         let (opened, history) = open_with(storage, dead_through, on_sync).unwrap();
@@ -149,7 +148,7 @@ fn a_follower_sees_new_lines_new_epochs_and_what_is_discarded() {
     outcomes.recv().unwrap();
     assert_eq!(seen(), [2]);
 
-    let (on_sync, _kept) = keeping();
+    let on_sync: OnSync = Box::new(drop);
     let (mut new, _) = open_with(Arc::new(DirStorage::new(dir.path())), Epoch(0), on_sync).unwrap();
     old.journal.append(vec![draft("b.happened", &json!({}))]).unwrap();
     assert!(matches!(outcomes.recv().unwrap(), SyncOutcome::Fenced { .. }));

@@ -1,11 +1,8 @@
 //! What the journal's tests share.
 
-#![expect(unreachable_pub, reason = "a test binary has no outside")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
 
 use hpcbench_core::event::Draft;
 use hpcbench_core::{Epoch, Timestamp};
@@ -15,7 +12,7 @@ use hpcbench_journal::{
 use serde_json::{Map, Value};
 
 /// An event of type `kind`.
-pub fn draft(kind: &str, data: &Value) -> Draft {
+pub(crate) fn draft(kind: &str, data: &Value) -> Draft {
     Draft {
         at: Timestamp::from_micros(1_764_016_496_000_001),
         kind: kind.to_owned(),
@@ -29,7 +26,7 @@ pub fn draft(kind: &str, data: &Value) -> Draft {
 }
 
 /// Opens the next epoch; the writers up to `dead_through` are proven dead. Returns the history read too.
-pub fn open_with(
+pub(crate) fn open_with(
     storage: Arc<dyn Storage>,
     dead_through: Epoch,
     on_sync: OnSync,
@@ -48,10 +45,10 @@ pub fn open_with(
     Journal::open(storage, opening, on_sync).map(|opened| (opened, history))
 }
 
-pub const ALL_DEAD: Epoch = Epoch(u32::MAX);
+pub(crate) const ALL_DEAD: Epoch = Epoch(u32::MAX);
 
 /// Opens the next epoch of `run_dir`, all former writers being dead, and lets the outcomes be received.
-pub fn open(run_dir: &Path) -> (Opened, Receiver<SyncOutcome>) {
+pub(crate) fn open(run_dir: &Path) -> (Opened, Receiver<SyncOutcome>) {
     let (send, receive) = channel();
     let on_sync: OnSync = Box::new(move |outcome| drop(send.send(outcome)));
     let (opened, _) = open_with(Arc::new(DirStorage::new(run_dir)), ALL_DEAD, on_sync).unwrap();
@@ -59,7 +56,7 @@ pub fn open(run_dir: &Path) -> (Opened, Receiver<SyncOutcome>) {
 }
 
 /// A log of `epochs`, each with so many events besides its first; the last one ends the run if `finished`.
-pub fn write_log(run_dir: &Path, epochs: &[usize], finished: bool) {
+pub(crate) fn write_log(run_dir: &Path, epochs: &[usize], finished: bool) {
     for (at, events) in epochs.iter().enumerate() {
         let (mut opened, _outcomes) = open(run_dir);
         for number in 0..*events {
@@ -75,11 +72,4 @@ pub fn write_log(run_dir: &Path, epochs: &[usize], finished: bool) {
         }
         opened.journal.close().unwrap();
     }
-}
-
-/// A callback that keeps what it is told.
-pub fn keeping() -> (OnSync, Arc<Mutex<Vec<SyncOutcome>>>) {
-    let kept = Arc::new(Mutex::new(Vec::new()));
-    let keep = Arc::clone(&kept);
-    (Box::new(move |outcome| keep.lock().unwrap().push(outcome)), kept)
 }

@@ -1,0 +1,253 @@
+//! The journal against the raw disk, in the same run and the same directory.
+//!
+//! `cargo bench -p hpcbench-journal [-- SECONDS]`. The directory is `HPCBENCH_BENCH_DIR`, else the build's own temporary one.
+//! Raw figure and journal take turns, since the rate of a disk that others use drifts.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hpcbench_core::event::Draft;
+use hpcbench_core::{Epoch, Seq, Timestamp};
+use hpcbench_journal::{DirStorage, Journal, OnSync, Opening, SyncOutcome, read, verify};
+use serde_json::Map;
+use serde_json::value::RawValue;
+
+const ROUNDS: usize = 5;
+const WRITERS: usize = 64;
+const EVENTS: usize = 1_000_000;
+/// Events that are appended at once while the large log is written.
+const CHUNK: usize = 10_000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let seconds = arguments
+        .iter()
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(10.0);
+    let root = std::env::var_os("HPCBENCH_BENCH_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let turn = Duration::from_secs_f64(seconds / (3 * ROUNDS) as f64);
+
+    let (mut raw, mut alone, mut together) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        raw.push(raw_rate(&root, turn));
+        alone.push(journal_rate(&root, 1, turn));
+        together.push(journal_rate(&root, WRITERS, turn));
+    }
+    let (raw, alone, together) = (Latencies::of(raw), Latencies::of(alone), Latencies::of(together));
+    println!("raw write + fdatasync     {raw}");
+    println!(
+        "journal, one at a time    {alone}  = {:.2} × raw (wanted: 0.85)",
+        alone.rate / raw.rate
+    );
+    println!(
+        "journal, {WRITERS} writers       {together}  = {:.1} × raw (wanted: 20)",
+        together.rate / raw.rate
+    );
+    large_log(&root);
+}
+
+/// A rate, and how long each took.
+struct Latencies {
+    rate: f64,
+    p50: Duration,
+    p99: Duration,
+}
+
+impl Latencies {
+    /// Of all turns together.
+    fn of(turns: Vec<(Duration, Vec<Duration>)>) -> Self {
+        let time: Duration = turns.iter().map(|(time, _)| *time).sum();
+        let mut all: Vec<_> = turns.into_iter().flat_map(|(_, latencies)| latencies).collect();
+        all.sort_unstable();
+        let at = |share: f64| all[((all.len() - 1) as f64 * share) as usize];
+        Self {
+            rate: all.len() as f64 / time.as_secs_f64(),
+            p50: at(0.5),
+            p99: at(0.99),
+        }
+    }
+}
+
+impl std::fmt::Display for Latencies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:9.0}/s, p50 {:.3?}, p99 {:.3?}",
+            self.rate, self.p50, self.p99
+        )
+    }
+}
+
+fn draft(number: usize) -> Draft {
+    let data = format!(
+        r#"{{"trial":"0123456789ab-r1","attempt":1,"number":{number},"parameters":{{"workload.load.concurrency":100}}}}"#
+    );
+    Draft {
+        at: Timestamp::from_micros(1_764_016_496_000_000 + number as i64),
+        kind: "trial.started".to_owned(),
+        version: 1,
+        actor: "orchestrator".to_owned(),
+        node: "node-1".parse().unwrap(),
+        correlation: "trial/0123456789ab-r1/1".to_owned(),
+        causation: Some(Seq(1)),
+        data: RawValue::from_string(data).unwrap(),
+    }
+}
+
+/// Appends lines of an event's length to a file, each synced.
+fn raw_rate(root: &Path, turn: Duration) -> (Duration, Vec<Duration>) {
+    let dir = tempfile::tempdir_in(root).unwrap();
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .open(dir.path().join("raw"))
+        .unwrap();
+    let line = [b'x'; 420];
+    let begin = Instant::now();
+    let mut latencies = Vec::new();
+    while begin.elapsed() < turn {
+        let start = Instant::now();
+        file.write_all(&line).unwrap();
+        file.sync_data().unwrap();
+        latencies.push(start.elapsed());
+    }
+    (begin.elapsed(), latencies)
+}
+
+fn open(run_dir: &Path, on_sync: OnSync) -> Journal {
+    let opening = Opening {
+        node: "node-1".parse().unwrap(),
+        actor: "orchestrator".to_owned(),
+        correlation: "run".to_owned(),
+        data: Map::new(),
+        dead_through: Epoch(u32::MAX),
+        clock: &|| Timestamp::from_micros(1_764_016_496_000_000),
+        wait: &mut |_| {},
+        history: &mut drop,
+    };
+    Journal::open(Arc::new(DirStorage::new(run_dir)), opening, on_sync)
+        .unwrap()
+        .journal
+}
+
+/// Who waits for which event.
+type Waiting = Arc<Mutex<Vec<Option<Sender<()>>>>>;
+
+/// Appends from `writers` threads, each waiting for its event to be synced before the next.
+fn journal_rate(root: &Path, writers: usize, turn: Duration) -> (Duration, Vec<Duration>) {
+    let dir = tempfile::tempdir_in(root).unwrap();
+    let waiting: Waiting = Arc::default();
+    let on_sync: OnSync = Box::new({
+        let waiting = Arc::clone(&waiting);
+        move |outcome| {
+            let SyncOutcome::Synced { entries, .. } = outcome else {
+                panic!("{outcome:?}")
+            };
+            let mut waiting = waiting.lock().unwrap();
+            for entry in entries {
+                if let Some(writer) = waiting[entry.event.seq.0 as usize].take() {
+                    let _ = writer.send(());
+                }
+            }
+        }
+    });
+    let journal = Mutex::new(open(dir.path(), on_sync));
+    waiting.lock().unwrap().resize(2, None);
+    let stop = AtomicBool::new(false);
+    let latencies = Mutex::new(Vec::new());
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..writers {
+            scope.spawn(|| {
+                let written = write_until(&stop, &journal, &waiting);
+                latencies.lock().unwrap().extend(written);
+            });
+        }
+        std::thread::sleep(turn);
+        stop.store(true, Ordering::Relaxed);
+    });
+    let time = begin.elapsed();
+    journal.into_inner().unwrap().close().unwrap();
+    (time, latencies.into_inner().unwrap())
+}
+
+fn write_until(stop: &AtomicBool, journal: &Mutex<Journal>, waiting: &Waiting) -> Vec<Duration> {
+    let (send, receive) = channel();
+    let mut latencies = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let start = Instant::now();
+        {
+            let mut journal = journal.lock().unwrap();
+            waiting.lock().unwrap().push(Some(send.clone()));
+            journal.append(vec![draft(latencies.len())]).unwrap();
+        }
+        receive.recv().unwrap();
+        latencies.push(start.elapsed());
+    }
+    latencies
+}
+
+/// A log of a million events: written, verified, read.
+fn large_log(root: &Path) {
+    let dir = tempfile::tempdir_in(root).unwrap();
+    let synced = Arc::new(AtomicU64::new(0));
+    let on_sync: OnSync = Box::new({
+        let synced = Arc::clone(&synced);
+        move |outcome| match outcome {
+            SyncOutcome::Synced { through, .. } => synced.store(through.0, Ordering::Relaxed),
+            other => panic!("{other:?}"),
+        }
+    });
+    let mut journal = open(dir.path(), on_sync);
+    let begin = Instant::now();
+    for chunk in 0..EVENTS / CHUNK {
+        while journal.head().seq.0 - synced.load(Ordering::Relaxed).max(1) > CHUNK as u64 {
+            std::thread::yield_now();
+        }
+        journal
+            .append((0..CHUNK).map(|number| draft(chunk * CHUNK + number)).collect())
+            .unwrap();
+    }
+    journal.close().unwrap();
+    println!(
+        "a million events written  {:9.2} s",
+        begin.elapsed().as_secs_f64()
+    );
+
+    let begin = Instant::now();
+    let report = verify(dir.path()).unwrap();
+    assert!(report.ok && report.events == EVENTS as u64 + 1, "{report:?}");
+    println!(
+        "a million events verified {:9.2} s (wanted: 3)",
+        begin.elapsed().as_secs_f64()
+    );
+
+    let begin = Instant::now();
+    let bytes: usize = read(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().line.len() + 1)
+        .sum();
+    let seconds = begin.elapsed().as_secs_f64();
+    println!(
+        "a million events read     {seconds:9.2} s, {} MB",
+        bytes / 1_000_000
+    );
+    if let Some(peak) = peak_memory() {
+        println!("peak memory               {peak}");
+    }
+}
+
+/// The process's own, as the kernel tells it.
+fn peak_memory() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    Some(line.split_whitespace().skip(1).collect::<Vec<_>>().join(" "))
+}
