@@ -88,6 +88,20 @@ fn readiness_that_crosses_the_order_to_stop_changes_nothing() {
 }
 
 #[test]
+fn a_collector_that_begins_after_it_was_told_to_finish_is_not_told_twice() {
+    let mut world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Collect(_) => Fault::Late(500),
+        Point::Finish(_) => Fault::Late(2_000),
+        _ => Fault::None,
+    });
+    world.when(
+        |event| event.body.kind() == "collection.requested",
+        Happening::Command(Command::Cancel(cancel(false)), None),
+    );
+    insta::assert_snapshot!(world.run().told(&["collection.", "node.l", "run."]));
+}
+
+#[test]
 fn a_run_can_be_cancelled_at_once_at_any_moment() {
     for kind in MOMENTS {
         let world = cancelled_after(kind, true);

@@ -1,9 +1,11 @@
 //! Runs that lose agents, the bus or their orchestrator.
 
 use hpcbench_core::Attempt;
+use hpcbench_core::event::CollectionStopped;
+use hpcbench_core::message::ReportBody;
 
-use crate::world::given::{outline, trial};
-use crate::world::{Fault, Point, World};
+use crate::world::given::{node, outline, trial};
+use crate::world::{Fault, Happening, Point, World};
 
 const OF_NODES_AND_TRIALS: [&str; 5] = ["agent.", "node.", "service.", "trial.", "run."];
 
@@ -193,4 +195,42 @@ fn reports_of_a_former_epoch_count_for_nothing() {
             .count(),
         6
     );
+}
+
+#[test]
+fn an_agent_that_leaves_before_the_end_is_lost() {
+    let mut world = World::new(outline(&[1]));
+    let client = node("client");
+    let stopped = CollectionStopped {
+        node: client.clone(),
+        lines: 1,
+        dropped_bytes: 0,
+    };
+    world.when(
+        |event| event.body.kind() == "load.started",
+        Happening::Say {
+            node: client,
+            boot: "client-1-1".to_owned(),
+            cause: None,
+            body: ReportBody::CollectionStopped {
+                stopped,
+                files: Vec::new(),
+            },
+        },
+    );
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["agent.", "node.l", "trial.", "run."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn an_agent_lost_for_the_last_time_after_the_last_trial_does_not_spoil_the_run() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Load(.., attempt) if *attempt < Attempt(3) => Fault::EndsAfter(3_000),
+        Point::Finish(node) if node.as_str() == "client" => Fault::Silent,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["agent.requested", "node.l", "trial.completed", "run."]));
+    assert_eq!(world.finished, Some(0));
 }

@@ -126,6 +126,22 @@ fn a_client_that_cannot_reach_the_service_fails_the_trial() {
 }
 
 #[test]
+fn a_word_on_former_endpoints_does_not_count_for_the_present_ones() {
+    // The service dies while the client still tries it; the client's answer comes before the service is back.
+    let mut plan = outline(&[1]);
+    plan.services[0].restart_backoff = 20.0;
+    let mut first = true;
+    let world = World::new(plan).with_luck(move |point| match point {
+        Point::Service(_, 1) => Fault::EndsAfter(2_000),
+        Point::Connect(_) if std::mem::take(&mut first) => Fault::Late(5_000),
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["service.", "client.", "trial.", "run."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
 fn one_client_in_trouble_ends_the_attempt_for_all() {
     let world = World::new(wide_outline(&[2])).with_luck(|point| match point {
         Point::Load(client, id, _) if client.as_str() == "client-b" && *id == trial(1) => Fault::Fails,

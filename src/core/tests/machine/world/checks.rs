@@ -60,6 +60,16 @@ impl World {
                 assert!(self.state.active().is_some(), "not running: {}", story());
             }
             Body::ServiceRequested(e) => {
+                let same = |known: &Event| match &known.body {
+                    Body::ServiceRequested(known) => known.instance == e.instance && known.launch == e.launch,
+                    _ => false,
+                };
+                let mut epoch = self
+                    .events
+                    .iter()
+                    .rev()
+                    .take_while(|event| event.body.kind() != "epoch.started");
+                assert!(!epoch.any(same), "one start, asked for twice: {}", story());
                 let Some(deployment) = &self.state.deployment else {
                     return;
                 };
