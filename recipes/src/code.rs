@@ -66,7 +66,7 @@ codes! {
     SecretName "secret-name" Error "A secret's name must be the name of an environment variable, and its value must not be in the recipe.";
     SecretInSlurm "secret-in-slurm" Error "Slurm keeps the environment of a submission, so a secret of a Slurm job comes from a file.";
     MissingFile "missing-file" Error "A file that the recipe names is not there.";
-    TimeLimit "time-limit" Error "A Slurm job needs a time limit.";
+    NoEffect "no-effect" Warning "A setting has no effect in this recipe.";
     SloSample "slo-sample" Warning "A percentile needs enough requests: a p99 of fewer than 1,000 requests is not a measurement.";
     LittleData "little-data" Warning "Fewer than 30 requests per trial cannot give a valid verdict.";
     SweepPath "sweep-path" Error "A sweep varies fields of the service or the workload, each named by its path and only once.";
@@ -92,7 +92,11 @@ impl std::str::FromStr for Code {
     type Err = UnknownCode;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or_else(|| UnknownCode(text.to_owned()))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.as_str() == text)
+            .ok_or_else(|| UnknownCode(text.to_owned()))
     }
 }
 

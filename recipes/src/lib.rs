@@ -5,18 +5,40 @@
 //!                     └─ problems, each with file, line and column
 //! ```
 //!
-//! Everything here is a pure function of its arguments: no clock, no random source, no runtime.
+//! Everything here is a pure function of its arguments: no clock, no random source, no runtime. Only
+//! [`DiskFiles`] looks at the disk.
 
+mod canonical;
+mod catalog;
+mod check;
 mod code;
 mod diagnostic;
+mod expand;
+mod files;
 mod ids;
+mod overrides;
 pub mod plan;
+mod problem;
 pub mod recipe;
+mod render;
+mod rules;
+mod schema;
+mod sweep;
+#[cfg(test)]
+mod testing;
 mod tree;
 pub mod units;
 
+pub use catalog::{InvalidOptions, KindDescription, ServiceCatalog, ServiceProblem};
+pub use check::{Checked, Input, RecipeChecker};
 pub use code::{Code, UnknownCode};
-pub use diagnostic::{Diagnostic, Severity, deny_warnings};
+pub use diagnostic::{Diagnostic, Severity};
+pub use files::{DiskFiles, Files, PathBase};
 pub use ids::{InvalidToken, MAX_TOKEN_LENGTH, NodeId, Role, RunId, TrialId};
+pub use overrides::MAX_OVERRIDES;
 pub use plan::{Plan, PlannedNode, ServicePlan, TrialPlan, WorkloadPlan};
 pub use recipe::Recipe;
+pub use render::{FileReport, Sources, ValidationReport, render};
+pub use schema::{UnusableSchema, json_schema};
+pub use sweep::{MAX_COMBINATIONS, MAX_TRIALS};
+pub use tree::{MAX_DEPTH, MAX_NODES, MAX_SOURCE_BYTES, MAX_TEXT_BYTES};

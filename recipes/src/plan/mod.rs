@@ -6,6 +6,7 @@ mod workload;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::canonical::{canonical_json, sha256_hex};
 use crate::ids::{NodeId, Role, TrialId};
 use crate::recipe::{Launch, Logging, Metadata, Monitoring, Network, Nodes, Report, SchemaVersion, Storage};
 
@@ -85,4 +86,32 @@ pub struct TrialPlan {
     pub workload: WorkloadPlan,
     /// Seed of arrivals and prompts. At most 2^53 - 1, so that every JSON reader keeps it exact.
     pub seed: u64,
+}
+
+impl Plan {
+    /// The plan with the hash of what it says.
+    #[must_use]
+    pub(crate) fn sealed(mut self) -> Self {
+        self.hash = self.computed_hash();
+        self
+    }
+
+    /// Hex SHA-256 of the plan's canonical JSON without its hash: members sorted by the bytes of their names, no
+    /// white space.
+    #[expect(
+        clippy::expect_used,
+        reason = "a plan has no maps with other keys than texts, and no fallible serializer"
+    )]
+    pub fn computed_hash(&self) -> String {
+        let mut document = serde_json::to_value(self).expect("a plan is JSON");
+        if let Some(members) = document.as_object_mut() {
+            members.shift_remove("hash");
+        }
+        sha256_hex(canonical_json(&document).as_bytes())
+    }
+
+    /// Whether the plan is the one that was hashed.
+    pub fn is_intact(&self) -> bool {
+        self.version == PLAN_VERSION && self.hash == self.computed_hash()
+    }
 }

@@ -109,6 +109,15 @@ impl TokenCount {
         }
     }
 
+    /// The smallest number that can be drawn.
+    pub fn smallest(&self) -> u32 {
+        match self {
+            Self::Fixed(count) => *count,
+            Self::Normal(normal) => normal.min.get(),
+            Self::Choice(choice) => choice.values.iter().map(|value| value.get()).min().unwrap_or(0),
+        }
+    }
+
     /// The number, if it is the same for every request.
     pub const fn fixed(&self) -> Option<u32> {
         match self {

@@ -18,7 +18,11 @@ pub(super) struct Weight {
 impl Weight {
     /// The size of a finished tree.
     pub(super) fn of(node: &Node) -> Self {
-        let mut weight = Self { nodes: 1, text: 0, depth: 1 };
+        let mut weight = Self {
+            nodes: 1,
+            text: 0,
+            depth: 1,
+        };
         match &node.content {
             Content::String(text) => weight.text = text.len(),
             Content::Sequence(items) => items.iter().for_each(|item| weight.add_child(Self::of(item))),

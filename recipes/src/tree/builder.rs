@@ -11,7 +11,9 @@ use super::anchors::{Anchors, Weight};
 use super::lookup::Pointer;
 use super::merge::merge;
 use super::scalar::resolve;
-use super::{Content, Entry, MAX_DEPTH, MAX_NODES, MAX_SOURCE_BYTES, MAX_TEXT_BYTES, Node, Position, Source, Span};
+use super::{
+    Content, Entry, MAX_DEPTH, MAX_NODES, MAX_SOURCE_BYTES, MAX_TEXT_BYTES, Node, Position, Source, Span,
+};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 
@@ -37,19 +39,34 @@ fn readable(bytes: &[u8], source: Source) -> Result<&str, Box<Diagnostic>> {
     let refuse = |code, offset: usize, message: String| {
         let before = String::from_utf8_lossy(bytes.get(..offset).unwrap_or(bytes));
         let place = position_after(&before);
-        let span = Span { source, start: place, end: place };
+        let span = Span {
+            source,
+            start: place,
+            end: place,
+        };
         Err(Box::new(Diagnostic::new(code, span, String::new(), message)))
     };
     if bytes.len() > MAX_SOURCE_BYTES {
-        let message = format!("the recipe has {} bytes; {MAX_SOURCE_BYTES} are allowed", bytes.len());
+        let message = format!(
+            "the recipe has {} bytes; {MAX_SOURCE_BYTES} are allowed",
+            bytes.len()
+        );
         return refuse(Code::TooLarge, 0, message);
     }
     if let Some(offset) = bytes.iter().position(|byte| *byte == 0) {
-        return refuse(Code::Syntax, offset, "a NUL byte is not allowed in YAML".to_owned());
+        return refuse(
+            Code::Syntax,
+            offset,
+            "a NUL byte is not allowed in YAML".to_owned(),
+        );
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        Err(error) => refuse(Code::Syntax, error.valid_up_to(), "the recipe is not UTF-8 from here on".to_owned()),
+        Err(error) => refuse(
+            Code::Syntax,
+            error.valid_up_to(),
+            "the recipe is not UTF-8 from here on".to_owned(),
+        ),
     }
 }
 
@@ -57,15 +74,30 @@ fn readable(bytes: &[u8], source: Source) -> Result<&str, Box<Diagnostic>> {
 fn position_after(text: &str) -> Position {
     let line = text.matches('\n').count() + 1;
     let last = text.rsplit('\n').next().unwrap_or_default();
-    Position { line: line as u32, column: last.chars().count() as u32 + 1, offset: text.len() }
+    Position {
+        line: line as u32,
+        column: last.chars().count() as u32 + 1,
+        offset: text.len(),
+    }
 }
 
 type Step = Result<(), Box<Diagnostic>>;
 
 /// A collection that is being read.
 enum Open {
-    Sequence { anchor: usize, start: Position, items: Vec<Node> },
-    Mapping { anchor: usize, start: Position, entries: Vec<Entry>, key: Option<Key>, merges: Vec<Node>, lines: Lines },
+    Sequence {
+        anchor: usize,
+        start: Position,
+        items: Vec<Node>,
+    },
+    Mapping {
+        anchor: usize,
+        start: Position,
+        entries: Vec<Entry>,
+        key: Option<Key>,
+        merges: Vec<Node>,
+        lines: Lines,
+    },
 }
 
 /// The keys of a mapping so far, with their lines.
@@ -108,8 +140,17 @@ impl Builder {
         for step in Parser::new_from_str(text) {
             let (event, span) = step.map_err(|error| {
                 let place = position(*error.marker());
-                let span = Span { source: self.source, start: place, end: place };
-                Box::new(Diagnostic::new(Code::Syntax, span, String::new(), format!("not valid YAML: {}", error.info())))
+                let span = Span {
+                    source: self.source,
+                    start: place,
+                    end: place,
+                };
+                Box::new(Diagnostic::new(
+                    Code::Syntax,
+                    span,
+                    String::new(),
+                    format!("not valid YAML: {}", error.info()),
+                ))
             })?;
             self.accept(event, span)?;
         }
@@ -122,22 +163,49 @@ impl Builder {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(self.problem(Code::Syntax, span, "a second document begins here; a recipe is one document"));
+                    return Err(self.problem(
+                        Code::Syntax,
+                        span,
+                        "a second document begins here; a recipe is one document",
+                    ));
                 }
             }
             Event::Alias(id) => return self.alias(id, span),
             Event::UnresolvedAlias(name) => {
-                return Err(self.problem(Code::Syntax, span, &format!("there is no anchor `&{name}` before this")));
+                return Err(self.problem(
+                    Code::Syntax,
+                    span,
+                    &format!("there is no anchor `&{name}` before this"),
+                ));
             }
-            Event::Scalar(text, style, anchor, tag) => return self.scalar(&text, style, anchor, tag.as_deref(), span),
+            Event::Scalar(text, style, anchor, tag) => {
+                return self.scalar(&text, style, anchor, tag.as_deref(), span);
+            }
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_collection_tag(tag.as_deref(), "seq", span)?;
-                self.enter(span, Open::Sequence { anchor, start: span.start, items: Vec::new() })?;
+                self.enter(
+                    span,
+                    Open::Sequence {
+                        anchor,
+                        start: span.start,
+                        items: Vec::new(),
+                    },
+                )?;
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.check_collection_tag(tag.as_deref(), "map", span)?;
                 let (entries, merges, lines) = (Vec::new(), Vec::new(), Lines::new());
-                self.enter(span, Open::Mapping { anchor, start: span.start, entries, key: None, merges, lines })?;
+                self.enter(
+                    span,
+                    Open::Mapping {
+                        anchor,
+                        start: span.start,
+                        entries,
+                        key: None,
+                        merges,
+                        lines,
+                    },
+                )?;
             }
             Event::SequenceEnd | Event::MappingEnd => return self.close(span),
             _ => {}
@@ -145,8 +213,22 @@ impl Builder {
         Ok(())
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, tag: Option<&Tag>, mut span: Span) -> Step {
-        self.spend(Weight { nodes: 1, text: text.len(), depth: 1 }, span)?;
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        mut span: Span,
+    ) -> Step {
+        self.spend(
+            Weight {
+                nodes: 1,
+                text: text.len(),
+                depth: 1,
+            },
+            span,
+        )?;
         let plain = style == ScalarStyle::Plain;
         let content = match tag {
             None if plain => resolve(text),
@@ -190,15 +272,23 @@ impl Builder {
 
     /// Takes note of a key; its value follows.
     fn begin_entry(&mut self, text: &str, is_merge: bool, span: Span) -> Step {
-        let Some(Open::Mapping { key, lines, .. }) = self.open.last_mut() else { return Ok(()) };
+        let Some(Open::Mapping { key, lines, .. }) = self.open.last_mut() else {
+            return Ok(());
+        };
         let first = if is_merge { None } else { lines.get(text).copied() };
         lines.entry(text.to_owned()).or_insert(span.start.line);
-        *key = Some(Key { text: text.to_owned(), span, is_merge, is_duplicate: first.is_some() });
+        *key = Some(Key {
+            text: text.to_owned(),
+            span,
+            is_merge,
+            is_duplicate: first.is_some(),
+        });
         if let Some(line) = first {
             let message = format!("the key `{text}` is there already, on line {line}");
             let pointer = self.pointer().child(text).to_string();
             let problem = Diagnostic::new(Code::DuplicateKey, span, pointer, message);
-            self.problems.push(problem.with_help(Some("remove one of the two".to_owned())));
+            self.problems
+                .push(problem.with_help(Some("remove one of the two".to_owned())));
         }
         Ok(())
     }
@@ -208,10 +298,19 @@ impl Builder {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open::Sequence { items, .. }) => items.push(node),
-            Some(Open::Mapping { entries, key: pending, merges, .. }) => match pending.take() {
+            Some(Open::Mapping {
+                entries,
+                key: pending,
+                merges,
+                ..
+            }) => match pending.take() {
                 Some(key) if key.is_merge => merges.push(node),
                 Some(key) if key.is_duplicate => {}
-                Some(key) => entries.push(Entry { key: key.text, key_span: key.span, value: node }),
+                Some(key) => entries.push(Entry {
+                    key: key.text,
+                    key_span: key.span,
+                    value: node,
+                }),
                 None => return Err(self.problem(Code::Syntax, node.span, "a key must be a text")),
             },
         }
@@ -220,9 +319,20 @@ impl Builder {
 
     fn enter(&mut self, span: Span, open: Open) -> Step {
         if self.expects_key() {
-            return Err(self.problem(Code::Syntax, span, "a key must be a text, not a list or a mapping"));
+            return Err(self.problem(
+                Code::Syntax,
+                span,
+                "a key must be a text, not a list or a mapping",
+            ));
         }
-        self.spend(Weight { nodes: 1, text: 0, depth: 1 }, span)?;
+        self.spend(
+            Weight {
+                nodes: 1,
+                text: 0,
+                depth: 1,
+            },
+            span,
+        )?;
         self.open.push(open);
         Ok(())
     }
@@ -231,18 +341,50 @@ impl Builder {
         let (anchor, node) = match self.open.pop() {
             None => return Ok(()),
             Some(Open::Sequence { anchor, start, items }) => {
-                let last = items.iter().map(|item| item.span).rfind(|span| span.start >= start);
-                let span = Span { source: self.source, start, end: collection_end(last, end) };
-                (anchor, Node { content: Content::Sequence(items), span })
+                let last = items
+                    .iter()
+                    .map(|item| item.span)
+                    .rfind(|span| span.start >= start);
+                let span = Span {
+                    source: self.source,
+                    start,
+                    end: collection_end(last, end),
+                };
+                (
+                    anchor,
+                    Node {
+                        content: Content::Sequence(items),
+                        span,
+                    },
+                )
             }
-            Some(Open::Mapping { anchor, start, mut entries, merges, .. }) => {
-                let last = entries.iter().map(|entry| entry.value.span.max(entry.key_span)).rfind(|s| s.start >= start);
-                let span = Span { source: self.source, start, end: collection_end(last, end) };
+            Some(Open::Mapping {
+                anchor,
+                start,
+                mut entries,
+                merges,
+                ..
+            }) => {
+                let last = entries
+                    .iter()
+                    .map(|entry| entry.value.span.max(entry.key_span))
+                    .rfind(|s| s.start >= start);
+                let span = Span {
+                    source: self.source,
+                    start,
+                    end: collection_end(last, end),
+                };
                 if let Err(wrong) = merge(&mut entries, merges) {
                     let message = "`<<` takes a mapping or a list of mappings";
                     return Err(self.problem(Code::Syntax, wrong.span, message));
                 }
-                (anchor, Node { content: Content::Mapping(entries), span })
+                (
+                    anchor,
+                    Node {
+                        content: Content::Mapping(entries),
+                        span,
+                    },
+                )
             }
         };
         self.anchors.remember(anchor, &node);
@@ -262,7 +404,11 @@ impl Builder {
         } else {
             return Ok(());
         };
-        Err(self.problem(Code::TooLarge, span, &format!("the recipe has {limit}, aliases expanded")))
+        Err(self.problem(
+            Code::TooLarge,
+            span,
+            &format!("the recipe has {limit}, aliases expanded"),
+        ))
     }
 
     fn check_collection_tag(&self, tag: Option<&Tag>, expected: &str, span: Span) -> Step {
@@ -275,7 +421,11 @@ impl Builder {
     }
 
     fn span(&self, raw: RawSpan) -> Span {
-        Span { source: self.source, start: position(raw.start), end: position(raw.end) }
+        Span {
+            source: self.source,
+            start: position(raw.start),
+            end: position(raw.end),
+        }
     }
 
     /// JSON pointer of the collection that is being read.

@@ -16,13 +16,20 @@ impl Pointer {
 
     /// Reads `/workload/load`.
     pub(crate) fn parse(text: &str) -> Self {
-        let segments = text.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"));
-        Self { segments: segments.collect() }
+        let segments = text
+            .split('/')
+            .skip(1)
+            .map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+        Self {
+            segments: segments.collect(),
+        }
     }
 
     /// Reads `workload.load`.
     pub(crate) fn from_dotted(path: &str) -> Self {
-        Self { segments: path.split('.').map(str::to_owned).collect() }
+        Self {
+            segments: path.split('.').map(str::to_owned).collect(),
+        }
     }
 
     /// The place below this one.
@@ -33,6 +40,14 @@ impl Pointer {
         Self { segments }
     }
 
+    /// The place that lies at `rest` below this one.
+    #[must_use]
+    pub(crate) fn join(&self, rest: &Self) -> Self {
+        Self {
+            segments: self.segments.iter().chain(&rest.segments).cloned().collect(),
+        }
+    }
+
     /// The keys and indexes on the way.
     pub(crate) fn segments(&self) -> &[String] {
         &self.segments
@@ -41,12 +56,21 @@ impl Pointer {
     /// The place above, and the last segment.
     pub(crate) fn split_last(&self) -> Option<(Self, &str)> {
         let (last, above) = self.segments.split_last()?;
-        Some((Self { segments: above.to_vec() }, last))
+        Some((
+            Self {
+                segments: above.to_vec(),
+            },
+            last,
+        ))
     }
 
     /// The way from `above` to here, if this lies at or below it.
     pub(crate) fn below(&self, above: &Self) -> Option<Self> {
-        self.segments.strip_prefix(above.segments.as_slice()).map(|rest| Self { segments: rest.to_vec() })
+        self.segments
+            .strip_prefix(above.segments.as_slice())
+            .map(|rest| Self {
+                segments: rest.to_vec(),
+            })
     }
 }
 
@@ -79,7 +103,10 @@ impl Node {
 
     /// The value at a place.
     pub(crate) fn at(&self, pointer: &Pointer) -> Option<&Node> {
-        pointer.segments().iter().try_fold(self, |node, segment| node.child(segment))
+        pointer
+            .segments()
+            .iter()
+            .try_fold(self, |node, segment| node.child(segment))
     }
 
     /// The value at a place, or the nearest one above that exists.

@@ -26,7 +26,7 @@ pub const MAX_DEPTH: usize = 32;
 pub const MAX_TEXT_BYTES: usize = 4 << 20;
 
 /// A place between two characters of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Position {
     /// Line, from 1.
     pub line: u32,
@@ -38,11 +38,15 @@ pub(crate) struct Position {
 
 impl Position {
     /// The beginning of a text.
-    pub(crate) const START: Self = Self { line: 1, column: 1, offset: 0 };
+    pub(crate) const START: Self = Self {
+        line: 1,
+        column: 1,
+        offset: 0,
+    };
 }
 
 /// Which text a span is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Source {
     /// The recipe's file.
     File,
@@ -51,7 +55,7 @@ pub(crate) enum Source {
 }
 
 /// A stretch of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Span {
     /// Which text.
     pub source: Source,
@@ -122,7 +126,9 @@ impl Node {
             Content::String(text) => Value::String(text.clone()),
             Content::Sequence(items) => Value::Array(items.iter().map(Self::to_json).collect()),
             Content::Mapping(entries) => {
-                let members = entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json()));
+                let members = entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), entry.value.to_json()));
                 Value::Object(members.collect::<Map<_, _>>())
             }
         }

@@ -44,8 +44,31 @@ mod tests {
     #[test]
     fn surprises_stay_texts() {
         for text in [
-            "no", "yes", "on", "off", "y", "True", "FALSE", "010", "0x1f", "0o17", "1_000", ".5", "5.", "+5", ".inf", ".nan",
-            "NaN", "1:30", "01:00:00", "2024-01-01", "99999999999999999999", "-", "--1", "1e999", "1 2",
+            "no",
+            "yes",
+            "on",
+            "off",
+            "y",
+            "True",
+            "FALSE",
+            "010",
+            "0x1f",
+            "0o17",
+            "1_000",
+            ".5",
+            "5.",
+            "+5",
+            ".inf",
+            ".nan",
+            "NaN",
+            "1:30",
+            "01:00:00",
+            "2024-01-01",
+            "99999999999999999999",
+            "-",
+            "--1",
+            "1e999",
+            "1 2",
         ] {
             assert_eq!(resolve(text), Content::String(text.to_owned()), "{text}");
         }
@@ -63,7 +86,9 @@ mod tests {
             ("-0.0", "0"),
             ("1.5e-3", "0.0015"),
         ] {
-            let Content::Number(number) = resolve(text) else { panic!("{text} is no number") };
+            let Content::Number(number) = resolve(text) else {
+                panic!("{text} is no number")
+            };
             assert_eq!(number.to_string(), json, "{text}");
         }
     }

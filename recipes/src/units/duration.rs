@@ -159,7 +159,9 @@ impl JsonSchema for Duration {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "A duration: whole numbers with units (d, h, m, s, ms, us), large before small.",
+            "title": "a duration",
             "type": "string",
+            "format": "hpcbench-duration",
             "pattern": "^(?:[0-9]+(?:d|h|m|s|ms|us))+$",
             "examples": ["250ms", "30s", "5m", "1h30m"],
         })

@@ -102,7 +102,9 @@ impl JsonSchema for Size {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "A size: a whole number with a unit (B, kB, MB, GB, TB, KiB, MiB, GiB, TiB).",
+            "title": "a size",
             "type": "string",
+            "format": "hpcbench-size",
             "pattern": "^[0-9]+(?:B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
             "examples": ["64MiB", "128GiB"],
         })

@@ -1,0 +1,60 @@
+//! What recipes need to know about kinds of services, without depending on them.
+
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value};
+
+use crate::recipe::{Endpoint, Service, ServiceKind, Workload};
+
+/// A kind of service, as far as recipes are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KindDescription {
+    /// The endpoints that it answers.
+    pub endpoints: &'static [Endpoint],
+    /// Whether hpcbench starts it; else the recipe lists endpoints that already run.
+    pub launches: bool,
+    /// The model's name where the recipe gives none; `None`: the recipe must give one.
+    pub default_model: Option<&'static str>,
+}
+
+/// A problem with a service that its kind knows about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceProblem {
+    /// Keys on the way from the service's mapping to the value: `["options", "ttft"]`.
+    pub path: Vec<String>,
+    /// Whether the run can go on nevertheless.
+    pub advice_only: bool,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Options that do not have the form of their schema.
+#[derive(Debug, thiserror::Error)]
+#[error("the options of a service of kind {kind} cannot be read")]
+pub struct InvalidOptions {
+    /// The kind.
+    pub kind: ServiceKind,
+    /// What is wrong with them.
+    #[source]
+    pub source: serde_json::Error,
+}
+
+/// The kinds of services that this build can run.
+pub trait ServiceCatalog {
+    /// What a kind is like, or `None` if this build cannot run it.
+    fn describe(&self, kind: ServiceKind) -> Option<KindDescription>;
+
+    /// The schema of a kind's options; definitions go into the generator.
+    fn options_schema(&self, kind: ServiceKind, generator: &mut SchemaGenerator) -> Option<Schema>;
+
+    /// The options with every default filled in.
+    fn complete_options(
+        &self,
+        kind: ServiceKind,
+        options: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, InvalidOptions>;
+
+    /// Problems that no schema can express. The options keep to their schema.
+    fn check(&self, service: &Service, workload: &Workload) -> Vec<ServiceProblem>;
+}

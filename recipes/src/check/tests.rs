@@ -1,0 +1,448 @@
+use crate::testing::{check, check_with};
+use crate::{Checked, Code, Severity};
+
+const MINIMAL: &str = "\
+schema: hpcbench/v1
+name: minimal
+service: {kind: simulator}
+workload:
+  load: {shape: closed, concurrency: 10}
+  duration: 30s
+  prompts: {source: synthetic, input_tokens: 64, output_tokens: 16}
+";
+
+fn with(section: &str) -> String {
+    format!("{MINIMAL}{section}")
+}
+
+fn found(checked: &Checked) -> Vec<(Code, u32, u32, &str)> {
+    checked
+        .diagnostics
+        .iter()
+        .map(|d| (d.code, d.line, d.column, d.pointer.as_str()))
+        .collect()
+}
+
+#[track_caller]
+fn assert_found(source: &str, expected: &[(Code, u32, u32, &str)]) {
+    let checked = check(source);
+    assert_eq!(found(&checked), expected, "{:#?}", checked.diagnostics);
+}
+
+#[test]
+fn minimal_recipe_is_valid() {
+    assert_found(MINIMAL, &[]);
+    assert!(check(MINIMAL).plan.is_some());
+}
+
+#[test]
+fn unknown_keys_are_shown_at_the_key() {
+    let source = MINIMAL.replace("concurrency", "concurency") + "loging: {}\n";
+    assert_found(
+        &source,
+        &[
+            (Code::MissingKey, 5, 9, "/workload/load"),
+            (Code::UnknownKey, 5, 25, "/workload/load/concurency"),
+            (Code::UnknownKey, 8, 1, "/loging"),
+        ],
+    );
+    let checked = check(&source);
+    assert_eq!(
+        checked.diagnostics[1].help.as_deref(),
+        Some("did you mean `concurrency`?")
+    );
+    assert_eq!(
+        checked.diagnostics[2].help.as_deref(),
+        Some("did you mean `logging`?")
+    );
+}
+
+#[test]
+fn missing_keys_are_shown_at_their_mapping() {
+    assert_found(
+        "schema: hpcbench/v1\nworkload:\n  load: {concurrency: 1}\n  duration: 1m\n",
+        &[
+            (Code::MissingKey, 1, 1, ""),
+            (Code::MissingKey, 1, 1, ""),
+            (Code::MissingKey, 3, 3, "/workload"),
+            (Code::MissingKey, 3, 9, "/workload/load"),
+        ],
+    );
+}
+
+#[test]
+fn wrong_values_are_shown_at_the_value() {
+    let source = MINIMAL
+        .replace("concurrency: 10", "concurrency: 010")
+        .replace("30s", "30 s")
+        .replace("64", "{mean: 3, stddev: x, max: 9}");
+    assert_found(
+        &source,
+        &[
+            (Code::WrongType, 5, 38, "/workload/load/concurrency"),
+            (Code::WrongValue, 6, 13, "/workload/duration"),
+            (Code::WrongType, 7, 64, "/workload/prompts/input_tokens/stddev"),
+        ],
+    );
+    let checked = check(&source);
+    assert_eq!(
+        checked.diagnostics[0].message,
+        "expected a whole number, found the text `010`"
+    );
+    assert_eq!(
+        checked.diagnostics[0].help.as_deref(),
+        Some("write `10`, without quotes, signs and leading zeros")
+    );
+    assert_eq!(checked.diagnostics[1].message, "`30 s` is not a duration");
+}
+
+#[test]
+fn unions_report_the_branch_that_was_meant() {
+    for (from, to, message) in [
+        (
+            "shape: closed",
+            "shape: clsed",
+            "`clsed` is not one of `closed`, `constant`, `poisson`, `gamma`, `ramp` or `trace`",
+        ),
+        ("shape: closed, ", "", "missing key `shape`"),
+        (
+            "{shape: closed, concurrency: 10}",
+            "closed",
+            "expected a mapping with the key `shape`, found the text `closed`",
+        ),
+        ("shape: closed", "shape: poisson", "missing key `rate` in `load`"),
+        ("concurrency: 10", "concurrency: 0", "0 is too small: at least 1"),
+        (
+            "concurrency: 10",
+            "concurrency: 5000000000",
+            "5000000000 is too large: at most 1000000",
+        ),
+        (
+            "concurrency: 10",
+            "concurrency: 1.5",
+            "expected a whole number, found the number 1.5",
+        ),
+        ("64", "[1]", "a list is not possible here"),
+        ("64", "-1", "-1 is too small: at least 0"),
+        ("64", "{values: [1, 0]}", "0 is too small: at least 1"),
+        ("30s", "yes", "`yes` is not a duration"),
+        ("30s", "99999999d", "`99999999d` is not a duration"),
+        ("simulator", "simulatr", "`simulatr` is not one of"),
+        (
+            "name: minimal",
+            "name: No Name",
+            "`No Name` does not have the right form",
+        ),
+        ("name: minimal", "name: 7", "expected a text, found the number 7"),
+    ] {
+        let source = MINIMAL.replace(from, to);
+        assert_ne!(source, MINIMAL);
+        let messages: Vec<String> = check(&source)
+            .diagnostics
+            .into_iter()
+            .map(|d| d.message)
+            .collect();
+        assert!(
+            messages.iter().any(|m| m.starts_with(message)),
+            "{to}: {messages:?}"
+        );
+        assert!(
+            messages.iter().all(|m| !m.contains("schemas")),
+            "{to}: {messages:?}"
+        );
+    }
+}
+
+#[test]
+fn options_are_checked_by_their_kind() {
+    let source = MINIMAL.replace(
+        "{kind: simulator}",
+        "{kind: simulator, options: {ttf: 1s, max_num_seqs: no}}",
+    );
+    assert_found(
+        &source,
+        &[
+            (Code::UnknownKey, 3, 38, "/service/options/ttf"),
+            (Code::WrongType, 3, 61, "/service/options/max_num_seqs"),
+        ],
+    );
+    let advice = check(&MINIMAL.replace("{kind: simulator}", "{kind: simulator, options: {ttft: 1h}}"));
+    assert_eq!(
+        found(&advice),
+        [(Code::ServiceAdvice, 3, 44, "/service/options/ttft")]
+    );
+    assert!(advice.plan.is_some());
+    assert!(advice.strict().plan.is_none());
+}
+
+#[test]
+fn rules_find_what_no_schema_can() {
+    for (from, to, code, pointer) in [
+        ("  duration: 30s\n", "", Code::Window, "/workload"),
+        (
+            "  duration: 30s\n",
+            "  duration: 30s\n  requests: 5000\n",
+            Code::Window,
+            "/workload/requests",
+        ),
+        (
+            "  duration: 30s\n",
+            "  duration: 30s\n  warmup: 1m\n",
+            Code::WarmupLength,
+            "/workload/warmup",
+        ),
+        (
+            "  duration: 30s\n",
+            "  requests: 5000\n  cooldown: load\n",
+            Code::CooldownKind,
+            "/workload/cooldown",
+        ),
+        ("30s", "0s", Code::EmptyWindow, "/workload/duration"),
+        (
+            "  duration: 30s\n",
+            "  requests: 10\n",
+            Code::LittleData,
+            "/workload/requests",
+        ),
+        (
+            "  duration: 30s\n",
+            "  requests: 1500\n  slo: {ttft_p999: 1s}\n",
+            Code::SloSample,
+            "/workload/slo/ttft_p999",
+        ),
+        (
+            "64",
+            "{mean: 5, stddev: 1, min: 9, max: 8}",
+            Code::TokenRange,
+            "/workload/prompts/input_tokens/min",
+        ),
+        (
+            "64",
+            "{mean: 50, stddev: 1, max: 8}",
+            Code::TokenRange,
+            "/workload/prompts/input_tokens/mean",
+        ),
+        (
+            "64",
+            "{values: [1, 2], weights: [1]}",
+            Code::TokenRange,
+            "/workload/prompts/input_tokens/weights",
+        ),
+        (
+            "64,",
+            "64, shared_prefix_tokens: 65,",
+            Code::SharedPrefix,
+            "/workload/prompts/shared_prefix_tokens",
+        ),
+        (
+            "{source: synthetic, input_tokens: 64, output_tokens: 16}",
+            "{source: file, path: no.jsonl}",
+            Code::MissingFile,
+            "/workload/prompts/path",
+        ),
+        (
+            "  duration: 30s\n",
+            "  duration: 30s\n  endpoint: ollama-chat\n",
+            Code::EndpointDialect,
+            "/workload/endpoint",
+        ),
+        ("simulator}", "openai, model: m}", Code::Endpoints, "/service"),
+        (
+            "simulator}",
+            "openai, endpoints: [\"http://a\"]}",
+            Code::Model,
+            "/service",
+        ),
+        (
+            "simulator}",
+            "openai, model: m, endpoints: [\"http://a\", \"http://a\"]}",
+            Code::Endpoints,
+            "/service/endpoints/1",
+        ),
+        (
+            "simulator}",
+            "simulator, endpoints: [\"http://a\"]}",
+            Code::Endpoints,
+            "/service/endpoints",
+        ),
+        (
+            "simulator}",
+            "simulator, secrets: [\"A-B\"]}",
+            Code::SecretName,
+            "/service/secrets/0",
+        ),
+        (
+            "simulator}",
+            "simulator, environment: {1A: x}}",
+            Code::SecretName,
+            "/service/environment/1A",
+        ),
+        (
+            "simulator}",
+            "simulator, secrets: {KEY: {file: nowhere}}}",
+            Code::MissingFile,
+            "/service/secrets/KEY/file",
+        ),
+        (
+            "simulator}",
+            "vllm, model: m}",
+            Code::Unsupported,
+            "/service/kind",
+        ),
+        (
+            "simulator}",
+            "simulator, image: {path: a.sif}}",
+            Code::Unsupported,
+            "/service/image",
+        ),
+        (
+            "{shape: closed, concurrency: 10}",
+            "{shape: trace, path: t}",
+            Code::Unsupported,
+            "/workload/load/shape",
+        ),
+    ] {
+        let source = MINIMAL.replace(from, to);
+        assert_ne!(source, MINIMAL);
+        let checked = check(&source);
+        let places: Vec<_> = checked
+            .diagnostics
+            .iter()
+            .map(|d| (d.code, d.pointer.as_str()))
+            .collect();
+        assert_eq!(places, [(code, pointer)], "{to}: {:#?}", checked.diagnostics);
+        let is_error = checked.diagnostics[0].severity == Severity::Error;
+        assert_eq!(checked.plan.is_none(), is_error, "{to}");
+    }
+}
+
+#[test]
+fn rules_about_the_run_name_their_section() {
+    for (section, code, pointer) in [
+        ("launch: {partition: gpu}\n", Code::NoEffect, "/launch/partition"),
+        (
+            "nodes: {clients: {count: 2}}\n",
+            Code::Unsupported,
+            "/nodes/clients/count",
+        ),
+        (
+            "nodes: {servers: {instances_per_node: 4}}\n",
+            Code::Unsupported,
+            "/nodes/servers/instances_per_node",
+        ),
+        (
+            "report: {formats: [json, html]}\n",
+            Code::Unsupported,
+            "/report/formats/1",
+        ),
+        (
+            "monitoring: {scrape_interval: 0s}\n",
+            Code::EmptyWindow,
+            "/monitoring/scrape_interval",
+        ),
+    ] {
+        let checked = check(&with(section));
+        let places: Vec<_> = checked
+            .diagnostics
+            .iter()
+            .map(|d| (d.code, d.pointer.as_str()))
+            .collect();
+        assert_eq!(places, [(code, pointer)], "{section}");
+    }
+    assert_found(
+        &with("launch: {mode: slurm, partition: gpu}\nnodes: {clients: {count: 2}}\n"),
+        &[],
+    );
+}
+
+#[test]
+fn rules_run_beside_errors_of_form() {
+    let source = MINIMAL.replace("  duration: 30s\n", "  durration: 30s\n") + "report: {formats: [pdf]}\n";
+    assert_found(
+        &source,
+        &[
+            (Code::Window, 5, 3, "/workload"),
+            (Code::UnknownKey, 6, 3, "/workload/durration"),
+            (Code::WrongValue, 8, 20, "/report/formats/0"),
+        ],
+    );
+}
+
+#[test]
+fn other_layouts_are_named() {
+    assert_found(
+        "schema: hpcbench/v2\nfoo: 1\n",
+        &[(Code::SchemaVersion, 1, 9, "/schema")],
+    );
+    assert_found(
+        "scenario: x\npartition: gpu\nresources: {}\norchestration: {}\n",
+        &[(Code::SchemaVersion, 1, 1, "")],
+    );
+    assert_found("", &[(Code::Syntax, 1, 1, "")]);
+    assert_found("# nothing\n", &[(Code::Syntax, 1, 1, "")]);
+    assert_found("just a text", &[(Code::WrongType, 1, 1, "")]);
+}
+
+#[test]
+fn problems_behind_an_anchor_are_shown_at_the_anchor() {
+    let source = "\
+schema: hpcbench/v1
+name: anchors
+metadata: {notes: &length 30}
+service: {kind: simulator}
+workload:
+  load: {shape: closed, concurrency: 10}
+  duration: *length
+  prompts: {source: synthetic, input_tokens: 64, output_tokens: 16}
+";
+    let checked = check(source);
+    let places: Vec<_> = checked
+        .diagnostics
+        .iter()
+        .map(|d| (d.line, d.column, d.pointer.as_str()))
+        .collect();
+    assert_eq!(
+        places,
+        [(3, 27, "/metadata/notes"), (3, 27, "/workload/duration")]
+    );
+}
+
+#[test]
+fn overrides_are_checked_like_the_file() {
+    let fine = check_with(
+        MINIMAL.as_bytes(),
+        &[
+            "workload.load.concurrency=20",
+            "sweep.matrix={workload.warmup: [1s, 2s]}",
+        ],
+    );
+    assert_eq!(found(&fine), []);
+    assert_eq!(fine.plan.unwrap().trials.len(), 2);
+    for (text, code, column) in [
+        ("workload.load.concurrency=many", Code::WrongType, 27),
+        ("workload.load.concurency=5", Code::UnknownKey, 1),
+        ("workload.load.concurrency", Code::Override, 1),
+        ("workload..load=1", Code::Override, 1),
+        ("workload.duration.x=1", Code::Override, 1),
+        ("sweep.zip.7=1", Code::Override, 1),
+        ("workload.load={shape: [}", Code::Override, 23),
+    ] {
+        let checked = check_with(MINIMAL.as_bytes(), &[text]);
+        let places: Vec<_> = checked
+            .diagnostics
+            .iter()
+            .map(|d| (d.code, d.column, d.in_override()))
+            .collect();
+        if text.contains("sweep.zip.7") {
+            assert_eq!(checked.diagnostics.len(), 1, "{text}: {:#?}", checked.diagnostics);
+            continue;
+        }
+        assert_eq!(
+            places,
+            [(code, column, Some(0))],
+            "{text}: {:#?}",
+            checked.diagnostics
+        );
+        assert!(checked.plan.is_none());
+    }
+}

@@ -1,0 +1,261 @@
+//! From checked sections to the plan.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, Value};
+
+use crate::canonical::{point_digits, sha256_hex, trial_id, trial_seed};
+use crate::catalog::{InvalidOptions, ServiceCatalog};
+use crate::files::PathBase;
+use crate::ids::{NodeId, Role};
+use crate::plan::{
+    PLAN_VERSION, Plan, PlannedNode, SecretSource, ServicePlan, TrialPlan, Window, WorkloadPlan,
+};
+use crate::recipe::{Cooldown, Image, LaunchMode, Load, Nodes, Prompts, Recipe, Secrets, Service, Workload};
+use crate::sweep::arrange;
+
+/// Collects the points of a sweep.
+pub(crate) struct Expansion<'a> {
+    catalog: &'a dyn ServiceCatalog,
+    paths: &'a PathBase,
+    services: Vec<ServicePlan>,
+    /// Services by their text in the recipe, then by what they are with all defaults: both lead to an index.
+    by_recipe: HashMap<String, usize>,
+    by_plan: HashMap<String, usize>,
+    points: Vec<PointPlan>,
+}
+
+/// A point of the sweep, explicit but not yet repeated.
+struct PointPlan {
+    parameters: Map<String, Value>,
+    service: usize,
+    workload: WorkloadPlan,
+}
+
+impl<'a> Expansion<'a> {
+    /// Nothing yet.
+    pub(crate) fn new(catalog: &'a dyn ServiceCatalog, paths: &'a PathBase) -> Self {
+        Self {
+            catalog,
+            paths,
+            services: Vec::new(),
+            by_recipe: HashMap::new(),
+            by_plan: HashMap::new(),
+            points: Vec::new(),
+        }
+    }
+
+    /// Adds a point. `text` is the service's section, `None` from [`resolve_workload`] an ambiguous window.
+    pub(crate) fn add(
+        &mut self,
+        parameters: Map<String, Value>,
+        (service, text): (&Service, String),
+        workload: WorkloadPlan,
+        nodes: &Nodes,
+    ) -> Result<(), InvalidOptions> {
+        let service = match self.by_recipe.get(&text) {
+            Some(index) => *index,
+            None => self.add_service(service, text, nodes)?,
+        };
+        self.points.push(PointPlan {
+            parameters,
+            service,
+            workload,
+        });
+        Ok(())
+    }
+
+    fn add_service(
+        &mut self,
+        service: &Service,
+        text: String,
+        nodes: &Nodes,
+    ) -> Result<usize, InvalidOptions> {
+        let plan = resolve_service(service, nodes, self.catalog, self.paths)?;
+        let explicit = serde_json::to_string(&plan).map_err(|source| InvalidOptions {
+            kind: service.kind,
+            source,
+        })?;
+        let next = self.services.len();
+        let index = *self.by_plan.entry(explicit).or_insert(next);
+        if index == next {
+            self.services.push(plan);
+        }
+        self.by_recipe.insert(text, index);
+        Ok(index)
+    }
+
+    /// Repeats and orders the points and adds what all trials have in common.
+    pub(crate) fn finish(self, recipe: Recipe, source: &[u8], overrides: &[String]) -> Plan {
+        let seed = recipe.sweep.seed;
+        let mut trials = repeat(&self.points, recipe.sweep.repetitions.get(), seed);
+        arrange(&mut trials, recipe.sweep.order, seed);
+        let services = in_order_of_use(self.services, &mut trials);
+        let nodes = planned_nodes(recipe.launch.mode, &recipe.nodes);
+        let mut storage = recipe.storage;
+        if storage.scratch != "auto" {
+            storage.scratch = self.paths.absolute_text(&storage.scratch);
+        }
+        let plan = Plan {
+            version: PLAN_VERSION,
+            hash: String::new(),
+            name: recipe.name,
+            description: recipe.description,
+            metadata: recipe.metadata,
+            schema: recipe.schema,
+            recipe_sha256: sha256_hex(source),
+            overrides: overrides.to_vec(),
+            seed,
+            launch: recipe.launch,
+            resources: recipe.nodes,
+            network: recipe.network,
+            storage,
+            nodes,
+            services,
+            trials,
+            monitoring: recipe.monitoring,
+            logging: recipe.logging,
+            report: recipe.report,
+        };
+        plan.sealed()
+    }
+}
+
+/// Every point, so often; a pass over all points is complete before the next one begins.
+fn repeat(points: &[PointPlan], repetitions: u32, seed: u64) -> Vec<TrialPlan> {
+    let digits: Vec<String> = points
+        .iter()
+        .map(|point| point_digits(&point.parameters))
+        .collect();
+    let mut trials = Vec::with_capacity(points.len() * repetitions as usize);
+    for repetition in 1..=repetitions {
+        for (point, digits) in points.iter().zip(&digits) {
+            let id = trial_id(digits, repetition);
+            trials.push(TrialPlan {
+                seed: trial_seed(seed, &id),
+                id,
+                parameters: point.parameters.clone(),
+                repetition,
+                service: point.service,
+                workload: point.workload.clone(),
+            });
+        }
+    }
+    trials
+}
+
+/// Puts services in the order in which trials need them.
+fn in_order_of_use(services: Vec<ServicePlan>, trials: &mut [TrialPlan]) -> Vec<ServicePlan> {
+    let mut waiting: Vec<Option<ServicePlan>> = services.into_iter().map(Some).collect();
+    let mut new_index: Vec<usize> = vec![0; waiting.len()];
+    let mut ordered = Vec::with_capacity(waiting.len());
+    for trial in trials {
+        if let Some(service) = waiting.get_mut(trial.service).and_then(Option::take) {
+            if let Some(index) = new_index.get_mut(trial.service) {
+                *index = ordered.len();
+            }
+            ordered.push(service);
+        }
+        trial.service = new_index.get(trial.service).copied().unwrap_or_default();
+    }
+    ordered
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "role names, and role names with a number, are tokens"
+)]
+fn planned_nodes(mode: LaunchMode, nodes: &Nodes) -> Vec<PlannedNode> {
+    let named = |role: Role, count: u32| {
+        (1..=count).map(move |number| {
+            let name = if count == 1 {
+                role.to_string()
+            } else {
+                format!("{role}-{number}")
+            };
+            let node: NodeId = name.parse().expect("a token");
+            PlannedNode { node, role }
+        })
+    };
+    let (servers, clients) = match mode {
+        LaunchMode::Local => (1, 1),
+        LaunchMode::Slurm => (nodes.servers.count.get(), nodes.clients.count.get()),
+    };
+    named(Role::Orchestrator, 1)
+        .chain(named(Role::Server, servers))
+        .chain(named(Role::Client, clients))
+        .collect()
+}
+
+fn resolve_service(
+    service: &Service,
+    nodes: &Nodes,
+    catalog: &dyn ServiceCatalog,
+    paths: &PathBase,
+) -> Result<ServicePlan, InvalidOptions> {
+    let default_model = catalog
+        .describe(service.kind)
+        .and_then(|kind| kind.default_model)
+        .unwrap_or_default();
+    let image = service.image.as_ref().map(|image| Image {
+        path: paths.absolute_text(&image.path),
+        ..image.clone()
+    });
+    let secrets: BTreeMap<String, SecretSource> = match &service.secrets {
+        Secrets::Files(files) => files
+            .iter()
+            .map(|(name, secret)| (name.clone(), SecretSource::File(paths.absolute(&secret.file))))
+            .collect(),
+        Secrets::Variables(names) => names
+            .iter()
+            .map(|name| (name.clone(), SecretSource::Variable(name.clone())))
+            .collect(),
+    };
+    Ok(ServicePlan {
+        kind: service.kind,
+        model: service.model.clone().unwrap_or_else(|| default_model.to_owned()),
+        image,
+        options: catalog.complete_options(service.kind, &service.options)?,
+        endpoints: service.endpoints.clone(),
+        instances_per_node: nodes.servers.instances_per_node.get(),
+        environment: service.environment.clone(),
+        secrets,
+        binds: service.binds.clone(),
+        health: service.health,
+        restart: service.restart,
+    })
+}
+
+/// A workload with all defaults explicit, or `None` if it is not clear what ends its window.
+pub(crate) fn resolve_workload(workload: Workload, paths: &PathBase) -> Option<WorkloadPlan> {
+    let window = match (workload.duration, workload.requests) {
+        (Some(duration), None) => Window::Duration(duration),
+        (None, Some(requests)) => Window::Requests(requests),
+        _ => return None,
+    };
+    let cooldown = workload.cooldown.unwrap_or(match window {
+        Window::Duration(_) => Cooldown::Load,
+        Window::Requests(_) => Cooldown::Drain,
+    });
+    let mut load = workload.load;
+    if let Load::Trace { path, .. } = &mut load {
+        *path = paths.absolute_text(path);
+    }
+    let mut prompts = workload.prompts;
+    if let Prompts::File { path, .. } = &mut prompts {
+        *path = paths.absolute_text(path);
+    }
+    Some(WorkloadPlan {
+        endpoint: workload.endpoint,
+        load,
+        warmup: workload.warmup,
+        window,
+        cooldown,
+        timeout: workload.timeout,
+        tolerance: workload.tolerance,
+        prompts,
+        sampling: workload.sampling,
+        slo: workload.slo,
+        goodput: workload.goodput,
+    })
+}

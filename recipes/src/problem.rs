@@ -1,0 +1,63 @@
+//! A problem before it has a place in a text.
+
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::tree::{Node, Pointer};
+
+/// What is shown: the value, or the key before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Key,
+    Value,
+}
+
+/// A problem with the value or key at a pointer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub code: Code,
+    pub pointer: Pointer,
+    pub target: Target,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem with a value.
+    pub(crate) fn value(code: Code, pointer: Pointer, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            pointer,
+            target: Target::Value,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// A problem with a key.
+    pub(crate) fn key(code: Code, pointer: Pointer, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            pointer,
+            target: Target::Key,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub(crate) fn with_help(mut self, help: impl Into<Option<String>>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// Gives the problem its place. What is not in the tree is shown at the nearest value above.
+    pub(crate) fn locate(self, tree: &Node) -> Diagnostic {
+        let value = tree.nearest(&self.pointer).span;
+        let span = match self.target {
+            Target::Key => tree.key_span(&self.pointer).unwrap_or(value),
+            Target::Value => value,
+        };
+        Diagnostic::new(self.code, span, self.pointer.to_string(), self.message).with_help(self.help)
+    }
+}

@@ -1,0 +1,87 @@
+//! Rules that no schema can express. A rule is one function; its code says what it is about.
+
+mod launch;
+mod sample_size;
+mod service;
+mod unsupported;
+mod workload;
+
+use crate::catalog::ServiceCatalog;
+use crate::files::{Files, PathBase};
+use crate::problem::Problem;
+use crate::recipe::{Launch, Monitoring, Nodes, Report, Service, Workload};
+use crate::tree::Pointer;
+
+/// What rules look at: the sections of a recipe, as far as they keep to the schema.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub launch: Option<&'a Launch>,
+    pub nodes: Option<&'a Nodes>,
+    pub service: Option<&'a Service>,
+    pub workload: Option<&'a Workload>,
+    pub monitoring: Option<&'a Monitoring>,
+    pub report: Option<&'a Report>,
+    pub catalog: &'a dyn ServiceCatalog,
+    pub files: &'a dyn Files,
+    pub paths: &'a PathBase,
+}
+
+type Rule = fn(&Subject<'_>) -> Vec<Problem>;
+
+/// Rules that a sweep cannot change the outcome of.
+const OF_THE_RUN: &[Rule] = &[
+    launch::without_effect,
+    launch::empty_intervals,
+    unsupported::nodes,
+    unsupported::report,
+    unsupported::monitoring,
+];
+
+/// Rules that are checked at every point of a sweep.
+const OF_A_POINT: &[Rule] = &[
+    workload::window,
+    workload::warmup_length,
+    workload::cooldown_kind,
+    workload::empty_window,
+    workload::token_ranges,
+    workload::shared_prefix,
+    workload::prompt_file,
+    sample_size::little_data,
+    sample_size::slo_sample,
+    service::endpoint_dialect,
+    service::endpoints,
+    service::model,
+    service::variable_names,
+    service::secret_files,
+    service::of_the_kind,
+    unsupported::service_kind,
+    unsupported::image,
+    unsupported::load_shape,
+    unsupported::prompts,
+];
+
+/// Checks what all points have in common.
+pub(crate) fn check_run(subject: &Subject<'_>) -> Vec<Problem> {
+    OF_THE_RUN.iter().flat_map(|rule| rule(subject)).collect()
+}
+
+/// Checks one point.
+pub(crate) fn check_point(subject: &Subject<'_>) -> Vec<Problem> {
+    OF_A_POINT.iter().flat_map(|rule| rule(subject)).collect()
+}
+
+/// A place by its keys, from the document's root.
+fn place<'k>(keys: impl IntoIterator<Item = &'k str>) -> Pointer {
+    keys.into_iter()
+        .fold(Pointer::root(), |pointer, key| pointer.child(key))
+}
+
+/// A place in a workload.
+fn in_workload<'k>(keys: impl IntoIterator<Item = &'k str>) -> Pointer {
+    place(["workload"].into_iter().chain(keys))
+}
+
+/// A place in a service.
+fn in_service<'k>(keys: impl IntoIterator<Item = &'k str>) -> Pointer {
+    place(["service"].into_iter().chain(keys))
+}

@@ -1,0 +1,179 @@
+//! Rules about the service.
+
+use super::{Subject, in_service, in_workload, place};
+use crate::code::Code;
+use crate::problem::Problem;
+use crate::recipe::{LaunchMode, Secrets};
+use crate::schema::suggest;
+use crate::tree::Pointer;
+
+/// The service answers the workload's endpoint.
+pub(super) fn endpoint_dialect(subject: &Subject<'_>) -> Vec<Problem> {
+    let (Some(service), Some(workload)) = (subject.service, subject.workload) else {
+        return Vec::new();
+    };
+    let Some(kind) = subject.catalog.describe(service.kind) else {
+        return Vec::new();
+    };
+    if kind.endpoints.contains(&workload.endpoint) {
+        return Vec::new();
+    }
+    let names: Vec<&str> = kind.endpoints.iter().map(|endpoint| endpoint.as_str()).collect();
+    let message = format!(
+        "a service of kind {} does not answer `{}`",
+        service.kind, workload.endpoint
+    );
+    let help = format!("it answers {}", suggest::list(&names));
+    vec![Problem::value(Code::EndpointDialect, in_workload(["endpoint"]), message).with_help(help)]
+}
+
+/// Services that already run are listed; others are not.
+pub(super) fn endpoints(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(service) = subject.service else {
+        return Vec::new();
+    };
+    let Some(kind) = subject.catalog.describe(service.kind) else {
+        return Vec::new();
+    };
+    match (kind.launches, service.endpoints.is_empty()) {
+        (false, true) => {
+            let message = format!("a service of kind {} needs `endpoints`", service.kind);
+            let help = "add the base URL of a server that runs: endpoints: [\"http://127.0.0.1:8000/v1\"]"
+                .to_owned();
+            vec![Problem::value(Code::Endpoints, in_service([]), message).with_help(help)]
+        }
+        (true, false) => {
+            let message = format!(
+                "hpcbench starts a service of kind {} itself; it takes no `endpoints`",
+                service.kind
+            );
+            let help = "remove `endpoints`, or use kind openai for a server that already runs".to_owned();
+            vec![Problem::key(Code::Endpoints, in_service(["endpoints"]), message).with_help(help)]
+        }
+        _ => repeated_endpoints(&service.endpoints),
+    }
+}
+
+fn repeated_endpoints(endpoints: &[String]) -> Vec<Problem> {
+    let repeated = endpoints
+        .iter()
+        .enumerate()
+        .filter(|(index, url)| endpoints.iter().take(*index).any(|other| other == *url));
+    repeated
+        .map(|(index, url)| {
+            let place = in_service(["endpoints"]).child(index.to_string());
+            Problem::value(Code::Endpoints, place, format!("{url} is listed twice"))
+        })
+        .collect()
+}
+
+/// Requests name a model.
+pub(super) fn model(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(service) = subject.service else {
+        return Vec::new();
+    };
+    let Some(kind) = subject.catalog.describe(service.kind) else {
+        return Vec::new();
+    };
+    if service.model.is_some() || kind.default_model.is_some() {
+        return Vec::new();
+    }
+    let message = format!("a service of kind {} needs `model`", service.kind);
+    let help = "add `model`: the name as requests to the service name it".to_owned();
+    vec![Problem::value(Code::Model, in_service([]), message).with_help(help)]
+}
+
+fn is_variable_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Names in the environment are names of variables, and secrets are not there in plain.
+pub(super) fn variable_names(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(service) = subject.service else {
+        return Vec::new();
+    };
+    let mut names: Vec<(&str, Pointer)> = service
+        .environment
+        .keys()
+        .map(|name| (name.as_str(), in_service(["environment", name])))
+        .collect();
+    match &service.secrets {
+        Secrets::Files(files) => names.extend(
+            files
+                .keys()
+                .map(|name| (name.as_str(), in_service(["secrets", name]))),
+        ),
+        Secrets::Variables(list) => {
+            let places = list
+                .iter()
+                .enumerate()
+                .map(|(index, _)| in_service(["secrets"]).child(index.to_string()));
+            names.extend(list.iter().map(String::as_str).zip(places));
+        }
+    }
+    names
+        .into_iter()
+        .filter(|(name, _)| !is_variable_name(name))
+        .map(|(_, place)| {
+            let help = "letters, digits and `_`, not beginning with a digit, such as HF_TOKEN".to_owned();
+            Problem::key(
+                Code::SecretName,
+                place,
+                "this is no name of an environment variable",
+            )
+            .with_help(help)
+        })
+        .collect()
+}
+
+/// A secret of a Slurm job comes from a file; a local run's file is there.
+pub(super) fn secret_files(subject: &Subject<'_>) -> Vec<Problem> {
+    let (Some(service), Some(launch)) = (subject.service, subject.launch) else {
+        return Vec::new();
+    };
+    match (&service.secrets, launch.mode) {
+        (Secrets::Variables(names), LaunchMode::Slurm) if !names.is_empty() => {
+            let message = "a Slurm job cannot take secrets from the environment";
+            let help = "name a file instead: secrets: {HF_TOKEN: {file: ~/.hf_token}}".to_owned();
+            vec![Problem::value(Code::SecretInSlurm, in_service(["secrets"]), message).with_help(help)]
+        }
+        (Secrets::Files(files), LaunchMode::Local) => {
+            let missing = files
+                .iter()
+                .filter(|(_, secret)| !subject.files.is_file(&subject.paths.absolute(&secret.file)));
+            missing
+                .map(|(name, secret)| {
+                    let message = format!(
+                        "there is no file {}",
+                        subject.paths.absolute(&secret.file).display()
+                    );
+                    Problem::value(Code::MissingFile, in_service(["secrets", name, "file"]), message)
+                })
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What the kind itself knows.
+pub(super) fn of_the_kind(subject: &Subject<'_>) -> Vec<Problem> {
+    let (Some(service), Some(workload)) = (subject.service, subject.workload) else {
+        return Vec::new();
+    };
+    let problems = subject.catalog.check(service, workload);
+    problems
+        .into_iter()
+        .map(|problem| {
+            let code = if problem.advice_only {
+                Code::ServiceAdvice
+            } else {
+                Code::ServiceOption
+            };
+            let path = ["service"]
+                .into_iter()
+                .chain(problem.path.iter().map(String::as_str));
+            Problem::value(code, place(path), problem.message).with_help(problem.help)
+        })
+        .collect()
+}

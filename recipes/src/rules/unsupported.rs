@@ -1,0 +1,143 @@
+//! What a recipe may say, but this build cannot run. Each rule goes when its feature comes.
+
+use super::{Subject, in_service, in_workload, place};
+use crate::code::Code;
+use crate::problem::Problem;
+use crate::recipe::{
+    ClientPlacement, CpuBind, FileFormat, GpuMonitoring, LaunchMode, Load, Prompts, ReportFormat, ServiceKind,
+};
+use crate::schema::suggest;
+use crate::tree::Pointer;
+
+fn unsupported(pointer: Pointer, message: impl Into<String>) -> Problem {
+    Problem::value(Code::Unsupported, pointer, message)
+}
+
+/// Kinds of services that the catalog does not have.
+pub(super) fn service_kind(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(service) = subject.service else {
+        return Vec::new();
+    };
+    if subject.catalog.describe(service.kind).is_some() {
+        return Vec::new();
+    }
+    let runnable = ServiceKind::ALL
+        .into_iter()
+        .filter(|kind| subject.catalog.describe(*kind).is_some());
+    let names: Vec<&str> = runnable.map(ServiceKind::as_str).collect();
+    let message = format!("this build cannot run services of kind {} yet", service.kind);
+    let help = format!(
+        "it runs {}; a server that already runs is benchmarked with `openai`",
+        suggest::list(&names)
+    );
+    vec![unsupported(in_service(["kind"]), message).with_help(help)]
+}
+
+/// Containers of a local run.
+pub(super) fn image(subject: &Subject<'_>) -> Vec<Problem> {
+    let (Some(service), Some(launch)) = (subject.service, subject.launch) else {
+        return Vec::new();
+    };
+    if service.image.is_none() || launch.mode != LaunchMode::Local {
+        return Vec::new();
+    }
+    vec![unsupported(
+        in_service(["image"]),
+        "this build cannot start containers in local mode yet",
+    )]
+}
+
+/// Load shapes that the engine does not have.
+pub(super) fn load_shape(subject: &Subject<'_>) -> Vec<Problem> {
+    match subject.workload.map(|workload| &workload.load) {
+        Some(Load::Trace { .. }) => {
+            vec![unsupported(
+                in_workload(["load", "shape"]),
+                "this build cannot replay traces yet",
+            )]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Prompt files that the engine does not read.
+pub(super) fn prompts(subject: &Subject<'_>) -> Vec<Problem> {
+    match subject.workload.map(|workload| &workload.prompts) {
+        Some(Prompts::File {
+            format: FileFormat::Sharegpt,
+            ..
+        }) => {
+            let help = "turn it into JSON Lines, one prompt a line".to_owned();
+            let message = "this build cannot read the ShareGPT layout yet";
+            vec![unsupported(in_workload(["prompts", "format"]), message).with_help(help)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Several nodes of one role on one machine, and what belongs to it.
+pub(super) fn nodes(subject: &Subject<'_>) -> Vec<Problem> {
+    let (Some(nodes), Some(launch)) = (subject.nodes, subject.launch) else {
+        return Vec::new();
+    };
+    if launch.mode != LaunchMode::Local {
+        return Vec::new();
+    }
+    let several = [
+        (nodes.servers.count, ["nodes", "servers", "count"]),
+        (
+            nodes.servers.instances_per_node,
+            ["nodes", "servers", "instances_per_node"],
+        ),
+        (nodes.clients.count, ["nodes", "clients", "count"]),
+        (
+            nodes.clients.agents_per_node,
+            ["nodes", "clients", "agents_per_node"],
+        ),
+    ];
+    let mut problems: Vec<Problem> = several
+        .into_iter()
+        .filter(|(count, _)| count.get() > 1)
+        .map(|(_, path)| unsupported(place(path), "this build runs one of each role in local mode"))
+        .collect();
+    if nodes.clients.placement == ClientPlacement::WithServers {
+        let message = "in local mode clients and servers always share the machine";
+        problems.push(unsupported(place(["nodes", "clients", "placement"]), message));
+    }
+    if nodes.clients.cpu_bind == CpuBind::Numa {
+        let message = "this build cannot bind agents to NUMA nodes yet";
+        problems.push(unsupported(place(["nodes", "clients", "cpu_bind"]), message));
+    }
+    problems
+}
+
+/// Report formats that are not written yet.
+pub(super) fn report(subject: &Subject<'_>) -> Vec<Problem> {
+    let formats = subject
+        .report
+        .map(|report| report.formats.as_slice())
+        .unwrap_or_default();
+    let html = formats
+        .iter()
+        .enumerate()
+        .filter(|(_, format)| **format == ReportFormat::Html);
+    html.map(|(index, _)| {
+        let place = place(["report", "formats"]).child(index.to_string());
+        unsupported(place, "this build cannot write HTML reports yet")
+            .with_help("write [csv, json]".to_owned())
+    })
+    .collect()
+}
+
+/// Sampling that is not there yet.
+pub(super) fn monitoring(subject: &Subject<'_>) -> Vec<Problem> {
+    match subject.monitoring.map(|monitoring| monitoring.gpu) {
+        Some(GpuMonitoring::Required) => {
+            vec![unsupported(
+                place(["monitoring", "gpu"]),
+                "this build cannot sample GPUs yet",
+            )]
+        }
+        _ => Vec::new(),
+    }
+}

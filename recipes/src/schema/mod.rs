@@ -1,0 +1,105 @@
+//! The recipe's JSON Schema, made from the types, and what it finds in a document.
+
+mod explain;
+pub(crate) mod suggest;
+mod unions;
+
+pub(crate) use explain::quoted;
+use jsonschema::Validator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::catalog::ServiceCatalog;
+use crate::problem::Problem;
+use crate::recipe::{Recipe, ServiceKind};
+use crate::units::{Duration, Size};
+
+/// The recipe's JSON Schema (draft 2020-12), with the options of each kind of service that the catalog knows.
+pub fn json_schema(catalog: &dyn ServiceCatalog) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let branches: Vec<Value> = ServiceKind::ALL
+        .into_iter()
+        .filter_map(|kind| {
+            let options = catalog.options_schema(kind, &mut generator)?;
+            Some(json!({
+                "if": { "properties": { "kind": { "const": kind.as_str() } }, "required": ["kind"] },
+                "then": { "properties": { "options": options.to_value() } },
+            }))
+        })
+        .collect();
+    let mut schema = generator.into_root_schema_for::<Recipe>().to_value();
+    if let Some(service) = schema
+        .pointer_mut("/$defs/Service")
+        .and_then(Value::as_object_mut)
+        && !branches.is_empty()
+    {
+        service.insert("allOf".to_owned(), Value::Array(branches));
+    }
+    bound_integers(&mut schema);
+    schema
+}
+
+/// Gives unsigned integers the upper bound of their type, which schemars names only as a format.
+fn bound_integers(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members.get("type").is_some_and(Value::is_string) {
+                bound_integer(members);
+            }
+            members.values_mut().for_each(bound_integers);
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound_integers),
+        _ => {}
+    }
+}
+
+fn bound_integer(members: &mut Map<String, Value>) {
+    let bound = match members.get("format").and_then(Value::as_str) {
+        Some("uint32") => u64::from(u32::MAX),
+        Some("uint64") => u64::MAX,
+        _ => return,
+    };
+    members.remove("format");
+    if !members.contains_key("maximum") {
+        members.insert("maximum".to_owned(), bound.into());
+    }
+}
+
+/// The schema, ready to check documents.
+pub(crate) struct Checker {
+    schema: Value,
+    validator: Validator,
+}
+
+/// The recipe's schema does not compile: a mistake in this program or in a service's options.
+#[derive(Debug, thiserror::Error)]
+#[error("the recipe's own schema is not usable: {0}")]
+pub struct UnusableSchema(String);
+
+impl Checker {
+    /// Compiles the schema.
+    pub(crate) fn new(catalog: &dyn ServiceCatalog) -> Result<Self, UnusableSchema> {
+        let schema = json_schema(catalog);
+        let validator = jsonschema::draft202012::options()
+            .should_validate_formats(true)
+            .with_format("hpcbench-duration", |text: &str| text.parse::<Duration>().is_ok())
+            .with_format("hpcbench-size", |text: &str| text.parse::<Size>().is_ok())
+            .build(&schema)
+            .map_err(|error| UnusableSchema(error.to_string()))?;
+        Ok(Self { schema, validator })
+    }
+
+    /// Whether a document keeps to the schema.
+    pub(crate) fn is_valid(&self, document: &Value) -> bool {
+        self.validator.is_valid(document)
+    }
+
+    /// Everything in a document that does not keep to the schema.
+    pub(crate) fn problems(&self, document: &Value) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for error in self.validator.iter_errors(document) {
+            explain::explain(&error, &self.schema, &mut problems);
+        }
+        problems
+    }
+}

@@ -1,0 +1,15 @@
+//! The sweep: which points there are, and in which order they are measured.
+
+mod axes;
+mod order;
+mod points;
+
+pub(crate) use axes::Space;
+pub(crate) use order::arrange;
+pub(crate) use points::Point;
+
+/// Most trials of one run.
+pub const MAX_TRIALS: usize = 10_000;
+
+/// Most combinations that are looked at before exclusions.
+pub const MAX_COMBINATIONS: usize = 1_000_000;
