@@ -183,60 +183,62 @@ impl World {
             CommandBody::Prepare { trial, attempt, .. } => self.prepare(node, cause, trial, attempt),
             CommandBody::Start { trial, attempt, .. } => {
                 let fault = self.luck(&Point::Load(node.clone(), trial.clone(), attempt));
-                if let Some(delay) = self.delay(node, fault) {
-                    let problem = (fault == Fault::Fails).then_some("too many open files");
-                    let load = if problem.is_some() {
-                        USUAL
-                    } else {
-                        LOAD_SECONDS as u64 * 1000
-                    };
-                    self.report(
-                        node,
-                        delay + load,
-                        cause,
-                        ReportBody::Share(share(node, &trial, attempt, problem)),
-                    );
-                }
+                let load = if fault == Fault::Fails {
+                    0
+                } else {
+                    LOAD_SECONDS as u64 * 1000
+                };
+                self.hand_in(node, cause, (trial, attempt), fault, load);
             }
             CommandBody::StopAttempt { trial, attempt } => {
                 let fault = self.luck(&Point::StopAttempt(node.clone(), trial.clone(), attempt));
-                if let Some(delay) = self.delay(node, fault) {
-                    let problem = (fault == Fault::Fails).then_some("the disk is full");
-                    self.report(
-                        node,
-                        delay,
-                        cause,
-                        ReportBody::Share(share(node, &trial, attempt, problem)),
-                    );
-                }
+                self.hand_in(node, cause, (trial, attempt), fault, 0);
             }
             CommandBody::Collect => {
+                let categories = vec!["system".to_owned()];
+                let started = CollectionStarted {
+                    node: node.clone(),
+                    categories,
+                };
                 let fault = self.luck(&Point::Collect(node.clone()));
-                if let Some(delay) = self.delay(node, fault) {
-                    let (node, categories) = (node.clone(), vec!["system".to_owned()]);
-                    let started = CollectionStarted {
-                        node: node.clone(),
-                        categories,
-                    };
-                    self.report(&node, delay, cause, ReportBody::CollectionStarted(started));
-                }
+                self.answer(node, cause, fault, ReportBody::CollectionStarted(started));
             }
             CommandBody::FinishCollection => {
+                let stopped = CollectionStopped {
+                    node: node.clone(),
+                    lines: 1,
+                    dropped_bytes: 0,
+                };
                 let fault = self.luck(&Point::Finish(node.clone()));
-                if let Some(delay) = self.delay(node, fault) {
-                    let node = node.clone();
-                    let stopped = CollectionStopped {
-                        node: node.clone(),
-                        lines: 1,
-                        dropped_bytes: 0,
-                    };
-                    let body = ReportBody::CollectionStopped {
-                        stopped,
-                        files: Vec::new(),
-                    };
-                    self.report(&node, delay, cause, body);
-                }
+                let files = Vec::new();
+                self.answer(
+                    node,
+                    cause,
+                    fault,
+                    ReportBody::CollectionStopped { stopped, files },
+                );
             }
+        }
+    }
+
+    fn answer(&mut self, node: &NodeId, cause: Option<Seq>, fault: Fault, body: ReportBody) {
+        if let Some(delay) = self.delay(node, fault) {
+            self.report(node, delay, cause, body);
+        }
+    }
+
+    fn hand_in(
+        &mut self,
+        node: &NodeId,
+        cause: Option<Seq>,
+        (trial, attempt): (TrialId, Attempt),
+        fault: Fault,
+        load: u64,
+    ) {
+        if let Some(delay) = self.delay(node, fault) {
+            let problem = (fault == Fault::Fails).then_some("too many open files");
+            let share = share(node, &trial, attempt, problem);
+            self.report(node, delay + load, cause, ReportBody::Share(share));
         }
     }
 
