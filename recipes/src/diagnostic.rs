@@ -81,7 +81,7 @@ impl Diagnostic {
 }
 
 /// Makes warnings errors.
-pub fn deny_warnings(diagnostics: &mut [Diagnostic]) {
+pub(crate) fn deny_warnings(diagnostics: &mut [Diagnostic]) {
     for diagnostic in diagnostics {
         diagnostic.severity = Severity::Error;
     }

@@ -1,0 +1,100 @@
+//! How an instance of a service is started and ended.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hpcbench_recipes::plan::{SecretSource, ServicePlan};
+
+/// The variable that marks every process of a run; its value is the run's directory.
+pub const RUN_VARIABLE: &str = "HPCBENCH_RUN";
+
+/// Variables that a service inherits from the agent; no other one gets through.
+const INHERITED: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_HOME",
+    "OMP_NUM_THREADS",
+    "RUST_BACKTRACE",
+];
+
+/// Where and for what an instance is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchContext {
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// The port to listen on.
+    pub port: u16,
+    /// Our own executable.
+    pub hpcbench_exe: PathBuf,
+    /// The run's directory, as given.
+    pub run_dir: PathBuf,
+    /// A directory on this node that the instance may fill.
+    pub scratch: PathBuf,
+    /// Which instance of this node it is, from 0.
+    pub instance: u32,
+}
+
+/// How an instance comes to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// By this command.
+    Launch(LaunchCommand),
+    /// It runs already; nobody here starts or ends it.
+    External,
+}
+
+/// A command to start. No shell is involved, and no secret is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchCommand {
+    /// The program: an absolute path, or a name to look up in PATH.
+    pub program: PathBuf,
+    /// Its arguments, without the program's name.
+    pub arguments: Vec<OsString>,
+    /// Variables to take over from the agent's environment, if they are set there. Everything else is cleared.
+    pub inherited: Vec<&'static str>,
+    /// Variables with their values.
+    pub environment: BTreeMap<String, OsString>,
+    /// Variables whose values are secret, and where the values are found: they are read just before the start.
+    pub secrets: BTreeMap<String, SecretSource>,
+}
+
+impl LaunchCommand {
+    /// A command with the environment that every service gets: what is on the list, what the recipe sets, and the
+    /// mark of the run, which the recipe cannot change.
+    pub(crate) fn new(
+        program: PathBuf,
+        arguments: Vec<OsString>,
+        plan: &ServicePlan,
+        context: &LaunchContext,
+    ) -> Self {
+        let recipe = plan
+            .environment
+            .iter()
+            .map(|(name, value)| (name.clone(), OsString::from(value)));
+        let mark = (RUN_VARIABLE.to_owned(), context.run_dir.clone().into_os_string());
+        Self {
+            program,
+            arguments,
+            inherited: INHERITED.to_vec(),
+            environment: recipe.chain([mark]).collect(),
+            secrets: plan.secrets.clone(),
+        }
+    }
+}
+
+/// How a service is ended: SIGTERM, and after a grace period SIGKILL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopPolicy {
+    /// How long it may take to end by itself.
+    pub grace: Duration,
+}

@@ -1,0 +1,157 @@
+//! Servers that already run and speak OpenAI's API.
+
+use std::time::Duration;
+
+use hpcbench_recipes::plan::ServicePlan;
+use hpcbench_recipes::recipe::{Endpoint, Secrets, Service as ServiceSection, ServiceKind, Workload};
+use hpcbench_recipes::{KindDescription, ServiceProblem};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::endpoint::{BaseUrl, ServiceEndpoint};
+use crate::launch::{LaunchContext, Start, StopPolicy};
+use crate::models::ModelList;
+use crate::readiness::{Probe, Readiness};
+use crate::service::{Metrics, Service, ServiceError};
+
+/// Where OpenAI's API lists models.
+pub(crate) const MODELS_PATH: &str = "/v1/models";
+
+/// Options of `service.kind: openai`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "OpenAiOptions")]
+struct Options {
+    /// Name of the secret, among the service's `secrets`, that is sent as the API key; none: no key is sent.
+    api_key: Option<String>,
+    /// Path below the base URL that answers with a 2xx status when the server is ready; none: the list of models.
+    #[schemars(regex(pattern = r"^/[!-~]*$"), length(max = 512))]
+    health_path: Option<String>,
+}
+
+/// Servers that already run.
+pub(crate) struct OpenAi;
+
+impl OpenAi {
+    fn options(options: &Map<String, Value>) -> Result<Options, serde_json::Error> {
+        Options::deserialize(options)
+    }
+
+    fn plan_options(plan: &ServicePlan) -> Result<Options, ServiceError> {
+        Self::options(&plan.options).map_err(|source| ServiceError::Options {
+            kind: plan.kind,
+            source,
+        })
+    }
+}
+
+impl Service for OpenAi {
+    fn kind(&self) -> ServiceKind {
+        ServiceKind::Openai
+    }
+
+    fn describe(&self) -> KindDescription {
+        KindDescription {
+            endpoints: &[Endpoint::Chat, Endpoint::Completions],
+            launches: false,
+            default_model: None,
+        }
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Options>()
+    }
+
+    fn complete_options(
+        &self,
+        options: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, serde_json::Error> {
+        let complete = serde_json::to_value(Self::options(options)?)?;
+        serde_json::from_value(complete)
+    }
+
+    fn check(&self, service: &ServiceSection, _: &Workload) -> Vec<ServiceProblem> {
+        let bad_urls = service.endpoints.iter().enumerate().filter_map(|(index, text)| {
+            let error = text.parse::<BaseUrl>().err()?;
+            Some(ServiceProblem {
+                path: vec!["endpoints".to_owned(), index.to_string()],
+                advice_only: false,
+                message: format!("this URL cannot be used: {}", error.reason()),
+                help: Some("write for example http://127.0.0.1:8000/v1".to_owned()),
+            })
+        });
+        let key = Self::options(&service.options)
+            .ok()
+            .and_then(|options| check_key(&options, &service.secrets));
+        bad_urls.chain(key).collect()
+    }
+
+    fn start(&self, _: &ServicePlan, _: &LaunchContext) -> Result<Start, ServiceError> {
+        Ok(Start::External)
+    }
+
+    fn readiness(&self, plan: &ServicePlan) -> Result<Readiness, ServiceError> {
+        let path = Self::plan_options(plan)?.health_path;
+        // A server with a health path of its own may have no list of models.
+        let models = path.is_none().then(|| ModelList {
+            path: MODELS_PATH.to_owned(),
+            is_complete: false,
+        });
+        Ok(Readiness {
+            probe: Probe::new(path.unwrap_or_else(|| MODELS_PATH.to_owned())),
+            models,
+        })
+    }
+
+    fn endpoints(&self, plan: &ServicePlan, _: &LaunchContext) -> Result<Vec<ServiceEndpoint>, ServiceError> {
+        let api_key = Self::plan_options(plan)?.api_key;
+        let endpoint = |text: &String| {
+            let url = text.parse().map_err(|source| ServiceError::Endpoint {
+                kind: plan.kind,
+                source,
+            })?;
+            Ok(ServiceEndpoint {
+                url,
+                api_key: api_key.clone(),
+            })
+        };
+        plan.endpoints.iter().map(endpoint).collect()
+    }
+
+    fn metrics(&self, _: &ServicePlan) -> Option<Metrics> {
+        None
+    }
+
+    fn stop(&self) -> StopPolicy {
+        StopPolicy {
+            grace: Duration::ZERO,
+        }
+    }
+}
+
+/// The key's name is among the secrets, and secrets have a use.
+fn check_key(options: &Options, secrets: &Secrets) -> Option<ServiceProblem> {
+    let names: Vec<&str> = match secrets {
+        Secrets::Files(files) => files.keys().map(String::as_str).collect(),
+        Secrets::Variables(names) => names.iter().map(String::as_str).collect(),
+    };
+    match options.api_key.as_deref() {
+        Some(key) if !names.contains(&key) => Some(ServiceProblem {
+            path: vec!["options".to_owned(), "api_key".to_owned()],
+            advice_only: false,
+            message: "this is not the name of one of the service's `secrets`".to_owned(),
+            help: Some(
+                "add it, for example secrets: {API_KEY: {file: ~/.api_key}}, and name it: api_key: API_KEY"
+                    .to_owned(),
+            ),
+        }),
+        None if !names.is_empty() => Some(ServiceProblem {
+            path: vec!["secrets".to_owned()],
+            advice_only: true,
+            message: "these secrets are not used".to_owned(),
+            help: Some("name the one to send: options: {api_key: NAME}".to_owned()),
+        }),
+        _ => None,
+    }
+}
