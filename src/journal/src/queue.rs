@@ -22,6 +22,8 @@ pub(crate) struct Queue {
 struct State {
     entries: Vec<Arc<Entry>>,
     bytes: usize,
+    /// The writer's thread sleeps: it has to be woken. Else it looks by itself.
+    asleep: bool,
     /// The highest seq that was synced and not fenced.
     durable: Seq,
     phase: Phase,
@@ -84,8 +86,11 @@ impl Queue {
         }
         state.entries.extend_from_slice(entries);
         state.bytes += bytes;
+        let asleep = std::mem::take(&mut state.asleep);
         drop(state);
-        self.changed.notify_one();
+        if asleep {
+            self.changed.notify_one();
+        }
         Ok(())
     }
 
@@ -96,6 +101,7 @@ impl Queue {
             if !matches!(state.phase, Phase::Open) {
                 return None;
             }
+            state.asleep = true;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.bytes = 0;

@@ -80,6 +80,17 @@ impl Storage for DirStorage {
         Ok(epochs)
     }
 
+    // A claim takes the number after the highest, so the next number is the first to be taken. Looking for one name
+    // is several times as fast as listing all.
+    fn higher_than(&self, epoch: Epoch) -> Result<Option<Epoch>, StorageError> {
+        let next = self.path(epoch.next());
+        match fs::symlink_metadata(&next) {
+            Ok(_) => Ok(self.epochs()?.pop().filter(|highest| *highest > epoch)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StorageError::on("look for", &next)(error)),
+        }
+    }
+
     fn claim(&self, epoch: Epoch) -> Result<Box<dyn Append>, StorageError> {
         let events = self.make_events_dir()?;
         let path = self.path(epoch);
@@ -223,6 +234,9 @@ mod tests {
         assert_eq!(again.source.kind(), ErrorKind::AlreadyExists);
         assert_eq!(storage.epochs().unwrap(), [Epoch(1)]);
         assert_eq!(storage.higher_than(Epoch(1)).unwrap(), None);
+        storage.claim(Epoch(2)).unwrap();
+        storage.claim(Epoch(3)).unwrap();
+        assert_eq!(storage.higher_than(Epoch(1)).unwrap(), Some(Epoch(3)));
         let mode = |path: &str| fs::metadata(dir.path().join(path)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode("events"), 0o700);
         assert_eq!(mode("events/000001.jsonl"), 0o600);
