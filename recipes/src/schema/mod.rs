@@ -39,6 +39,11 @@ pub fn json_schema(catalog: &dyn ServiceCatalog) -> Value {
     schema
 }
 
+/// The schema as `hpcbench schema` prints it and `recipes/schema/recipe.schema.json` has it.
+pub fn schema_text(catalog: &dyn ServiceCatalog) -> String {
+    format!("{:#}\n", json_schema(catalog))
+}
+
 /// Gives unsigned integers the upper bound of their type, which schemars names only as a format.
 fn bound_integers(schema: &mut Value) {
     match schema {
