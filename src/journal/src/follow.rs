@@ -140,16 +140,8 @@ impl Follower {
             }
         };
         self.chain.take(&decoded).map_err(damage)?;
-        let position = Position {
-            epoch: current.epoch,
-            line: found.number,
-            offset: found.offset,
-        };
-        Ok(Some(Entry::of(&Line {
-            decoded,
-            bytes,
-            position,
-        })))
+        let position = Position::of(current.epoch, &found);
+        Ok(Some(Entry::of(&Line::new(decoded, bytes, position))))
     }
 
     /// A bad line is left to be read again if it may be a write that is under way, or that a crash cut off.
@@ -157,18 +149,11 @@ impl Follower {
         let Some(current) = &mut self.current else {
             return Ok(());
         };
-        let (epoch, line, offset, seq) = (current.epoch, found.number, found.offset, damage.seq);
-        let bad = BadBytes {
-            epoch,
-            line,
-            offset,
-            seq,
-            finished: false,
-        };
+        let bad = BadBytes::at(found, current.epoch, damage.seq, false);
         if current.base.is_some() || bad.leftover(&*self.storage)?.is_none() {
             return Err(damage.into());
         }
-        current.lines = Lines::from(self.storage.open(epoch)?, None, line, offset);
+        current.lines = Lines::from(self.storage.open(bad.epoch)?, None, bad.line, bad.offset);
         Ok(())
     }
 
@@ -205,7 +190,11 @@ impl Follower {
                 });
                 (at + 1, None)
             }
-            End::Unknown => (at + 1, None),
+            End::Unknown => {
+                self.left.retain(|left| left.epoch < place.epoch);
+                self.left.push(place);
+                (at + 1, None)
+            }
             End::Base(_) | End::Open if place.epoch < current.epoch => (at, Some(place)),
             End::Base(base) if current.base != Some(base) => {
                 current.base = Some(base);

@@ -37,6 +37,8 @@ struct World {
     disk: SimDisk,
     rng: Rng,
     writers: Vec<Writer>,
+    /// Epochs that are claimed and whose openers have not gone on yet.
+    claims: Vec<Epoch>,
     acknowledged: BTreeMap<Seq, LineHash>,
     follower: Follower,
     followed: Vec<LineHash>,
@@ -69,6 +71,7 @@ impl World {
             disk,
             rng,
             writers,
+            claims: Vec::new(),
             acknowledged,
             follower,
             followed,
@@ -125,7 +128,8 @@ impl World {
         if self.rng.below(4) == 0 {
             return Epoch(0);
         }
-        let living = self.writers.iter().map(|writer| writer.sequence.epoch()).min();
+        let writers = self.writers.iter().map(|writer| writer.sequence.epoch());
+        let living = writers.chain(self.claims.iter().copied()).min();
         living.map_or(Epoch(u32::MAX), |epoch| Epoch(epoch.0 - 1))
     }
 
@@ -175,11 +179,18 @@ fn take_over(world: &RefCell<World>) {
         data: Map::new(),
         dead_through,
         clock: &|| Timestamp::from_micros(0),
-        wait: &mut |_| {
+        wait: &mut |former| {
+            world.borrow_mut().claims.push(former.next());
             let turns = world.borrow_mut().rng.below(6);
             for _ in 0..turns {
                 world.borrow_mut().write();
             }
+            // Another one takes over while this one waits.
+            let another = world.borrow_mut().rng.below(4) == 0;
+            if another {
+                take_over(world);
+            }
+            world.borrow_mut().claims.pop();
         },
         history: &mut |entry| {
             history.push(entry.hash);

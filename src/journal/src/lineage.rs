@@ -70,7 +70,10 @@ enum FirstLine {
     Missing,
     Lost,
     Started(Base),
-    Bad,
+    /// Its sum is wrong: lost or damaged.
+    Unreadable,
+    /// It does not begin an epoch.
+    NoBase,
 }
 
 impl Lineage {
@@ -88,13 +91,13 @@ impl Lineage {
         Ok(Self::trace(&firsts))
     }
 
-    /// A bad first line of the last file that began is a lost batch if nothing follows that knows of it.
+    /// An unreadable first line of the last file that began is a lost batch if nothing follows that knows of it.
     fn settle_last(storage: &dyn Storage, firsts: &mut [(Epoch, FirstLine)]) -> Result<(), StorageError> {
         let last = firsts
             .iter_mut()
             .rev()
             .find(|(_, first)| !matches!(first, FirstLine::Missing));
-        if let Some((epoch, first @ FirstLine::Bad)) = last {
+        if let Some((epoch, first @ FirstLine::Unreadable)) = last {
             // Whoever wrote a second line knew that the first was synced: any readable line means damage.
             let bad = BadBytes {
                 epoch: *epoch,
@@ -150,11 +153,11 @@ fn first_line(storage: &dyn Storage, epoch: Epoch) -> Result<FirstLine, StorageE
     };
     Ok(match found.ending {
         Ending::Nothing => FirstLine::Missing,
-        Ending::TooLong => FirstLine::Bad,
-        Ending::Newline => {
-            let base = decode(lines.bytes(&found)).and_then(|line| Base::of(epoch, &line.kind, line.data));
-            base.map_or_else(|_| FirstLine::Bad, FirstLine::Started)
-        }
+        Ending::TooLong => FirstLine::Unreadable,
+        Ending::Newline => match decode(lines.bytes(&found)) {
+            Ok(line) => Base::of(epoch, &line.kind, line.data).map_or(FirstLine::NoBase, FirstLine::Started),
+            Err(_) => FirstLine::Unreadable,
+        },
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hpcbench_core::Epoch;
 use hpcbench_core::event::RawEvent;
 
+use crate::lines::Found;
 use crate::scan::{HistoryEnd, Line, Scanner, Step};
 use crate::storage::{DirStorage, Storage};
 use crate::{JournalError, LineHash};
@@ -19,6 +20,16 @@ pub struct Position {
     pub line: u64,
     /// Of its first byte within the file.
     pub offset: u64,
+}
+
+impl Position {
+    pub(crate) fn of(epoch: Epoch, found: &Found) -> Self {
+        Self {
+            epoch,
+            line: found.number,
+            offset: found.offset,
+        }
+    }
 }
 
 /// An event with the line that holds it.

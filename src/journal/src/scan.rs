@@ -29,6 +29,16 @@ pub(crate) struct Line<'a> {
     pub(crate) position: Position,
 }
 
+impl<'a> Line<'a> {
+    pub(crate) fn new(decoded: Decoded<'a>, bytes: &'a [u8], position: Position) -> Self {
+        Self {
+            decoded,
+            bytes,
+            position,
+        }
+    }
+}
+
 /// The accepted end of the history, and what stands behind it in the last file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryEnd {
@@ -196,14 +206,7 @@ impl Scanner {
                     return Ok(Step::Passed);
                 }
                 if current.segment.end == End::Open {
-                    let (line, offset, finished) = (found.number, found.offset, current.finished);
-                    let bad = BadBytes {
-                        epoch,
-                        line,
-                        offset,
-                        seq,
-                        finished,
-                    };
+                    let bad = BadBytes::at(found, epoch, seq, current.finished);
                     self.end.leftover = bad.leftover(&*self.storage)?;
                 }
                 self.chain.step_over();
@@ -220,17 +223,9 @@ impl Scanner {
         self.end.epoch = epoch;
         self.end.bytes = found.offset + bytes.len() as u64 + 1;
         self.end.finished = current.finished;
-        let position = Position {
-            epoch,
-            line: found.number,
-            offset: found.offset,
-        };
+        let position = Position::of(epoch, found);
         Ok(match taken {
-            Ok(()) => Step::Line(Line {
-                decoded,
-                bytes,
-                position,
-            }),
+            Ok(()) => Step::Line(Line::new(decoded, bytes, position)),
             Err(fault) => Step::Bad(damage(fault)),
         })
     }

@@ -6,7 +6,7 @@ use hpcbench_core::{Epoch, Seq};
 use memchr::memmem::Finder;
 
 use crate::line::decode;
-use crate::lines::{Ending, Lines};
+use crate::lines::{Ending, Found, Lines};
 use crate::storage::{Storage, StorageError};
 
 /// Types of the events that end a run.
@@ -52,6 +52,18 @@ pub enum LeftoverKind {
 }
 
 impl BadBytes {
+    /// The bytes of the line `found`.
+    pub(crate) fn at(found: &Found, epoch: Epoch, seq: Seq, finished: bool) -> Self {
+        let (line, offset) = (found.number, found.offset);
+        Self {
+            epoch,
+            line,
+            offset,
+            seq,
+            finished,
+        }
+    }
+
     /// Reads on to the end of the file to find out whether a crash left the bytes; `None` means that they are damage.
     pub(crate) fn leftover(&self, storage: &dyn Storage) -> Result<Option<Leftover>, StorageError> {
         if self.finished {
@@ -76,6 +88,8 @@ impl BadBytes {
                 Ending::Nothing => return Ok(leftover(LeftoverKind::Torn)),
                 Ending::TooLong => {}
                 Ending::Newline => match decode(bytes) {
+                    // A live writer has finished the line meanwhile.
+                    Ok(_) if found.offset == self.offset => return Ok(leftover(LeftoverKind::Torn)),
                     // Its writer knew the bad bytes to be synced, so no crash can have lost them. A terminal event
                     // is written after everything before it was synced.
                     Ok(line) if line.durable >= self.seq || is_terminal(&line.kind) => return Ok(None),

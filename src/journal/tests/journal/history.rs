@@ -178,3 +178,33 @@ fn events_that_are_none_are_refused_and_change_nothing() {
     opened.journal.close().unwrap();
     assert!(verify(dir.path()).unwrap().ok);
 }
+
+#[test]
+fn a_log_that_grows_meanwhile_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut opened, outcomes) = open(dir.path());
+    let writer = std::thread::spawn(move || {
+        for number in 0..300 {
+            let data = json!({"text": "x".repeat(number * 40)});
+            opened
+                .journal
+                .append(vec![draft("a.happened", &data), draft("b.happened", &data)])
+                .unwrap();
+            outcomes.recv().unwrap();
+        }
+        opened.journal.close().unwrap()
+    });
+    let mut follower = Follower::new(dir.path());
+    let mut followed = 0;
+    while !writer.is_finished() {
+        let report = verify(dir.path()).unwrap();
+        assert!(report.ok, "{report:#?}");
+        while let Some(Followed::Event(_)) = follower.poll().unwrap() {
+            followed += 1;
+        }
+    }
+    while let Some(Followed::Event(_)) = follower.poll().unwrap() {
+        followed += 1;
+    }
+    assert_eq!(followed, writer.join().unwrap().seq.0);
+}
