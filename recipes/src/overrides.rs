@@ -9,7 +9,7 @@ use crate::tree::{self, Content, Entry, Node, Pointer, Position, Source, Span};
 pub const MAX_OVERRIDES: usize = 1000;
 
 /// Applies an override to a recipe's tree. The value is YAML; keys on the way are made where they are missing.
-pub(crate) fn apply(root: &mut Node, index: usize, text: &str) -> Result<(), Diagnostic> {
+pub(crate) fn apply(root: &mut Node, index: usize, text: &str) -> Result<(), Box<Diagnostic>> {
     let source = Source::Override(index);
     let (path, value) = text
         .split_once('=')
@@ -25,10 +25,10 @@ pub(crate) fn apply(root: &mut Node, index: usize, text: &str) -> Result<(), Dia
     let padded = format!("{}{value}", " ".repeat(path.len() + 1));
     let (node, problems) = tree::parse(padded.as_bytes(), source);
     if let Some(problem) = problems.into_iter().next() {
-        return Err(Diagnostic {
+        return Err(Box::new(Diagnostic {
             code: Code::Override,
             ..problem
-        });
+        }));
     }
     let span = whole(source, path);
     let value = node.unwrap_or(Node {
@@ -38,8 +38,13 @@ pub(crate) fn apply(root: &mut Node, index: usize, text: &str) -> Result<(), Dia
     set(root, &pointer, value, span)
 }
 
-fn refuse(source: Source, text: &str, message: &str) -> Diagnostic {
-    Diagnostic::new(Code::Override, whole(source, text), String::new(), message)
+fn refuse(source: Source, text: &str, message: &str) -> Box<Diagnostic> {
+    Box::new(Diagnostic::new(
+        Code::Override,
+        whole(source, text),
+        String::new(),
+        message,
+    ))
 }
 
 /// The span of an override's beginning.
@@ -66,11 +71,17 @@ fn pointer(path: &str) -> Option<Pointer> {
     (valid && path.split('.').count() <= tree::MAX_DEPTH).then(|| Pointer::from_dotted(path))
 }
 
-fn set(root: &mut Node, pointer: &Pointer, value: Node, key_span: Span) -> Result<(), Diagnostic> {
+fn set(root: &mut Node, pointer: &Pointer, value: Node, key_span: Span) -> Result<(), Box<Diagnostic>> {
     let mut node = root;
     for segment in pointer.segments() {
-        node = step(node, segment, key_span)
-            .map_err(|message| Diagnostic::new(Code::Override, key_span, pointer.to_string(), message))?;
+        node = step(node, segment, key_span).map_err(|message| {
+            Box::new(Diagnostic::new(
+                Code::Override,
+                key_span,
+                pointer.to_string(),
+                message,
+            ))
+        })?;
     }
     *node = value;
     Ok(())

@@ -19,6 +19,8 @@ pub(crate) struct Problem {
     pub target: Target,
     pub message: String,
     pub help: Option<String>,
+    /// The key that is missing in the mapping, if that is the problem.
+    pub missing: Option<String>,
 }
 
 impl Problem {
@@ -30,6 +32,7 @@ impl Problem {
             target: Target::Value,
             message: message.into(),
             help: None,
+            missing: None,
         }
     }
 
@@ -41,6 +44,15 @@ impl Problem {
             target: Target::Key,
             message: message.into(),
             help: None,
+            missing: None,
+        }
+    }
+
+    /// A key that is missing in a mapping.
+    pub(crate) fn missing(mapping: Pointer, key: &str, message: impl Into<String>) -> Self {
+        Self {
+            missing: Some(key.to_owned()),
+            ..Self::value(Code::MissingKey, mapping, message)
         }
     }
 

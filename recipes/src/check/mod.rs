@@ -127,7 +127,8 @@ fn apply_overrides(tree: &mut Node, texts: &[String]) -> Vec<Diagnostic> {
         };
         return vec![Diagnostic::new(Code::Override, span, String::new(), message)];
     }
-    let apply = |(index, text): (usize, &String)| overrides::apply(tree, index, text).err();
+    let apply =
+        |(index, text): (usize, &String)| overrides::apply(tree, index, text).err().map(|problem| *problem);
     texts.iter().enumerate().filter_map(apply).collect()
 }
 

@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::problem::{Problem, Target};
 use crate::recipe::{Nodes, Recipe, Service, Sweep, Workload};
 use crate::rules::{self, Subject};
+use crate::schema::suggest::nearest;
 use crate::schema::{Checker, quoted};
 use crate::sweep::{Point, Space};
 use crate::tree::{Node, Pointer, Span};
@@ -60,15 +61,14 @@ impl<'a> Session<'a> {
     pub(super) fn run(&mut self) -> Option<Plan> {
         let mut document = self.tree.to_json();
         let mut problems = self.checker.problems(&document);
+        let swept_paths = swept_paths(&document);
+        problems.retain(|problem| !filled_by_sweep(problem, &swept_paths));
         let sweep_is_well_formed = !problems.iter().any(|problem| in_sweep(&problem.pointer));
         let space = if sweep_is_well_formed {
             self.space(&document)
         } else {
             None
         };
-        if let Some(space) = &space {
-            problems.retain(|problem| !filled_by_sweep(problem, space));
-        }
         let form_is_right = problems.is_empty() && space.is_some();
         if let Some(first) = space
             .as_ref()
@@ -223,12 +223,33 @@ fn in_sweep(pointer: &Pointer) -> bool {
         .is_some_and(|section| section == "sweep")
 }
 
-/// Whether what is missing is what the sweep sets.
-fn filled_by_sweep(problem: &Problem, space: &Space) -> bool {
-    problem.code == Code::MissingKey
-        && space
-            .axes()
-            .any(|axis| axis.target.below(&problem.pointer).is_some())
+/// The places that a sweep sets, whatever else may be wrong with it.
+fn swept_paths(document: &Value) -> Vec<Pointer> {
+    let groups = document
+        .pointer("/sweep/zip")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let axes = document
+        .pointer("/sweep/matrix")
+        .into_iter()
+        .chain(groups)
+        .filter_map(Value::as_object);
+    axes.flat_map(Map::keys)
+        .map(|path| Pointer::from_dotted(path))
+        .collect()
+}
+
+/// Whether what is missing is what the sweep sets, or means to set: a misspelt path is reported at the first point.
+fn filled_by_sweep(problem: &Problem, swept: &[Pointer]) -> bool {
+    let Some(key) = &problem.missing else { return false };
+    let place = problem.pointer.child(key.as_str());
+    swept.iter().any(|path| {
+        let misspelt = path.split_last().is_some_and(|(mapping, wrong)| {
+            mapping == problem.pointer && nearest(wrong, [key.as_str()]).is_some()
+        });
+        misspelt || path.below(&place).is_some()
+    })
 }
 
 /// Sets a point's parameters in a document.

@@ -98,6 +98,9 @@ impl Plan {
 
     /// Hex SHA-256 of the plan's canonical JSON without its hash: members sorted by the bytes of their names, no
     /// white space.
+    ///
+    /// # Panics
+    /// Never: every part of a plan is JSON.
     #[expect(
         clippy::expect_used,
         reason = "a plan has no maps with other keys than texts, and no fallible serializer"

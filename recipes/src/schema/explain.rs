@@ -83,8 +83,7 @@ fn missing_key(mapping: Pointer, property: &Value, owner: &Value) -> Problem {
         None => format!("missing key `{key}`"),
     };
     let help = owner.pointer(&format!("/properties/{key}")).and_then(description);
-    Problem::value(Code::MissingKey, mapping, message)
-        .with_help(help.map(|text| format!("add `{key}`: {text}")))
+    Problem::missing(mapping, key, message).with_help(help.map(|text| format!("add `{key}`: {text}")))
 }
 
 /// A value of the wrong type, with advice where YAML's looks deceive.

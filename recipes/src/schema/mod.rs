@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::catalog::ServiceCatalog;
+use crate::code::Code;
 use crate::problem::Problem;
 use crate::recipe::{Recipe, ServiceKind};
 use crate::units::{Duration, Size};
@@ -105,6 +106,31 @@ impl Checker {
         for error in self.validator.iter_errors(document) {
             explain::explain(&error, &self.schema, &mut problems);
         }
-        problems
+        without_misspelt(problems)
     }
+}
+
+/// Leaves out missing keys that are there under a name for which they are suggested.
+fn without_misspelt(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let misspelt = |missing: &Problem, key: &str| {
+        problems.iter().any(|problem| {
+            let place = problem.pointer.split_last();
+            problem.code == Code::UnknownKey
+                && place.is_some_and(|(mapping, wrong)| {
+                    mapping == missing.pointer && suggest::nearest(wrong, [key]).is_some()
+                })
+        })
+    };
+    let keep: Vec<bool> = problems
+        .iter()
+        .map(|problem| {
+            !problem
+                .missing
+                .as_deref()
+                .is_some_and(|key| misspelt(problem, key))
+        })
+        .collect();
+    let mut keep = keep.into_iter();
+    problems.retain(|_| keep.next().unwrap_or(true));
+    problems
 }

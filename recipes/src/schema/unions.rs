@@ -45,7 +45,7 @@ pub(super) fn one_of(
         None => {
             let message = format!("missing key `{tag}`");
             let help = format!("add `{tag}`: {}", list(&tags));
-            out.push(Problem::value(Code::MissingKey, here, message).with_help(help));
+            out.push(Problem::missing(here, tag, message).with_help(help));
         }
         Some(value) => match tags.iter().position(|name| value.as_str() == Some(name)) {
             Some(index) => explain_all(context.get(index), schema, out),

@@ -1,6 +1,6 @@
 //! From a text to its located tree.
 //!
-//! The events are those of serde_yaml's own parser. Everything is bounded: the text's size, and the number of nodes,
+//! The events are those of `serde_yaml`'s own parser. Everything is bounded: the text's size, and the number of nodes,
 //! their depth and their text after aliases are expanded.
 
 use std::collections::HashMap;
@@ -237,7 +237,8 @@ impl Builder {
             Some(_) => return Err(self.problem(Code::Syntax, span, "a recipe uses no tags but `!!str`")),
         };
         if self.expects_key() {
-            return self.begin_entry(text, plain && text == "<<", span);
+            self.begin_entry(text, plain && text == "<<", span);
+            return Ok(());
         }
         // A value that is not there is shown at its key.
         if span.start.offset >= span.end.offset
@@ -260,7 +261,10 @@ impl Builder {
             return self.place(node);
         }
         match node.content {
-            Content::String(text) => self.begin_entry(&text, false, span),
+            Content::String(text) => {
+                self.begin_entry(&text, false, span);
+                Ok(())
+            }
             _ => Err(self.problem(Code::Syntax, span, "a key must be a text")),
         }
     }
@@ -271,9 +275,9 @@ impl Builder {
     }
 
     /// Takes note of a key; its value follows.
-    fn begin_entry(&mut self, text: &str, is_merge: bool, span: Span) -> Step {
+    fn begin_entry(&mut self, text: &str, is_merge: bool, span: Span) {
         let Some(Open::Mapping { key, lines, .. }) = self.open.last_mut() else {
-            return Ok(());
+            return;
         };
         let first = if is_merge { None } else { lines.get(text).copied() };
         lines.entry(text.to_owned()).or_insert(span.start.line);
@@ -290,7 +294,6 @@ impl Builder {
             self.problems
                 .push(problem.with_help(Some("remove one of the two".to_owned())));
         }
-        Ok(())
     }
 
     /// Puts a finished node where it belongs.

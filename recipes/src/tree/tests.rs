@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -107,14 +109,15 @@ fn hostile_documents_are_refused_in_bounded_time() {
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..30 {
         let alias = format!("*a{}, ", level - 1).repeat(9);
-        laughs += &format!("a{level}: &a{level} [{alias}]\n");
+        writeln!(laughs, "a{level}: &a{level} [{alias}]").unwrap();
     }
     let long_text = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), "*a, ".repeat(100));
     let huge = vec![b'#'; MAX_SOURCE_BYTES + 1];
     let deep = format!("a: {}", "[".repeat(10_000));
-    let deep_block: String = (0..200)
-        .map(|level| format!("{}a:\n", " ".repeat(level)))
-        .collect();
+    let deep_block = (0..200)
+        .map(|level| " ".repeat(level) + "a:")
+        .collect::<Vec<_>>()
+        .join("\n");
     let wide = "- x\n".repeat(30_000);
     for bytes in [
         laughs.as_bytes(),
@@ -135,11 +138,14 @@ fn hostile_documents_are_refused_in_bounded_time() {
 
 #[test]
 fn many_keys_take_linear_time() {
-    let keys: String = (0..9_000).map(|key| format!("k{key}: 1\n")).collect();
+    let keys = (0..9_000)
+        .map(|key| format!("k{key}: 1"))
+        .collect::<Vec<_>>()
+        .join("\n");
     assert_eq!(problems(keys.as_bytes()), []);
 }
 
-/// Our reading and serde_yaml's agree on what both accept, apart from what is a text here by intention.
+/// Our reading and `serde_yaml`'s agree on what both accept, apart from what is a text here by intention.
 #[test]
 fn agrees_with_serde_yaml() {
     for text in [

@@ -1,5 +1,8 @@
 //! From checked sections to the plan.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};

@@ -1,5 +1,8 @@
 //! Problems for people, in rustc's style, and for programs.
 
+#[cfg(test)]
+mod tests;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -69,7 +72,9 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources<'_>, colour: bool) -
     }
     let left = diagnostics.len().saturating_sub(MAX_RENDERED);
     if left > 0 {
-        text.push_str(&format!("… and {left} more problems\n\n"));
+        text.push_str("… and more problems: ");
+        text.push_str(&left.to_string());
+        text.push_str("\n\n");
     }
     text
 }
