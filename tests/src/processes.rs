@@ -22,6 +22,11 @@ pub struct Process {
 }
 
 impl Process {
+    /// Whether it is a simulated service itself, not somebody who only watches over one.
+    pub fn is_simulator(&self) -> bool {
+        self.command.split(' ').nth(1) == Some("simulate")
+    }
+
     /// Sends a signal.
     ///
     /// # Errors

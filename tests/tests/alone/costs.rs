@@ -53,7 +53,7 @@ fn the_control_plane_is_idle_while_a_trial_runs() -> Result<()> {
     let processes: Vec<Process> = workdir
         .processes()?
         .into_iter()
-        .filter(|process| !is_service(process))
+        .filter(|process| !process.is_simulator())
         .collect();
     ensure!(
         processes.len() >= 3,
@@ -79,10 +79,6 @@ fn the_control_plane_is_idle_while_a_trial_runs() -> Result<()> {
         100.0 * total
     );
     Ok(())
-}
-
-fn is_service(process: &Process) -> bool {
-    process.command.contains(" simulate ")
 }
 
 fn cpu_times(processes: &[Process]) -> Result<Vec<f64>> {

@@ -36,6 +36,18 @@ fn every_error_of_a_recipe_is_reported_at_its_place() -> Result<()> {
 }
 
 #[test]
+fn options_of_the_service_are_checked_before_it_starts() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let recipe = Recipe::simulated().service("options", "{jitter: 7.0, tttf: 1s}");
+    let finished = workdir.bench(&recipe)?.run()?.expect_code(2)?;
+    for word in ["recipe.yaml:", "jitter", "tttf", "ttft"] {
+        ensure!(finished.stderr.contains(word), "no {word}\n{finished}");
+    }
+    ensure!(!workdir.run().exists(), "a run directory for a bad recipe");
+    Ok(())
+}
+
+#[test]
 fn a_recipe_that_is_not_there_is_bad_usage() -> Result<()> {
     let workdir = Workdir::new()?;
     let finished = workdir

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::summary::{count, trials};
-use hpcbench_tests::{Recipe, Simulator, Workdir, data, events, free_port, of_type, terminal};
+use hpcbench_tests::{
+    Process, Recipe, Simulator, Workdir, data, events, free_port, of_type, terminal, wait_until,
+};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 const SETTLE: Duration = Duration::from_secs(5);
@@ -49,20 +52,28 @@ fn a_service_that_never_becomes_healthy_fails_the_trials() -> Result<()> {
 }
 
 #[test]
-fn a_service_that_ends_at_once_fails_without_waiting() -> Result<()> {
+fn a_service_that_ends_before_it_is_ready_fails_without_more_waiting() -> Result<()> {
     let workdir = Workdir::new()?;
     let recipe = Recipe::simulated()
-        .service("options", "{jitter: 7.0}")
-        .service("health", "{timeout: 1h}");
-    let finished = workdir.bench(&recipe)?.run()?;
-    // Whether the setting is refused beforehand or by the service itself: it is no success, and it is quick.
-    ensure!(matches!(finished.code, Some(1 | 2)), "{finished}");
-    ensure!(finished.elapsed < Duration::from_secs(20), "{finished}");
+        .service("options", "{start_delay: 1h}")
+        .service("health", "{timeout: 1h, interval: 100ms}");
+    let running = workdir.bench(&recipe)?.start()?;
+    let service = wait_until(Duration::from_secs(20), "the service", || {
+        Ok(workdir.processes()?.into_iter().find(Process::is_simulator))
+    })?;
+    service.signal(Signal::SIGKILL)?;
+    let finished = running.wait()?.expect_code(1)?;
+    ensure!(finished.elapsed < Duration::from_secs(30), "{finished}");
+    workdir.expect_no_process(SETTLE)?;
+    let events = events(&workdir.run())?;
+    let failed = data(&events, "trial.failed")?;
     ensure!(
-        finished.stderr.contains("jitter") || finished.stdout.contains("jitter"),
-        "{finished}"
+        failed["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("SIGKILL")),
+        "{failed}"
     );
-    workdir.expect_no_process(SETTLE)
+    Ok(())
 }
 
 #[test]
