@@ -48,7 +48,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// Adds a point. `text` is the service's section, `None` from [`resolve_workload`] an ambiguous window.
+    /// Adds a point. `text` is the service's section as text: points with the same one share the service.
     pub(crate) fn add(
         &mut self,
         parameters: Map<String, Value>,

@@ -5,7 +5,7 @@ pub(crate) mod suggest;
 mod unions;
 
 pub(crate) use explain::quoted;
-use jsonschema::Validator;
+use jsonschema::{PatternOptions, Validator};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -87,6 +87,8 @@ impl Checker {
     pub(crate) fn new(catalog: &dyn ServiceCatalog) -> Result<Self, UnusableSchema> {
         let schema = json_schema(catalog);
         let validator = jsonschema::draft202012::options()
+            // Linear time, whatever the text: no backtracking.
+            .with_pattern_options(PatternOptions::regex())
             .should_validate_formats(true)
             .with_format("hpcbench-duration", |text: &str| text.parse::<Duration>().is_ok())
             .with_format("hpcbench-size", |text: &str| text.parse::<Size>().is_ok())

@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{env, fs};
 
+use hpcbench_recipes::recipe::ServiceKind;
 use hpcbench_recipes::{Checked, DiskFiles, Input, PathBase, Plan, RecipeChecker, json_schema, schema_text};
 use hpcbench_services::{LaunchContext, Registry, Start, find};
+use hpcbench_sim::SimulatorConfig;
+use serde_json::{Value, json};
 
 /// Set to write the schema instead of comparing it.
 const UPDATE_VARIABLE: &str = "HPCBENCH_UPDATE";
@@ -220,6 +223,22 @@ fn simulator_is_launched_without_a_shell() {
     assert_eq!(command.environment["HPCBENCH_RUN"], "runs/x");
     let endpoints = service.endpoints(&plan.services[0], &context).unwrap();
     assert_eq!(endpoints[0].url.to_string(), "http://127.0.0.1:4000");
+}
+
+#[test]
+fn the_simulator_understands_its_options() {
+    let service = find(ServiceKind::Simulator).unwrap();
+    let read = |options: Value| -> SimulatorConfig {
+        let complete = service.complete_options(options.as_object().unwrap()).unwrap();
+        serde_json::from_value(Value::Object(complete)).unwrap()
+    };
+    assert_eq!(read(json!({})), SimulatorConfig::default());
+    let faults =
+        json!([{"share": 0.1, "fault": "status=503"}, {"share": 0.2, "fault": "multi-token=4,no-usage"}]);
+    let config = read(json!({"ttft": "1m250us", "role_chunk": "null", "die_after": 5, "faults": faults}));
+    assert_eq!(config.problems(), []);
+    assert_eq!(config.ttft.get(), Duration::from_micros(60_000_250));
+    assert_eq!((config.die_after, config.faults.len()), (Some(5), 2));
 }
 
 #[test]
