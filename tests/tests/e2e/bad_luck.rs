@@ -82,7 +82,7 @@ fn a_service_that_dies_fails_the_trial_and_the_next_one_gets_a_new_service() -> 
     let recipe = Recipe::simulated()
         .service(
             "options",
-            "{ttft: 10ms, itl: 2ms, die_after: 40, die_exit_code: 9}",
+            "{ttft: 10ms, itl: 2ms, die_after: 30, die_exit_code: 9}",
         )
         .service("restart", "{max: 3, backoff: 100ms}")
         .workload("requests", "20")
