@@ -23,6 +23,9 @@ use crate::tree::{Node, Pointer, Span};
 /// After so many wrong points the rest of a sweep is not looked at.
 const MAX_WRONG_POINTS: usize = 100;
 
+/// Most values of service and workload, over all points of a sweep: each point is checked in full.
+const MAX_SWEPT_VALUES: usize = 10_000_000;
+
 /// Most parameters of a point that a message names.
 const MAX_SHOWN_PARAMETERS: usize = 3;
 
@@ -139,6 +142,22 @@ impl<'a> Session<'a> {
 
     /// Checks every point and makes the plan of them.
     fn expand(&mut self, document: &mut Value, space: &Space, sections: &Sections) -> Option<Plan> {
+        let values = ["service", "workload"]
+            .iter()
+            .filter_map(|key| document.get(key))
+            .map(count)
+            .sum::<usize>();
+        if values.saturating_mul(space.points.len()) > MAX_SWEPT_VALUES {
+            let message = format!(
+                "{} points of a recipe of {values} values are too many",
+                space.points.len()
+            );
+            self.add(
+                Problem::value(Code::SweepSize, Pointer::root().child("sweep"), message),
+                "",
+            );
+            return None;
+        }
         let mut expansion = Expansion::new(self.catalog, self.input.paths);
         let nodes = sections.nodes.clone().unwrap_or_default();
         let mut wrong_points = 0;
@@ -213,6 +232,15 @@ impl<'a> Session<'a> {
             }
         }
         problems
+    }
+}
+
+/// How many values there are in a document.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Object(members) => members.values().map(count).sum(),
+        Value::Array(items) => items.iter().map(count).sum(),
+        _ => 0,
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Service {
     pub options: serde_json::Map<String, serde_json::Value>,
     /// Kind `openai`: base URLs of services that already run, such as `http://node17:8000/v1`.
     #[serde(default)]
-    #[schemars(length(max = 10_000))]
+    #[schemars(length(max = 1000))]
     pub endpoints: Vec<String>,
     /// Environment variables of the service's processes.
     #[serde(default)]

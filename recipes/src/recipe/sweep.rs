@@ -19,6 +19,7 @@ pub struct Sweep {
     #[schemars(schema_with = "axes_list")]
     pub zip: Vec<Map<String, Value>>,
     /// Points to leave out: parameters with a value, or a list of values, all of which must match.
+    #[schemars(length(max = 1000))]
     pub exclude: Vec<Map<String, Value>>,
     /// How often each point is measured.
     #[schemars(range(min = 1, max = 1000))]

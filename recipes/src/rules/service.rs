@@ -1,5 +1,7 @@
 //! Rules about the service.
 
+use std::collections::HashSet;
+
 use super::{Subject, in_service, in_workload, place};
 use crate::code::Code;
 use crate::problem::Problem;
@@ -55,10 +57,8 @@ pub(super) fn endpoints(subject: &Subject<'_>) -> Vec<Problem> {
 }
 
 fn repeated_endpoints(endpoints: &[String]) -> Vec<Problem> {
-    let repeated = endpoints
-        .iter()
-        .enumerate()
-        .filter(|(index, url)| endpoints.iter().take(*index).any(|other| other == *url));
+    let mut seen = HashSet::new();
+    let repeated = endpoints.iter().enumerate().filter(|(_, url)| !seen.insert(*url));
     repeated
         .map(|(index, url)| {
             let place = in_service(["endpoints"]).child(index.to_string());

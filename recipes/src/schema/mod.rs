@@ -4,6 +4,8 @@ mod explain;
 pub(crate) mod suggest;
 mod unions;
 
+use std::collections::HashMap;
+
 pub(crate) use explain::quoted;
 use jsonschema::{PatternOptions, Validator};
 use schemars::generate::SchemaSettings;
@@ -13,6 +15,7 @@ use crate::catalog::ServiceCatalog;
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::recipe::{Recipe, ServiceKind};
+use crate::tree::Pointer;
 use crate::units::{Duration, Size};
 
 /// The recipe's JSON Schema (draft 2020-12), with the options of each kind of service that the catalog knows.
@@ -114,25 +117,24 @@ impl Checker {
 
 /// Leaves out missing keys that are there under a name for which they are suggested.
 fn without_misspelt(mut problems: Vec<Problem>) -> Vec<Problem> {
-    let misspelt = |missing: &Problem, key: &str| {
-        problems.iter().any(|problem| {
-            let place = problem.pointer.split_last();
-            problem.code == Code::UnknownKey
-                && place.is_some_and(|(mapping, wrong)| {
-                    mapping == missing.pointer && suggest::nearest(wrong, [key]).is_some()
-                })
-        })
+    let mut unknown: HashMap<Pointer, Vec<String>> = HashMap::new();
+    for problem in problems.iter().filter(|problem| problem.code == Code::UnknownKey) {
+        if let Some((mapping, key)) = problem.pointer.split_last() {
+            unknown.entry(mapping).or_default().push(key.to_owned());
+        }
+    }
+    let misspelt = |problem: &Problem, key: &str| {
+        let wrong = unknown
+            .get(&problem.pointer)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        wrong.iter().any(|wrong| suggest::nearest(wrong, [key]).is_some())
     };
-    let keep: Vec<bool> = problems
-        .iter()
-        .map(|problem| {
-            !problem
-                .missing
-                .as_deref()
-                .is_some_and(|key| misspelt(problem, key))
-        })
-        .collect();
-    let mut keep = keep.into_iter();
-    problems.retain(|_| keep.next().unwrap_or(true));
+    problems.retain(|problem| {
+        !problem
+            .missing
+            .as_deref()
+            .is_some_and(|key| misspelt(problem, key))
+    });
     problems
 }

@@ -12,4 +12,4 @@ pub(crate) use points::Point;
 pub const MAX_TRIALS: usize = 10_000;
 
 /// Most combinations that are looked at before exclusions.
-pub const MAX_COMBINATIONS: usize = 1_000_000;
+pub const MAX_COMBINATIONS: usize = 100_000;
