@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hpcbench_core::Seq;
 
+use crate::limits::MAX_PAYLOAD;
+
 /// A failure of the bus. None of them loses history: the event log is the truth.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
@@ -87,4 +89,17 @@ pub enum BusError {
     /// `bus.json` could not be used.
     #[error(transparent)]
     Rendezvous(#[from] crate::RendezvousError),
+}
+
+impl BusError {
+    /// Refuses what nats-server would refuse.
+    pub(crate) fn check_size(what: &str, payload: &[u8]) -> Result<(), Self> {
+        if payload.len() > MAX_PAYLOAD {
+            return Err(Self::TooLarge {
+                what: what.to_owned(),
+                size: payload.len(),
+            });
+        }
+        Ok(())
+    }
 }

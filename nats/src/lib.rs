@@ -5,12 +5,13 @@
 //!
 //! The only crate that knows NATS. Everybody else uses the traits [`OrchestratorBus`], [`AgentBus`],
 //! [`ObserverBus`] and [`ControlBus`]: over a nats-server as [`Orchestrator`], [`Agent`], [`Observer`] and
-//! [`Control`].
+//! [`Control`], over [`MemoryBus`] in tests.
 
 mod bus;
 mod error;
 mod jetstream;
 pub mod limits;
+mod memory;
 mod names;
 mod rendezvous;
 mod secret;
@@ -25,6 +26,7 @@ pub use bus::{
 pub use bytes::Bytes;
 pub use error::BusError;
 pub use jetstream::{Address, Agent, Control, Observer, Orchestrator};
+pub use memory::{MemoryAgent, MemoryBus, MemoryControl, MemoryObserver, MemoryOrchestrator};
 pub use rendezvous::{Credential, Credentials, Rendezvous, RendezvousError};
 pub use secret::{SECRET_BYTES, Secret};
 pub use server::{

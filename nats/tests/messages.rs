@@ -115,7 +115,7 @@ async fn reports_go_on_after_an_empty_store_restart() {
             .await
             .unwrap()
             .responder
-            .respond("done")
+            .respond("done");
     };
     let ask = async {
         let start = Instant::now();

@@ -7,6 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Log, PATIENCE, QUIET, TestServer, line, within};
+use futures::StreamExt;
 use hpcbench_core::Seq;
 use hpcbench_nats::{Actor, Address, Agent, AgentBus, BusError, Bytes, OrchestratorBus, Secret};
 use nats::jetstream::{self, consumer};
@@ -173,6 +174,13 @@ async fn an_observer_can_inject_nothing() {
         .get_stream_no_info("EVENTS")
         .await
         .unwrap();
+    // nats-server pushes only where somebody listens on that very subject; an import counts.
+    let _interest = client.subscribe("hpcbench.r1.heartbeat.n1").await.unwrap();
+    let (spy, _heard) = server.raw("orchestrator").await;
+    let mut pushed = [
+        spy.subscribe("hpcbench.r1.heartbeat.*").await.unwrap(),
+        spy.subscribe("hpcbench.r1.control.cancel").await.unwrap(),
+    ];
     let targets = [
         "hpcbench.r1.command.n1.supervisor",
         "hpcbench.r1.report.n1.supervisor",
@@ -180,12 +188,11 @@ async fn an_observer_can_inject_nothing() {
         "hpcbench.r1.control.cancel",
     ];
     for target in targets {
-        // Pushed there by a consumer.
         let config = consumer::push::Config {
             deliver_subject: target.to_owned(),
             ..Default::default()
         };
-        let _ = stream.create_consumer(config).await;
+        stream.create_consumer(config).await.unwrap();
         // Pulled there by the reply subject of a request.
         let config = consumer::pull::Config {
             name: Some("pulled".to_owned()),
@@ -198,11 +205,48 @@ async fn an_observer_can_inject_nothing() {
             .await
             .unwrap();
     }
-    bus.publish(&[line("a", 4)]).await.unwrap();
+    for subscription in &mut pushed {
+        // So far the attack gets: the handles must drop it.
+        let event = within("the pushed event", subscription.next()).await.unwrap();
+        assert_eq!(event.payload, line("a", 1).line);
+    }
     tokio::join!(
         nothing_more("an event arrived as a command", commands.next()),
         nothing_more("an event arrived as a report", reports.next()),
         nothing_more("an event arrived as a heartbeat", heartbeats.next()),
         nothing_more("an event arrived as a cancel request", requests.next()),
     );
+}
+
+#[tokio::test]
+async fn a_copy_of_an_event_is_no_report() {
+    let Some(server) = TestServer::start().await else {
+        return;
+    };
+    let bus = server.orchestrator().await;
+    let log = Log::of("a", 1);
+    bus.catch_up(log.head(), &log).await.unwrap();
+    let (spy, _heard) = server.raw("orchestrator").await;
+    let stored = jetstream::new(spy)
+        .get_stream("EVENTS")
+        .await
+        .unwrap()
+        .get_raw_message(1)
+        .await
+        .unwrap();
+    let (client, _heard) = server.raw("node-n1").await;
+    let jetstream = jetstream::new(client);
+    let subject = "hpcbench.r1.report.n1.supervisor";
+    let copy = jetstream
+        .publish_with_headers(subject, stored.headers, stored.payload.clone())
+        .await
+        .unwrap()
+        .await;
+    assert!(copy.is_err(), "{copy:?}");
+    jetstream
+        .publish(subject, stored.payload)
+        .await
+        .unwrap()
+        .await
+        .unwrap();
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hpcbench_core::Seq;
 
-use crate::EventType;
+use crate::{BusError, EventType};
 
 /// One line of the event log, without its newline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,25 @@ pub struct EventLine {
 pub trait LogLines: Send + Sync {
     /// At most `max` lines, gapless and in order, the first of them `from`; fewer only at the end of the log.
     async fn read(&self, from: Seq, max: usize) -> Result<Vec<EventLine>, Box<dyn Error + Send + Sync>>;
+}
+
+/// Reads at least one line and at most `max`, gapless.
+pub(crate) async fn read_lines(
+    log: &dyn LogLines,
+    from: Seq,
+    max: usize,
+) -> Result<Vec<EventLine>, BusError> {
+    let mut lines = log
+        .read(from, max)
+        .await
+        .map_err(|source| BusError::Log { from, source })?;
+    lines.truncate(max);
+    let gapless = lines.iter().zip(from.0..).all(|(line, seq)| line.seq.0 == seq);
+    if lines.is_empty() || !gapless {
+        let source = format!("it has no gapless lines from {from} on").into();
+        return Err(BusError::Log { from, source });
+    }
+    Ok(lines)
 }
 
 /// What a catch-up found and did.

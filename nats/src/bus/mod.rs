@@ -8,6 +8,7 @@ mod roles;
 
 pub(crate) use connection::ConnectionSender;
 pub use connection::{Connection, ConnectionWatch};
+pub(crate) use events::read_lines;
 pub use events::{CatchUp, EventLine, LogLines, Observed, ObservedEvent};
 pub use incoming::Incoming;
 pub use messages::{CancelRequest, Command, Heartbeat, LogLine, Metric, Receipt, Report, Responder};

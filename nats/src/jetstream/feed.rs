@@ -13,7 +13,7 @@ use nats::jetstream::message::PublishMessage;
 use nats::jetstream::stream::{Info, Stream};
 
 use super::streams::{create_events, delete_events, events_info, failed};
-use super::subscription::check_size;
+use crate::bus::read_lines;
 use crate::limits::{CATCH_UP_BATCH, JETSTREAM_TIMEOUT, PUBLISH_WINDOW};
 use crate::subject::Topic;
 use crate::{BusError, CatchUp, EventLine, LogLines, names};
@@ -67,7 +67,7 @@ async fn holds_beginning(
         .get_raw_message(last)
         .await
         .map_err(failed("read the last event of the EVENTS stream"))?;
-    let lines = read(log, Seq(last), 1).await?;
+    let lines = read_lines(log, Seq(last), 1).await?;
     Ok(lines.first().is_some_and(|line| line.line == stored.payload))
 }
 
@@ -81,26 +81,11 @@ async fn publish_rest(
     let mut next = last.next();
     while next <= head {
         let wanted = (head.0 - next.0 + 1).min(CATCH_UP_BATCH as u64) as usize;
-        let lines = read(log, next, wanted).await?;
+        let lines = read_lines(log, next, wanted).await?;
         publish(jetstream, run, &lines).await?;
         next = Seq(next.0 + lines.len() as u64);
     }
     Ok(head.0.saturating_sub(last.0))
-}
-
-/// Reads at least one line and at most `max`, gapless.
-async fn read(log: &dyn LogLines, from: Seq, max: usize) -> Result<Vec<EventLine>, BusError> {
-    let mut lines = log
-        .read(from, max)
-        .await
-        .map_err(|source| BusError::Log { from, source })?;
-    lines.truncate(max);
-    let gapless = lines.iter().zip(from.0..).all(|(line, seq)| line.seq.0 == seq);
-    if lines.is_empty() || !gapless {
-        let source = format!("it has no gapless lines from {from} on").into();
-        return Err(BusError::Log { from, source });
-    }
-    Ok(lines)
 }
 
 /// Publishes in order, a window of events at a time, and waits until all are stored.
@@ -113,7 +98,7 @@ pub(super) async fn publish(jetstream: &Context, run: &RunId, events: &[EventLin
             stored(seq, ack).await?;
         }
         let subject = Topic::Event(event.kind.clone()).of(run).to_string();
-        check_size(&subject, &event.line)?;
+        BusError::check_size(&subject, &event.line)?;
         // The stream's name keeps a copy of the event, if somebody has one delivered there, out of other streams.
         let message = PublishMessage::build()
             .payload(event.line.clone())

@@ -17,22 +17,11 @@ use crate::bus::Responder;
 use crate::limits::{ENQUEUE_TIMEOUT, MAX_PAYLOAD, REOPEN_DELAY};
 use crate::subject::Subject;
 
-/// Refuses what nats-server would refuse.
-pub(super) fn check_size(what: &str, payload: &Bytes) -> Result<(), BusError> {
-    if payload.len() > MAX_PAYLOAD {
-        return Err(BusError::TooLarge {
-            what: what.to_owned(),
-            size: payload.len(),
-        });
-    }
-    Ok(())
-}
-
 impl Link {
     /// Sends without receipt; lost while disconnected.
     pub(super) async fn send(&self, subject: &Subject, payload: Bytes) -> Result<(), BusError> {
         let what = subject.to_string();
-        check_size(&what, &payload)?;
+        BusError::check_size(&what, &payload)?;
         if !self.connection().current().up {
             return Err(BusError::Disconnected { what });
         }
@@ -61,7 +50,7 @@ impl Link {
         deadline: Duration,
     ) -> Result<Bytes, BusError> {
         let what = subject.to_string();
-        check_size(&what, &payload)?;
+        BusError::check_size(&what, &payload)?;
         let client = self.live().client;
         let refused = self.complaints().about(&what);
         let request = client.send_request(

@@ -144,6 +144,7 @@ impl TestServer {
         let password = match user {
             "observer" => &passwords.observer,
             "control" => &passwords.control,
+            "orchestrator" => &passwords.orchestrator,
             agent => &passwords.nodes[&node(agent.strip_prefix("node-").unwrap())],
         };
         let (complaints, heard) = tokio::sync::mpsc::unbounded_channel();
