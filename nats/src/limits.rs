@@ -35,6 +35,9 @@ pub const MAX_REPORTS_IN_FLIGHT: i64 = 1024;
 /// How long a delivered report may stay without acknowledgement before it is delivered again.
 pub const REPORT_ACK_WAIT: Duration = Duration::from_secs(10);
 
+/// How long whoever is asked may take to answer; later answers are refused.
+pub const MAX_ANSWER_DELAY: Duration = Duration::from_mins(1);
+
 /// How long JetStream may take to answer one request or to acknowledge one message.
 pub const JETSTREAM_TIMEOUT: Duration = Duration::from_secs(5);
 

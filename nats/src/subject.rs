@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hpcbench_core::{NodeId, RunId};
+use hpcbench_core::{Actor, NodeId, RunId};
 
 use crate::limits::MAX_EVENT_TYPE_LENGTH;
 
@@ -25,69 +25,58 @@ pub struct InvalidSubject(pub String);
 )]
 pub struct InvalidEventType(pub String);
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
+/// The actors that have subjects.
+const ACTORS: [Actor; 4] = [
+    Actor::Orchestrator,
+    Actor::Supervisor,
+    Actor::ClientPool,
+    Actor::LogCollector,
+];
 
-        impl $name {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// Its token in subjects and events.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)*
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidSubject;
-            fn from_str(text: &str) -> Result<Self, InvalidSubject> {
-                match text {
-                    $($text => Ok(Self::$variant),)*
-                    _ => Err(InvalidSubject(text.to_owned())),
-                }
-            }
-        }
-    };
+fn actor(text: &str) -> Option<Actor> {
+    ACTORS.into_iter().find(|actor| actor.as_str() == text)
 }
 
-words! {
-    /// The actors that send and receive.
-    Actor {
-        /// Holds the log and decides.
-        Orchestrator = "orchestrator",
-        /// Starts and watches instances of the service.
-        Supervisor = "supervisor",
-        /// Drives the load.
-        ClientPool = "client_pool",
-        /// Collects log lines and telemetry.
-        LogCollector = "log_collector",
+/// What a log line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogCategory {
+    /// The service under test.
+    Application,
+    /// The node.
+    System,
+    /// The load and its measurements.
+    Benchmark,
+    /// Slurm, containers, the bus, hpcbench itself.
+    Infrastructure,
+}
+
+impl LogCategory {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Application,
+        Self::System,
+        Self::Benchmark,
+        Self::Infrastructure,
+    ];
+
+    /// Its token in subjects.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::System => "system",
+            Self::Benchmark => "benchmark",
+            Self::Infrastructure => "infrastructure",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|category| category.as_str() == text)
     }
 }
 
-words! {
-    /// What a log line is about.
-    LogCategory {
-        /// The service under test.
-        Application = "application",
-        /// The node.
-        System = "system",
-        /// The load and its measurements.
-        Benchmark = "benchmark",
-        /// Slurm, containers, the bus, hpcbench itself.
-        Infrastructure = "infrastructure",
+impl fmt::Display for LogCategory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -191,18 +180,18 @@ fn parse(text: &str) -> Option<Subject> {
     let topic = match kind {
         "event" => Topic::Event(rest.parse().ok()?),
         "command" => {
-            let (node, actor) = rest.split_once('.')?;
-            Topic::Command(node.parse().ok()?, actor.parse().ok()?)
+            let (node, name) = rest.split_once('.')?;
+            Topic::Command(node.parse().ok()?, actor(name)?)
         }
         "report" => {
-            let (node, actor) = rest.split_once('.')?;
-            Topic::Report(node.parse().ok()?, actor.parse().ok()?)
+            let (node, name) = rest.split_once('.')?;
+            Topic::Report(node.parse().ok()?, actor(name)?)
         }
         "control" if rest == "cancel" => Topic::Cancel,
         "heartbeat" => Topic::Heartbeat(rest.parse().ok()?),
         "log" => {
             let (category, node) = rest.split_once('.')?;
-            Topic::Log(category.parse().ok()?, node.parse().ok()?)
+            Topic::Log(LogCategory::parse(category)?, node.parse().ok()?)
         }
         "metric" => Topic::Metric(rest.parse().ok()?),
         _ => return None,

@@ -23,7 +23,8 @@ pub trait OrchestratorBus: Send + Sync {
     /// follow the stream's last: [`BusError::OutOfStep`] if it does not.
     async fn publish(&self, events: &[EventLine]) -> Result<(), BusError>;
 
-    /// Sends a command and waits for its answer. After [`BusError::TimedOut`] nobody knows whether it arrived:
+    /// Sends a command and waits for its answer, which may take [`MAX_ANSWER_DELAY`](crate::limits::MAX_ANSWER_DELAY)
+    /// at most. After [`BusError::TimedOut`] nobody knows whether it arrived:
     /// ask again with the same command id.
     async fn command(
         &self,

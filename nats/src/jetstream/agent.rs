@@ -53,7 +53,7 @@ impl AgentBus for Agent {
     async fn commands(&self) -> Result<Incoming<Command>, BusError> {
         let live = self.link.follow();
         let (run, node) = (self.link.run().clone(), self.node.clone());
-        let messages = self.link.listen(filter::commands(&run, &node)).await?;
+        let messages = self.link.listen(filter::commands(&run, &node)).await;
         Ok(Incoming::new(messages.filter_map(move |message| {
             let actor = match message.subject.as_str().parse() {
                 Ok(Subject {

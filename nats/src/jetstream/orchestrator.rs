@@ -43,7 +43,7 @@ impl Orchestrator {
         typed: fn(Topic, Bytes) -> Option<T>,
     ) -> Result<Incoming<T>, BusError> {
         let run = self.link.run().clone();
-        let messages = self.link.listen(pattern).await?;
+        let messages = self.link.listen(pattern).await;
         Ok(Incoming::new(messages.filter_map(move |message| {
             let topic = if message.reply.is_none() {
                 topic(&run, &message)
@@ -100,7 +100,7 @@ impl OrchestratorBus for Orchestrator {
     async fn cancel_requests(&self) -> Result<Incoming<CancelRequest>, BusError> {
         let live = self.link.follow();
         let pattern = Topic::Cancel.of(self.link.run()).to_string();
-        let messages = self.link.listen(pattern).await?;
+        let messages = self.link.listen(pattern).await;
         Ok(Incoming::new(cancellations(messages, live)))
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt};
-use nats::client::{PublishErrorKind, Request, RequestErrorKind};
+use nats::client::{Request, RequestErrorKind};
 use nats::jetstream::publish::PublishAck;
 use nats::jetstream::response::Response;
 use nats::{Message, Subscriber};
@@ -14,7 +14,7 @@ use super::link::{Link, Live};
 use super::streams::failed;
 use crate::BusError;
 use crate::bus::Responder;
-use crate::limits::{ENQUEUE_TIMEOUT, MAX_PAYLOAD, REOPEN_DELAY};
+use crate::limits::{ENQUEUE_TIMEOUT, REOPEN_DELAY};
 use crate::subject::Subject;
 
 impl Link {
@@ -28,12 +28,6 @@ impl Link {
         let client = self.live().client;
         match tokio::time::timeout(ENQUEUE_TIMEOUT, client.publish(what.clone(), payload)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                Err(BusError::TooLarge {
-                    what,
-                    size: MAX_PAYLOAD,
-                })
-            }
             Ok(Err(_)) => Err(BusError::Disconnected { what }),
             Err(_) => Err(BusError::TimedOut {
                 what,
@@ -94,28 +88,21 @@ impl Link {
         }
     }
 
-    /// Messages on `pattern`, over all connections to come. The subscription is under way when this returns.
-    pub(super) async fn listen(
-        &self,
-        pattern: String,
-    ) -> Result<impl Stream<Item = Message> + use<>, BusError> {
+    /// Messages on `pattern`, over all connections to come. The subscription to this one is under way when this returns.
+    pub(super) async fn listen(&self, pattern: String) -> impl Stream<Item = Message> + use<> {
         let mut live = self.follow();
-        let first = live.borrow_and_update().client.clone();
-        let subscriber = first
-            .subscribe(pattern.clone())
-            .await
-            .map_err(|_| BusError::Disconnected {
-                what: format!("the subscription to {pattern}"),
-            })?;
+        let client = live.borrow_and_update().client.clone();
+        // If the connection has just broken, the next one gets it.
+        let subscriber = client.subscribe(pattern.clone()).await.ok();
         let listening = Listening {
             pattern,
             live,
-            subscriber: Some(subscriber),
+            subscriber,
         };
-        Ok(stream::unfold(listening, |mut listening| async {
+        stream::unfold(listening, |mut listening| async {
             let message = listening.next().await?;
             Some((message, listening))
-        }))
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use crate::EventLine;
 use hub::Hub;
 pub use roles::{MemoryAgent, MemoryControl, MemoryObserver, MemoryOrchestrator};
 
-/// The bus. Clones are the same bus; the streams of its handles end with the last clone and handle.
+/// The bus, with one reader for each kind of message (events have many). Clones are the same bus; the streams of its handles end with the last clone and handle.
 #[derive(Debug, Clone)]
 pub struct MemoryBus(Arc<Hub>);
 

@@ -10,7 +10,9 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 use super::Passwords;
-use crate::limits::{HEADER_ROOM, MAX_FILE_STORE, MAX_MEMORY_STORE, MAX_OBSERVERS, MAX_PAYLOAD};
+use crate::limits::{
+    HEADER_ROOM, MAX_ANSWER_DELAY, MAX_FILE_STORE, MAX_MEMORY_STORE, MAX_OBSERVERS, MAX_PAYLOAD,
+};
 use crate::{Secret, names};
 
 const TEMPLATE: &str = include_str!("../../templates/nats-server.conf.j2");
@@ -98,7 +100,8 @@ impl ServerConfig {
                 max_payload => MAX_PAYLOAD + HEADER_ROOM,
                 // Every node's agent, the orchestrator, and as many outsiders as may have a consumer.
                 max_connections => nodes.len() * 2 + 2 * MAX_OBSERVERS as usize,
-                max_file_store => MAX_FILE_STORE,
+                max_answer_delay => MAX_ANSWER_DELAY.as_secs(),
+            max_file_store => MAX_FILE_STORE,
                 max_memory_store => MAX_MEMORY_STORE,
                 api => names::OBSERVER_API,
                 orchestrator => Value::from(Serde(orchestrator)),

@@ -5,14 +5,14 @@ use super::*;
 
 fn topic() -> impl Strategy<Value = Topic> {
     let node = || "[a-z0-9_-]{1,64}".prop_map(|text| text.parse::<NodeId>().unwrap());
-    let actor = || select(Actor::ALL);
+    let actor = || select(ACTORS.to_vec());
     prop_oneof![
         "[a-z0-9_]{1,20}(\\.[a-z0-9_]{1,20}){0,2}".prop_map(|text| Topic::Event(text.parse().unwrap())),
         (node(), actor()).prop_map(|(node, actor)| Topic::Command(node, actor)),
         (node(), actor()).prop_map(|(node, actor)| Topic::Report(node, actor)),
         Just(Topic::Cancel),
         node().prop_map(Topic::Heartbeat),
-        (select(LogCategory::ALL), node()).prop_map(|(category, node)| Topic::Log(category, node)),
+        (select(LogCategory::ALL.to_vec()), node()).prop_map(|(category, node)| Topic::Log(category, node)),
         node().prop_map(Topic::Metric),
     ]
 }
