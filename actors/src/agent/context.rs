@@ -1,0 +1,114 @@
+//! What the actors of a node share.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::Message;
+use hpcbench_core::message::{AgentCommand, CommandReply, Progress};
+use hpcbench_core::{NodeId, Role};
+use hpcbench_recipes::Plan;
+use tokio::sync::{mpsc, watch};
+
+use crate::log_collector::{CollectedLine, LogSources};
+use crate::process::Spawner;
+use crate::shell::{Outbox, Scratch};
+
+/// A command on its way to an actor of this node.
+#[derive(Debug, Clone)]
+pub struct Deliver(pub AgentCommand);
+
+impl Message for Deliver {
+    type Result = CommandReply;
+}
+
+/// What a node tells live: it may be lost.
+#[derive(Debug, Clone)]
+pub enum Live {
+    /// A log line.
+    Log(CollectedLine),
+}
+
+/// What the actors of a node share.
+pub struct AgentContext {
+    /// What is to be done.
+    pub plan: Arc<Plan>,
+    /// The run directory.
+    pub run_dir: PathBuf,
+    /// The run's directory on this node's disk.
+    pub scratch: Scratch,
+    /// This node.
+    pub node: NodeId,
+    /// What it is for.
+    pub role: Role,
+    /// Starts processes.
+    pub spawner: Spawner,
+    /// Takes reports.
+    pub outbox: Outbox,
+    /// The logs on this node.
+    pub sources: LogSources,
+    /// Takes what may be lost.
+    pub live: mpsc::Sender<Live>,
+    /// How the load stands.
+    progress: Mutex<Option<ProgressReader>>,
+    ended: watch::Sender<bool>,
+}
+
+/// Tells how a load stands when asked.
+type ProgressReader = Box<dyn Fn() -> Progress + Send>;
+
+/// The parts that a context is made of.
+pub(crate) struct Parts {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) run_dir: PathBuf,
+    pub(crate) scratch: Scratch,
+    pub(crate) node: NodeId,
+    pub(crate) role: Role,
+    pub(crate) spawner: Spawner,
+    pub(crate) outbox: Outbox,
+    pub(crate) sources: LogSources,
+    pub(crate) live: mpsc::Sender<Live>,
+}
+
+impl AgentContext {
+    /// Puts the parts together.
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            plan: parts.plan,
+            run_dir: parts.run_dir,
+            scratch: parts.scratch,
+            node: parts.node,
+            role: parts.role,
+            spawner: parts.spawner,
+            outbox: parts.outbox,
+            sources: parts.sources,
+            live: parts.live,
+            progress: Mutex::new(None),
+            ended: watch::Sender::new(false),
+        }
+    }
+
+    /// Lets the agent end once its reports are delivered.
+    pub fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Turns true when the agent is to end.
+    pub fn ended(&self) -> watch::Receiver<bool> {
+        self.ended.subscribe()
+    }
+
+    /// From now on, `read` tells how the load stands; none: there is no load.
+    pub fn set_progress(&self, read: Option<ProgressReader>) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = read;
+    }
+
+    /// How the load stands, while there is one.
+    pub fn progress(&self) -> Option<Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|read| read())
+    }
+
+    /// Offers a log line to whoever watches; if nobody keeps up, it is dropped.
+    pub fn live_log(&self, line: &CollectedLine) {
+        let _ = self.live.try_send(Live::Log(line.clone()));
+    }
+}

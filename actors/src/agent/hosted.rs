@@ -1,0 +1,63 @@
+//! The actors of a node, and the way of commands to them.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr};
+use hpcbench_core::message::{AgentCommand, CommandReply};
+use hpcbench_core::{Actor as ActorName, Epoch, Role};
+
+use super::{AgentContext, Deliver};
+use crate::client_pool::ClientPool;
+use crate::log_collector::LogCollector;
+use crate::shell::{Admission, Gate};
+use crate::supervisor::Supervisor;
+
+/// The actors of a node.
+pub struct Hosted {
+    context: Arc<AgentContext>,
+    gate: Gate,
+    collector: Addr<LogCollector>,
+    supervisor: Option<Addr<Supervisor>>,
+    client_pool: Option<Addr<ClientPool>>,
+}
+
+impl Hosted {
+    /// Starts the actors that the node's role asks for.
+    pub fn start(context: Arc<AgentContext>, epoch: Epoch) -> Self {
+        let role = context.role;
+        Self {
+            gate: Gate::new(epoch),
+            collector: LogCollector::new(Arc::clone(&context)).start(),
+            supervisor: (role == Role::Server).then(|| Supervisor::new(Arc::clone(&context)).start()),
+            client_pool: (role == Role::Client).then(|| ClientPool::new(Arc::clone(&context)).start()),
+            context,
+        }
+    }
+
+    /// Hands a command to its actor, once. The answer says whether it was taken; what comes of it is reported.
+    pub async fn deliver(&mut self, actor: ActorName, command: AgentCommand) -> CommandReply {
+        if command.body.actor() != actor {
+            return refuse(format!("{actor} has no such command"));
+        }
+        match self.gate.admit(&command) {
+            Admission::New => {}
+            Admission::Repeated => return CommandReply { refused: None },
+            Admission::Outdated { highest } => {
+                return refuse(format!("epoch {} has been replaced by epoch {highest}", command.epoch));
+            }
+        }
+        self.context.outbox.raise_epoch(self.gate.epoch());
+        let message = Deliver(command);
+        let answer = match (actor, &self.supervisor, &self.client_pool) {
+            (ActorName::LogCollector, ..) => self.collector.send(message).await,
+            (ActorName::Supervisor, Some(supervisor), _) => supervisor.send(message).await,
+            (ActorName::ClientPool, _, Some(pool)) => pool.send(message).await,
+            _ => return refuse(format!("there is no {actor} on a {} node", self.context.role)),
+        };
+        answer.unwrap_or_else(|error| refuse(format!("{actor} did not answer: {error}")))
+    }
+}
+
+fn refuse(reason: String) -> CommandReply {
+    CommandReply { refused: Some(reason) }
+}

@@ -1,0 +1,73 @@
+//! From a trial of the plan to the yardstick that its numbers are held against.
+
+use hpcbench_recipes::plan::WorkloadPlan;
+use hpcbench_recipes::recipe::{Load as RecipeLoad, Mode, Placement, Prompts, TokenCount};
+use hpcbench_recipes::units::Duration;
+use hpcbench_recipes::{Plan, TrialPlan};
+use hpcbench_stats::{
+    CachedInput, ClientPlacement, Expectations, GoodputLimits, Load, OutputLength, SloLimit, SloMetric,
+};
+
+/// What a trial was meant to be.
+pub fn expectations(plan: &Plan, trial: &TrialPlan) -> Expectations {
+    let workload = &trial.workload;
+    Expectations {
+        load: load(&workload.load),
+        slo: slo(workload),
+        goodput: GoodputLimits {
+            ttft: workload.goodput.ttft.map(nanoseconds),
+            tpot: workload.goodput.tpot.map(nanoseconds),
+            e2e: workload.goodput.e2e.map(nanoseconds),
+        },
+        failed_tolerance: Some(workload.tolerance.failed),
+        output_length: output_length(workload),
+        cached_input: match workload.prompts {
+            Prompts::Synthetic { shared_prefix_tokens: 0, .. } => CachedInput::Unexpected,
+            // A file's prompts may repeat themselves.
+            Prompts::Synthetic { .. } | Prompts::File { .. } => CachedInput::Expected,
+        },
+        placement: match (plan.launch.mode, plan.resources.clients.placement) {
+            (Mode::Local, _) => ClientPlacement::OneMachine,
+            (Mode::Slurm, Placement::Dedicated) => ClientPlacement::Dedicated,
+            (Mode::Slurm, _) => ClientPlacement::WithServers,
+        },
+    }
+}
+
+fn load(load: &RecipeLoad) -> Load {
+    match load {
+        RecipeLoad::Closed { concurrency, think_time } => {
+            Load::Closed { concurrency: u64::from(concurrency.get()), think_time_ns: nanoseconds(*think_time) }
+        }
+        _ => Load::Open,
+    }
+}
+
+fn slo(workload: &WorkloadPlan) -> Vec<SloLimit> {
+    let limit = |(target, limit): (&hpcbench_recipes::recipe::SloTarget, &Duration)| {
+        use hpcbench_recipes::recipe::Metric;
+        let metric = match target.metric {
+            Metric::Ttft => SloMetric::Ttft,
+            Metric::Itl => SloMetric::Itl,
+            Metric::Tpot => SloMetric::Tpot,
+            Metric::E2e => SloMetric::E2e,
+        };
+        SloLimit { metric, quantile: target.percentile.quantile(), limit_ns: nanoseconds(*limit) }
+    };
+    workload.slo.0.iter().map(limit).collect()
+}
+
+/// Lengths are exact where the number is fixed and the model is told not to stop before it.
+fn output_length(workload: &WorkloadPlan) -> OutputLength {
+    let tokens = match &workload.prompts {
+        Prompts::Synthetic { output_tokens, .. } | Prompts::File { output_tokens, .. } => output_tokens,
+    };
+    match tokens {
+        TokenCount::Fixed(_) if workload.sampling.ignore_eos => OutputLength::Planned,
+        _ => OutputLength::Free,
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_micros().saturating_mul(1000)
+}

@@ -1,0 +1,191 @@
+//! The actor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler};
+use hpcbench_core::Seq;
+use hpcbench_core::event::{ArtifactRecorded, CollectionStarted, CollectionStopped};
+use hpcbench_core::message::{CommandBody, CommandReply, ReportBody};
+
+use super::line::{Category, CollectedLine};
+use super::sources::LogSource;
+use super::tail::Tail;
+use crate::agent::{AgentContext, Deliver};
+use crate::shell::{artifact, now, private_dir, private_file};
+
+/// How often the logs are looked at.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Largest collected file; beyond it lines are counted, not kept.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// Follows the logs of a node.
+pub struct LogCollector {
+    context: Arc<AgentContext>,
+    tails: Vec<(LogSource, Tail)>,
+    files: BTreeMap<String, Output>,
+    complaints: BTreeSet<String>,
+    collecting: bool,
+    lines: u64,
+    dropped: u64,
+}
+
+struct Output {
+    file: BufWriter<File>,
+    bytes: u64,
+}
+
+impl LogCollector {
+    /// A collector that waits to be told to begin.
+    pub fn new(context: Arc<AgentContext>) -> Self {
+        Self {
+            context,
+            tails: Vec::new(),
+            files: BTreeMap::new(),
+            complaints: BTreeSet::new(),
+            collecting: false,
+            lines: 0,
+            dropped: 0,
+        }
+    }
+
+    fn begin(&mut self, cause: Seq, ctx: &mut Context<Self>) -> io::Result<()> {
+        for category in Category::ALL {
+            private_dir(&self.context.run_dir.join("logs").join(category.as_str()))?;
+        }
+        if !self.collecting {
+            ctx.run_interval(INTERVAL, |actor, _| actor.look(false));
+            self.collecting = true;
+        }
+        let started = CollectionStarted {
+            node: self.context.node.clone(),
+            categories: Category::ALL.iter().map(|category| category.as_str().to_owned()).collect(),
+        };
+        self.context.outbox.report(Some(cause), ReportBody::CollectionStarted(started));
+        Ok(())
+    }
+
+    fn finish(&mut self, cause: Seq) {
+        if self.collecting {
+            self.look(true);
+        }
+        let files = self.files.keys().filter_map(|path| self.seal(path)).collect();
+        let dropped: u64 = self.tails.iter().map(|(_, tail)| tail.dropped()).sum();
+        let stopped = CollectionStopped {
+            node: self.context.node.clone(),
+            lines: self.lines,
+            dropped_bytes: self.dropped + dropped,
+        };
+        self.context.outbox.report(Some(cause), ReportBody::CollectionStopped { stopped, files });
+        self.context.end();
+    }
+
+    fn seal(&self, path: &str) -> Option<ArtifactRecorded> {
+        artifact(&self.context.run_dir, path)
+            .inspect_err(|error| tracing::error!(path, %error, "failed to digest a collected log"))
+            .ok()
+    }
+
+    /// Takes what is new; at the end, all there is.
+    fn look(&mut self, all: bool) {
+        for source in self.context.sources.after(self.tails.len()) {
+            let tail = Tail::new(source.path.clone());
+            self.tails.push((source, tail));
+        }
+        let mut tails = std::mem::take(&mut self.tails);
+        for (source, tail) in &mut tails {
+            let mut taken = Vec::new();
+            loop {
+                let more = tail.read(all, &mut |line| taken.push(line.to_vec()));
+                for line in taken.drain(..) {
+                    self.keep(source, &line);
+                }
+                match more {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        self.complain(&format!("failed to read {}: {error}", source.path.display()));
+                        break;
+                    }
+                }
+            }
+        }
+        self.tails = tails;
+        for output in self.files.values_mut() {
+            if let Err(error) = output.file.flush() {
+                tracing::error!(%error, "failed to write a collected log");
+            }
+        }
+    }
+
+    fn keep(&mut self, source: &LogSource, line: &[u8]) {
+        let collected = CollectedLine {
+            at: now(),
+            category: source.category,
+            node: self.context.node.clone(),
+            component: source.component.clone(),
+            stream: source.stream.to_owned(),
+            correlation: source.correlation.clone(),
+            message: String::from_utf8_lossy(line).into_owned(),
+        };
+        self.context.live_log(&collected);
+        match self.write(source, &collected) {
+            Ok(true) => self.lines += 1,
+            Ok(false) => self.dropped += line.len() as u64,
+            Err(error) => {
+                self.dropped += line.len() as u64;
+                self.complain(&format!("failed to write the log of {}: {error}", source.component));
+            }
+        }
+    }
+
+    /// Whether there was room for the line.
+    fn write(&mut self, source: &LogSource, line: &CollectedLine) -> io::Result<bool> {
+        let (category, node) = (source.category.as_str(), &self.context.node);
+        let path = format!("logs/{category}/{node}.{}.jsonl", source.component);
+        if !self.files.contains_key(&path) {
+            let file = BufWriter::new(private_file(&self.context.run_dir.join(&path))?);
+            self.files.insert(path.clone(), Output { file, bytes: 0 });
+        }
+        let Some(output) = self.files.get_mut(&path) else { return Ok(false) };
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        if output.bytes + text.len() as u64 > MAX_FILE_BYTES {
+            return Ok(false);
+        }
+        output.bytes += text.len() as u64;
+        output.file.write_all(&text).map(|()| true)
+    }
+
+    /// Says the same thing once.
+    fn complain(&mut self, problem: &str) {
+        if self.complaints.insert(problem.to_owned()) {
+            tracing::error!("{problem}");
+        }
+    }
+}
+
+impl Actor for LogCollector {
+    type Context = Context<Self>;
+}
+
+impl Handler<Deliver> for LogCollector {
+    type Result = CommandReply;
+
+    fn handle(&mut self, Deliver(command): Deliver, ctx: &mut Context<Self>) -> CommandReply {
+        match command.body {
+            CommandBody::Collect => match self.begin(command.cause, ctx) {
+                Ok(()) => CommandReply { refused: None },
+                Err(error) => CommandReply { refused: Some(format!("failed to create the log directories: {error}")) },
+            },
+            CommandBody::FinishCollection => {
+                self.finish(command.cause);
+                CommandReply { refused: None }
+            }
+            _ => CommandReply { refused: Some("this is no command for a log collector".to_owned()) },
+        }
+    }
+}

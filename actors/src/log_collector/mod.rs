@@ -1,0 +1,11 @@
+//! The log collector: follows the logs of the programs on its node and keeps them, line by line, in the run directory.
+
+mod actor;
+mod line;
+mod sources;
+mod tail;
+
+pub use actor::LogCollector;
+pub use line::{Category, CollectedLine};
+pub use sources::{LogSource, LogSources};
+pub use tail::log_tail;

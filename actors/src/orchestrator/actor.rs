@@ -1,0 +1,250 @@
+//! The actor.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
+use hpcbench_core::event::Event;
+use hpcbench_core::message::Heartbeat;
+use hpcbench_core::{Command, Effect, NodeId, Rejection, Seq};
+use hpcbench_journal::SyncOutcome;
+use hpcbench_nats::{Receipt, Responder};
+use tokio::sync::oneshot;
+
+use super::OrchestratorError;
+use super::effects::Executor;
+use super::liveness::Liveness;
+use super::machine::{Machine, Taken};
+use super::publisher::Publisher;
+use super::run::{LiveSender, LiveUpdate};
+use crate::shell::now;
+
+/// How often deadlines and silence are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// How often the cancel file is looked for.
+const LOOK_FOR_FILE: u32 = 4;
+/// Room for messages that wait while one is handled.
+const MAILBOX: usize = 4096;
+
+/// Something came from outside.
+pub(super) struct Input {
+    pub(super) command: Command,
+    /// The event that led to it.
+    pub(super) cause: Option<Seq>,
+    pub(super) ack: Ack,
+}
+
+/// Who waits for a command to be in the log.
+pub(super) enum Ack {
+    /// Nobody.
+    None,
+    /// The bus, which otherwise delivers the report again.
+    Receipt(Receipt),
+    /// Who asked for it.
+    Answer(Responder),
+}
+
+impl Input {
+    pub(super) const fn new(command: Command) -> Self {
+        Self { command, cause: None, ack: Ack::None }
+    }
+}
+
+impl Message for Input {
+    type Result = ();
+}
+
+/// A sign of life.
+pub(super) struct Heard {
+    pub(super) node: NodeId,
+    pub(super) heartbeat: Heartbeat,
+}
+
+impl Message for Heard {
+    type Result = ();
+}
+
+/// What became of appended events.
+pub(super) struct Synced(pub(super) SyncOutcome);
+
+impl Message for Synced {
+    type Result = ();
+}
+
+/// How the run ended.
+pub(super) type Done = oneshot::Sender<Result<u8, OrchestratorError>>;
+
+/// The only actor that holds state.
+pub(super) struct Orchestrator {
+    machine: Machine,
+    executor: Executor,
+    publisher: Arc<Publisher>,
+    live: LiveSender,
+    liveness: Liveness,
+    /// What follows from events that are not synced yet.
+    pending: VecDeque<(Box<Event>, Vec<Effect>)>,
+    /// Who waits for which event to be synced.
+    acks: VecDeque<(Seq, Ack)>,
+    first: Option<Input>,
+    done: Option<Done>,
+    ticks: u32,
+}
+
+impl Orchestrator {
+    /// An orchestrator that begins with the command `first`.
+    pub(super) fn new(
+        machine: Machine,
+        executor: Executor,
+        publisher: Arc<Publisher>,
+        live: LiveSender,
+        first: Input,
+        done: Done,
+    ) -> Self {
+        Self {
+            machine,
+            executor,
+            publisher,
+            live,
+            liveness: Liveness::default(),
+            pending: VecDeque::new(),
+            acks: VecDeque::new(),
+            first: Some(first),
+            done: Some(done),
+            ticks: 0,
+        }
+    }
+
+    fn take(&mut self, input: Input, ctx: &mut Context<Self>) {
+        let taken = self.machine.take(&input.command, input.cause, now());
+        match taken {
+            Ok(Taken::Events(appended)) => {
+                for one in appended {
+                    self.pending.push_back((Box::new(one.event), one.effects));
+                }
+            }
+            Ok(Taken::Rejected(Rejection { command, reason })) => {
+                tracing::debug!(command, reason, "a command did not fit");
+            }
+            Err(error) => return self.fail(error, ctx),
+        }
+        // A repeated report has no event of its own, but what it once led to may still wait for the disk.
+        self.acks.push_back((self.machine.head(), input.ack));
+        if let Ok(durable) = self.machine.durable() {
+            self.release(durable);
+        }
+    }
+
+    /// Everything through `seq` is durable: what waited for it may happen.
+    fn release(&mut self, seq: Seq) {
+        while let Some((_, ack)) = self.acks.pop_front_if(|(waiting, _)| *waiting <= seq) {
+            acknowledge(ack);
+        }
+    }
+
+    fn act(&mut self, seq: Seq, ctx: &mut Context<Self>) {
+        while let Some((event, effects)) = self.pending.pop_front_if(|(event, _)| event.seq <= seq) {
+            self.live.send(LiveUpdate::Event(event));
+            for effect in effects {
+                if let Effect::Finish { exit_code } = effect {
+                    self.finish(Ok(exit_code), ctx);
+                } else {
+                    self.executor.execute(effect, self.machine.state(), &ctx.address());
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, error: OrchestratorError, ctx: &mut Context<Self>) {
+        self.finish(Err(error), ctx);
+    }
+
+    fn finish(&mut self, end: Result<u8, OrchestratorError>, ctx: &mut Context<Self>) {
+        if let Some(done) = self.done.take() {
+            // The receiver waits for exactly this.
+            let _ = done.send(end);
+        }
+        self.executor.end();
+        ctx.stop();
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(LOOK_FOR_FILE)
+            && let Some(input) = super::cancel::from_file(self.executor.run_dir())
+        {
+            self.take(input, ctx);
+        }
+        let silent = self.liveness.silent(self.machine.state(), Instant::now(), self.executor.bus_is_up());
+        for (node, seconds) in silent {
+            if !self.executor.is_local(&node) {
+                self.take(Input::new(Command::NodeSilent { node, seconds }), ctx);
+            }
+        }
+        self.take(Input::new(Command::Tick), ctx);
+    }
+}
+
+fn acknowledge(ack: Ack) {
+    match ack {
+        Ack::None => {}
+        Ack::Receipt(receipt) => {
+            actix::spawn(async move {
+                if let Err(error) = receipt.acknowledge().await {
+                    // It comes again, and changes nothing then.
+                    tracing::debug!(%error, "a receipt was not delivered");
+                }
+            });
+        }
+        Ack::Answer(responder) => responder.respond(r#"{"accepted":true}"#.as_bytes()),
+    }
+}
+
+impl Actor for Orchestrator {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(TICK, Self::tick);
+        if let Some(first) = self.first.take() {
+            self.take(first, ctx);
+        }
+    }
+}
+
+impl Handler<Input> for Orchestrator {
+    type Result = ();
+
+    fn handle(&mut self, input: Input, ctx: &mut Context<Self>) {
+        if self.done.is_some() {
+            self.take(input, ctx);
+        }
+    }
+}
+
+impl Handler<Heard> for Orchestrator {
+    type Result = ();
+
+    fn handle(&mut self, Heard { node, heartbeat }: Heard, _: &mut Context<Self>) {
+        if let Some(progress) = heartbeat.progress {
+            self.live.send(LiveUpdate::Progress { node: node.clone(), progress });
+        }
+        self.liveness.heard(node, Instant::now());
+    }
+}
+
+impl Handler<Synced> for Orchestrator {
+    type Result = ();
+
+    fn handle(&mut self, Synced(outcome): Synced, ctx: &mut Context<Self>) {
+        match outcome {
+            SyncOutcome::Synced { through, entries } => {
+                self.publisher.publish(entries);
+                self.release(through);
+                self.act(through, ctx);
+            }
+            SyncOutcome::Fenced { by } => self.fail(OrchestratorError::Fenced { by }, ctx),
+            SyncOutcome::Failed(error) => self.fail(OrchestratorError::Sync(error), ctx),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The run's nats-server, and the orchestrator's handle on it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::Addr;
+use hpcbench_core::event::{BusExited, BusStarted};
+use hpcbench_core::message::{Heartbeat, Report};
+use hpcbench_core::{Command, Epoch, RunId, Seq};
+use hpcbench_nats::{
+    Address, Launch, Orchestrator as Link, OrchestratorBus, Passwords, Port, Rendezvous, ServerConfig, find_server,
+};
+use nix::sys::signal::Signal;
+use tokio::sync::watch;
+
+use super::actor::{Ack, Heard, Input, Orchestrator};
+use super::publisher::LogReader;
+use crate::log_collector::{Category, LogSource, LogSources};
+use crate::process::{Child, ChildSpec, Spawner};
+use crate::shell::{Scratch, private_file};
+
+/// How long nats-server may take to be ready, and its client to connect.
+const READY: Duration = Duration::from_secs(15);
+/// Seconds that nats-server has to end before it is killed.
+const GRACE_SECONDS: u32 = 5;
+
+/// The bus, once it is up; its handle reconnects by itself afterwards.
+#[derive(Clone)]
+pub(super) struct BusSlot(watch::Sender<Option<Arc<dyn OrchestratorBus>>>);
+
+impl BusSlot {
+    pub(super) fn new() -> Self {
+        Self(watch::Sender::new(None))
+    }
+
+    /// The bus; waits until there is one.
+    pub(super) async fn wait(&self) -> Arc<dyn OrchestratorBus> {
+        let mut slot = self.0.subscribe();
+        loop {
+            if let Some(bus) = slot.borrow_and_update().clone() {
+                return bus;
+            }
+            if slot.changed().await.is_err() {
+                // The sender is in `self`: this cannot be.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Whether messages get through now.
+    pub(super) fn is_up(&self) -> bool {
+        self.0.borrow().as_ref().is_some_and(|bus| bus.connection().current().up)
+    }
+}
+
+/// What the bus is started with.
+pub(super) struct BusHost {
+    pub(super) run: RunId,
+    pub(super) run_dir: PathBuf,
+    pub(super) epoch: Epoch,
+    /// The end of the history before this epoch.
+    pub(super) base: Seq,
+    pub(super) scratch: Scratch,
+    pub(super) passwords: Passwords,
+    pub(super) spawner: Spawner,
+    pub(super) sources: LogSources,
+    pub(super) slot: BusSlot,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    port: Option<u16>,
+    url: Option<String>,
+    server: Option<Arc<Child>>,
+    stopping: bool,
+}
+
+impl BusHost {
+    #[expect(clippy::too_many_arguments, reason = "each part is a different thing that only the run knows")]
+    pub(super) fn new(
+        run: RunId,
+        run_dir: PathBuf,
+        epoch: Epoch,
+        base: Seq,
+        scratch: Scratch,
+        passwords: Passwords,
+        spawner: Spawner,
+        sources: LogSources,
+    ) -> Self {
+        let (slot, running) = (BusSlot::new(), Mutex::default());
+        Self { run, run_dir, epoch, base, scratch, passwords, spawner, sources, slot, running }
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bus's address, once it is up.
+    pub(super) fn url(&self) -> Option<String> {
+        self.running().url.clone()
+    }
+
+    /// Starts the server and tells the orchestrator what becomes of it, until it ends.
+    pub(super) async fn host(self: Arc<Self>, launch: u32, orchestrator: Addr<Orchestrator>) {
+        let down = |reason: String| Input::new(Command::BusDown(BusExited { reason }));
+        let server = match self.start(launch).await {
+            Ok((server, started)) => {
+                if let Err(reason) = self.connect(&orchestrator).await {
+                    server.signal(Signal::SIGTERM);
+                    orchestrator.do_send(down(reason));
+                    return;
+                }
+                orchestrator.do_send(Input::new(Command::BusUp(started)));
+                server
+            }
+            Err(reason) => {
+                orchestrator.do_send(down(reason));
+                return;
+            }
+        };
+        let exit = server.ended().await;
+        if !self.running().stopping {
+            orchestrator.do_send(down(format!("nats-server ended with {exit}")));
+        }
+    }
+
+    async fn start(&self, launch: u32) -> Result<(Arc<Child>, BusStarted), String> {
+        let program = find_server().map_err(|error| error.to_string())?;
+        let port = self.running().port.map_or(Port::Free, Port::Fixed);
+        let config = ServerConfig {
+            run: self.run.clone(),
+            run_directory: self.run_dir.clone(),
+            store: self.scratch.dir("nats").map_err(|error| format!("failed to create its store: {error}"))?,
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port,
+            passwords: self.passwords.clone(),
+        };
+        let plan = config.launch(program).map_err(|error| describe(&error))?;
+        plan.prepare().map_err(|error| describe(&error))?;
+        let server = Arc::new(self.spawn(&plan, launch).await?);
+        let url = tokio::select! {
+            ready = plan.await_ready(READY) => ready.map_err(|error| describe(&error))?,
+            exit = server.ended() => return Err(format!("nats-server ended with {exit}: {}", self.last_words(launch))),
+        };
+        let rendezvous = Rendezvous::new(
+            self.run.clone(),
+            self.epoch,
+            url.clone(),
+            self.passwords.observer.clone(),
+            self.passwords.control.clone(),
+        );
+        rendezvous.write(&self.run_dir).map_err(|error| describe(&error))?;
+        let mut running = self.running();
+        running.port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+        running.url = Some(url.clone());
+        running.server = Some(Arc::clone(&server));
+        let version = version(&self.log_path(launch)).unwrap_or_else(|| "unknown".to_owned());
+        let started = BusStarted { url, pid: server.pid(), version };
+        Ok((server, started))
+    }
+
+    fn log_path(&self, launch: u32) -> PathBuf {
+        self.scratch.path().join(format!("nats-server-{}-{launch}.log", self.epoch))
+    }
+
+    fn last_words(&self, launch: u32) -> String {
+        crate::log_collector::log_tail(&self.log_path(launch), 3).join(" / ")
+    }
+
+    async fn spawn(&self, plan: &Launch, launch: u32) -> Result<Child, String> {
+        let path = self.log_path(launch);
+        let log = private_file(&path).map_err(|error| format!("failed to create {}: {error}", path.display()))?;
+        let copy = log.try_clone().map_err(|error| error.to_string())?;
+        self.sources.add(LogSource {
+            path,
+            category: Category::Infrastructure,
+            component: "nats-server".to_owned(),
+            stream: "log",
+            correlation: "run".to_owned(),
+        });
+        let spec = ChildSpec {
+            program: plan.program.clone(),
+            args: plan.arguments.clone(),
+            env: plan.environment.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+            inherit_env: true,
+            greeting: Vec::new(),
+            stdout: Some(copy),
+            stderr: Some(log),
+        };
+        self.spawner.spawn_guarded(spec, GRACE_SECONDS).await.map_err(|error| describe(&error))
+    }
+
+    /// Connects, the first time; later the handle has reconnected by itself.
+    async fn connect(&self, orchestrator: &Addr<Orchestrator>) -> Result<(), String> {
+        if self.slot.0.borrow().is_some() {
+            return Ok(());
+        }
+        let url = self.url().unwrap_or_default();
+        let address = Address { run: self.run.clone(), url, directory: self.run_dir.clone() };
+        let link = Link::connect(address, self.passwords.orchestrator.clone(), READY).await;
+        let bus: Arc<dyn OrchestratorBus> = Arc::new(link.map_err(|error| describe(&error))?);
+        let log = LogReader { run_dir: self.run_dir.clone() };
+        bus.catch_up(self.base, &log).await.map_err(|error| describe(&error))?;
+        subscribe(&bus, orchestrator).await.map_err(|error| describe(&error))?;
+        self.slot.0.send_replace(Some(bus));
+        Ok(())
+    }
+
+    /// Ends the server.
+    pub(super) async fn stop(&self) {
+        let server = {
+            let mut running = self.running();
+            running.stopping = true;
+            running.server.take()
+        };
+        if let Some(server) = server {
+            server.signal(Signal::SIGTERM);
+            server.ended().await;
+        }
+    }
+}
+
+/// Hands what arrives on the bus to the orchestrator.
+async fn subscribe(
+    bus: &Arc<dyn OrchestratorBus>,
+    orchestrator: &Addr<Orchestrator>,
+) -> Result<(), hpcbench_nats::BusError> {
+    let (mut reports, to) = (bus.reports().await?, orchestrator.clone());
+    actix::spawn(async move {
+        while let Some(report) = reports.next().await {
+            let node = report.node;
+            match serde_json::from_slice::<Report>(&report.payload) {
+                Ok(read) => {
+                    let cause = read.cause;
+                    let command = Command::Report { node, report: read };
+                    to.do_send(Input { command, cause, ack: Ack::Receipt(report.receipt) });
+                }
+                Err(error) => {
+                    tracing::error!(%node, %error, "a report cannot be read: it is dropped");
+                    let _ = report.receipt.acknowledge().await;
+                }
+            }
+        }
+    });
+    let (mut heartbeats, to) = (bus.heartbeats().await?, orchestrator.clone());
+    actix::spawn(async move {
+        while let Some(heartbeat) = heartbeats.next().await {
+            if let Ok(read) = serde_json::from_slice::<Heartbeat>(&heartbeat.payload) {
+                to.do_send(Heard { node: heartbeat.node, heartbeat: read });
+            }
+        }
+    });
+    let (mut requests, to) = (bus.cancel_requests().await?, orchestrator.clone());
+    actix::spawn(async move {
+        while let Some(request) = requests.next().await {
+            to.do_send(super::cancel::from_bus(request));
+        }
+    });
+    Ok(())
+}
+
+/// nats-server's version, from its first log lines.
+fn version(log: &std::path::Path) -> Option<String> {
+    let text = std::fs::read_to_string(log).ok()?;
+    let (_, rest) = text.split_once("Version:")?;
+    rest.split_whitespace().next().map(ToOwned::to_owned)
+}
+
+/// An error with its causes, in one line.
+pub(super) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

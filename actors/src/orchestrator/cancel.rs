@@ -1,0 +1,48 @@
+//! Requests to end the run: from a signal, from the bus, from a file.
+
+use std::path::Path;
+
+use hpcbench_core::Command;
+use hpcbench_core::event::CancelRequested;
+use hpcbench_nats::CancelRequest;
+
+use super::actor::{Ack, Input};
+
+/// The file in the run directory that cancels a run whose bus cannot be reached.
+const CANCEL_FILE: &str = "cancel";
+/// Longest reason that is kept.
+const MAX_REASON_CHARS: usize = 500;
+
+/// A request that came over the bus; it is answered once the event is synced.
+pub(super) fn from_bus(request: CancelRequest) -> Input {
+    let reason = reason(&request.payload, "asked over the bus");
+    let command = cancel("bus", reason, false);
+    Input { command, cause: None, ack: Ack::Answer(request.responder) }
+}
+
+/// A request by the file, if it is there.
+pub(super) fn from_file(run_dir: &Path) -> Option<Input> {
+    let path = run_dir.join(CANCEL_FILE);
+    let text = std::fs::read(&path).ok()?;
+    // Taken once: a resumed run must not meet it again.
+    if let Err(error) = std::fs::remove_file(&path) {
+        tracing::warn!(%error, "the cancel file cannot be removed");
+    }
+    Some(Input::new(cancel("file", reason(&text, "asked by a file in the run directory"), false)))
+}
+
+/// A request by a signal.
+pub(super) fn from_signal(name: &str, at_once: bool) -> Input {
+    Input::new(cancel("signal", name.to_owned(), at_once))
+}
+
+fn cancel(source: &str, reason: String, at_once: bool) -> Command {
+    Command::Cancel(CancelRequested { source: source.to_owned(), reason, at_once })
+}
+
+/// The text, or a text of our own where there is none.
+fn reason(text: &[u8], otherwise: &str) -> String {
+    let text = String::from_utf8_lossy(text);
+    let text: String = text.trim().chars().take(MAX_REASON_CHARS).collect();
+    if text.is_empty() { otherwise.to_owned() } else { text }
+}

@@ -1,0 +1,43 @@
+//! What ends the orchestrator's process.
+
+use std::io;
+use std::sync::Arc;
+
+use hpcbench_core::Epoch;
+use hpcbench_journal::{JournalError, StorageError};
+
+/// Why the orchestrator cannot go on. What it had decided but not synced never happened.
+#[derive(Debug, thiserror::Error)]
+pub enum OrchestratorError {
+    /// The event log cannot be opened or appended to.
+    #[error("failed to write the event log")]
+    Journal(#[from] JournalError),
+    /// The disk refused to make an event durable.
+    #[error("failed to sync the event log: nothing more may be done in this epoch; resume the run")]
+    Sync(#[source] Arc<StorageError>),
+    /// Another orchestrator has taken the run over.
+    #[error("epoch {by} has taken this run over: this orchestrator does nothing more")]
+    Fenced {
+        /// The successor.
+        by: Epoch,
+    },
+    /// The system refuses what every run needs.
+    #[error("failed to {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
+    /// An event could not be written as JSON.
+    #[error("failed to write an event as JSON")]
+    Encode(#[from] serde_json::Error),
+}
+
+impl OrchestratorError {
+    /// For `map_err`: what was tried.
+    pub(super) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |cause| Self::System { what, cause }
+    }
+}

@@ -1,0 +1,161 @@
+//! The agents: one in this process, the others as children of it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use hpcbench_core::message::AgentCommand;
+use hpcbench_core::{Actor, Command, NodeId, Role};
+use hpcbench_recipes::Plan;
+use nix::sys::signal::Signal;
+use tokio::sync::mpsc;
+
+use super::actor::{Input, Orchestrator};
+use super::bus::{BusHost, describe};
+use super::courier::Courier;
+use super::local::LocalAgent;
+use crate::agent::{AgentContext, ContextParts, Greeting};
+use crate::log_collector::{Category, LogSource};
+use crate::process::{Child, ChildSpec, SpawnError};
+use crate::shell::{boot_id, outbox, private_file};
+
+/// How long an agent that was let go may take to end before it is killed.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Live log lines of the own node that may wait.
+const LIVE_CAPACITY: usize = 1024;
+
+/// Starts, reaches and ends agents.
+pub(super) struct Launcher {
+    plan: Arc<Plan>,
+    bus: Arc<BusHost>,
+    local: Option<(NodeId, LocalAgent)>,
+    agents: BTreeMap<NodeId, Agent>,
+}
+
+struct Agent {
+    courier: Courier,
+    // Dropping it ends the agent.
+    _let_go: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Launcher {
+    pub(super) const fn new(plan: Arc<Plan>, bus: Arc<BusHost>) -> Self {
+        Self { plan, bus, local: None, agents: BTreeMap::new() }
+    }
+
+    pub(super) fn is_local(&self, node: &NodeId) -> bool {
+        self.local.as_ref().is_some_and(|(local, _)| local == node)
+    }
+
+    /// Starts an agent; its end is reported to the orchestrator.
+    pub(super) fn launch(&mut self, node: NodeId, role: Role, launch: u32, orchestrator: &Addr<Orchestrator>) {
+        if role == Role::Orchestrator {
+            self.launch_local(node, launch, orchestrator.clone());
+            return;
+        }
+        let courier = Courier::start(node.clone(), self.bus.slot.clone());
+        let (let_go, released) = tokio::sync::oneshot::channel();
+        self.agents.insert(node.clone(), Agent { courier, _let_go: let_go });
+        let (bus, plan, orchestrator) = (Arc::clone(&self.bus), Arc::clone(&self.plan), orchestrator.clone());
+        actix::spawn(async move {
+            let how = match spawn(&bus, &plan, &node, role, launch).await {
+                Ok(child) => watch(child, released).await,
+                Err(error) => describe(&error),
+            };
+            orchestrator.do_send(Input::new(Command::AgentEnded { node, launch, how }));
+        });
+    }
+
+    fn launch_local(&mut self, node: NodeId, launch: u32, orchestrator: Addr<Orchestrator>) {
+        let (outbox, reports) = outbox(boot_id(), self.bus.epoch);
+        // Nobody subscribes to the own node's live lines over the bus; they are in the collected files.
+        let (live, _) = mpsc::channel(LIVE_CAPACITY);
+        let context = Arc::new(AgentContext::new(ContextParts {
+            plan: Arc::clone(&self.plan),
+            run_dir: self.bus.run_dir.clone(),
+            scratch: self.bus.scratch.clone(),
+            node: node.clone(),
+            role: Role::Orchestrator,
+            spawner: self.bus.spawner.clone(),
+            outbox,
+            sources: self.bus.sources.clone(),
+            live,
+        }));
+        let agent = LocalAgent::start(context, reports, self.bus.epoch, launch, orchestrator);
+        self.local = Some((node, agent));
+    }
+
+    /// Hands a command to a node's agent.
+    pub(super) fn send(&self, node: &NodeId, actor: Actor, command: AgentCommand) {
+        match (&self.local, self.agents.get(node)) {
+            (Some((local, agent)), _) if local == node => agent.send(actor, command),
+            (_, Some(agent)) => agent.courier.send(actor, command),
+            // It was lost meanwhile, which the state machine knows.
+            _ => tracing::debug!(%node, id = command.id, "there is no agent for a command"),
+        }
+    }
+
+    /// Ends a node's agent and everything below it.
+    pub(super) fn kill(&mut self, node: &NodeId) {
+        self.agents.remove(node);
+        if self.is_local(node) {
+            self.local = None;
+        }
+    }
+
+    /// Ends all.
+    pub(super) fn end(&mut self) {
+        self.agents.clear();
+        self.local = None;
+    }
+}
+
+async fn spawn(bus: &BusHost, plan: &Plan, node: &NodeId, role: Role, launch: u32) -> Result<Child, SpawnError> {
+    let spawner = &bus.spawner;
+    let greeting = Greeting {
+        run: bus.run.clone(),
+        epoch: bus.epoch,
+        plan: plan.hash.clone(),
+        bus: bus.url().unwrap_or_default(),
+        // Every node of the plan has a password; without one nats-server refuses the agent, which then says so.
+        password: bus.passwords.nodes.get(node).cloned().unwrap_or_else(|| bus.passwords.observer.clone()),
+        scratch: bus.scratch.path().to_path_buf(),
+    };
+    let mut line = serde_json::to_vec(&greeting).unwrap_or_default();
+    line.push(b'\n');
+    let path = bus.scratch.path().join(format!("agent-{node}-{}-{launch}.log", bus.epoch));
+    let log = private_file(&path).inspect_err(|error| tracing::warn!(%error, "an agent's log cannot be created"));
+    bus.sources.add(LogSource {
+        path,
+        category: Category::Benchmark,
+        component: format!("agent-{node}"),
+        stream: "stderr",
+        correlation: format!("node/{node}"),
+    });
+    let mut args: Vec<OsString> = vec!["agent".into(), "--run-dir".into(), spawner.run_dir().into()];
+    args.extend(["--node", node.as_str(), "--role", role.as_str()].map(OsString::from));
+    let spec = ChildSpec {
+        program: spawner.hpcbench().to_path_buf(),
+        args,
+        env: Vec::new(),
+        inherit_env: true,
+        greeting: line,
+        stdout: None,
+        stderr: log.ok(),
+    };
+    spawner.spawn(spec).await
+}
+
+/// Waits for the agent's end; once it is let go, not for long.
+async fn watch(mut child: Child, mut released: tokio::sync::oneshot::Receiver<()>) -> String {
+    tokio::select! {
+        exit = child.ended() => return exit.to_string(),
+        _ = &mut released => child.release(),
+    }
+    if tokio::time::timeout(PATIENCE, child.ended()).await.is_err() {
+        child.signal(Signal::SIGKILL);
+    }
+    child.ended().await.to_string()
+}

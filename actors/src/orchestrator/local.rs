@@ -1,0 +1,80 @@
+//! The orchestrator's own agent: part of its process, without a bus in between.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use hpcbench_core::event::NodeJoined;
+use hpcbench_core::message::{AgentCommand, Report, ReportBody};
+use hpcbench_core::{Actor, Command, Epoch, NodeId, Role};
+use tokio::sync::mpsc;
+
+use super::actor::{Ack, Input, Orchestrator};
+use crate::agent::{AgentContext, Hosted};
+use crate::shell::{OutboxReader, boot_id, host_facts};
+
+/// The orchestrator's own agent.
+pub(super) struct LocalAgent {
+    commands: mpsc::UnboundedSender<(Actor, AgentCommand)>,
+}
+
+impl LocalAgent {
+    /// Starts its actors and reports for duty.
+    pub(super) fn start(
+        context: Arc<AgentContext>,
+        reports: OutboxReader,
+        epoch: Epoch,
+        launch: u32,
+        orchestrator: Addr<Orchestrator>,
+    ) -> Self {
+        // Bounded by the state machine, as a courier's queue is.
+        let (commands, mut inbox) = mpsc::unbounded_channel();
+        let mut hosted = Hosted::start(Arc::clone(&context), epoch);
+        let joined = NodeJoined {
+            node: context.node.clone(),
+            role: Role::Orchestrator,
+            boot: boot_id(),
+            pid: std::process::id(),
+            facts: host_facts(),
+        };
+        context.outbox.report(None, ReportBody::Joined(joined));
+        actix::spawn(async move {
+            while let Some((actor, command)) = inbox.recv().await {
+                if let Some(reason) = hosted.deliver(actor, command).await.refused {
+                    tracing::warn!(%actor, reason, "a command was refused");
+                }
+            }
+        });
+        actix::spawn(forward(context, reports, launch, orchestrator));
+        Self { commands }
+    }
+
+    /// Hands a command over.
+    pub(super) fn send(&self, actor: Actor, command: AgentCommand) {
+        // The task ends only with this agent.
+        let _ = self.commands.send((actor, command));
+    }
+}
+
+/// Hands reports over until the agent is to end, then says that it has.
+async fn forward(
+    context: Arc<AgentContext>,
+    mut reports: OutboxReader,
+    launch: u32,
+    orchestrator: Addr<Orchestrator>,
+) {
+    let node: NodeId = context.node.clone();
+    let mut ended = context.ended();
+    loop {
+        let report: Option<Report> = tokio::select! {
+            biased;
+            report = reports.next() => report,
+            _ = ended.wait_for(|ended| *ended) => None,
+        };
+        let Some(report) = report else { break };
+        let cause = report.cause;
+        let command = Command::Report { node: node.clone(), report };
+        orchestrator.do_send(Input { command, cause, ack: Ack::None });
+    }
+    let how = "its work was done".to_owned();
+    orchestrator.do_send(Input::new(Command::AgentEnded { node, launch, how }));
+}

@@ -1,0 +1,87 @@
+//! Putting the clients' shares of an attempt together.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hpcbench_core::TrialId;
+use hpcbench_core::event::ArtifactRecorded;
+use hpcbench_recipes::Plan;
+use hpcbench_stats::{TrialAggregate, TrialSummary};
+
+use crate::expectations::expectations;
+use crate::log_collector::{CollectedLine, log_tail};
+use crate::shell::digest_file;
+
+/// Largest aggregate of a client: a few histograms.
+const MAX_AGGREGATE_BYTES: u64 = 64 << 20;
+/// Lines of the service's log that a failed trial shows.
+const TAIL_LINES: usize = 20;
+
+/// Why a trial cannot be measured.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MeasureError {
+    /// No client could hand in anything.
+    #[error("no client handed in a measurement")]
+    NoShare,
+    /// The trial is not in the plan.
+    #[error("the plan has no trial {0}")]
+    UnknownTrial(TrialId),
+    /// A share cannot be read.
+    #[error("failed to read {}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
+    /// A share is not what the client reported.
+    #[error("{} is not the file that the client reported: its digest differs", .0.display())]
+    Changed(PathBuf),
+}
+
+/// The summary of an attempt, from the aggregates of its clients.
+pub(super) fn summarize(
+    plan: &Plan,
+    run_dir: &Path,
+    trial: &TrialId,
+    aggregates: &[ArtifactRecorded],
+) -> Result<TrialSummary, MeasureError> {
+    let planned = plan.trials.iter().find(|planned| planned.id == *trial);
+    let planned = planned.ok_or_else(|| MeasureError::UnknownTrial(trial.clone()))?;
+    if aggregates.is_empty() {
+        return Err(MeasureError::NoShare);
+    }
+    let expectations = expectations(plan, planned);
+    let mut all = TrialAggregate::empty(&expectations);
+    for share in aggregates {
+        all.merge(&read(run_dir, share)?);
+    }
+    Ok(all.summarize(&expectations))
+}
+
+fn read(run_dir: &Path, share: &ArtifactRecorded) -> Result<TrialAggregate, MeasureError> {
+    let path = run_dir.join(&share.path);
+    let failed = |cause| MeasureError::Read { path: path.clone(), cause };
+    let digest = digest_file(&path).map_err(failed)?;
+    if digest.sha256 != share.sha256 || digest.bytes > MAX_AGGREGATE_BYTES {
+        return Err(MeasureError::Changed(path));
+    }
+    let text = fs::read(&path).map_err(failed)?;
+    serde_json::from_slice(&text).map_err(|error| failed(error.into()))
+}
+
+/// The last lines of the services' collected logs.
+pub(super) fn application_tail(run_dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(run_dir.join("logs").join("application"));
+    let mut paths: Vec<PathBuf> = entries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let message = |line: String| match serde_json::from_str::<CollectedLine>(&line) {
+        Ok(collected) => format!("{}: {}", collected.component, collected.message),
+        Err(_) => line,
+    };
+    let mut lines: Vec<String> =
+        paths.iter().flat_map(|path| log_tail(path, TAIL_LINES)).map(message).collect();
+    lines.split_off(lines.len().saturating_sub(TAIL_LINES))
+}

@@ -1,0 +1,27 @@
+//! The orchestrator: the only actor that holds state, a shell around the pure state machine.
+//!
+//! ```text
+//! command ─► decide ─► events ─► journal ─► evolve ─► effects ─ ─ ─(once synced)─ ─ ─► bus, agents, files
+//!    ▲                                                                                      │
+//!    └────────────────────────────── reports, exits, time ◄─────────────────────────────────┘
+//! ```
+//!
+//! Nothing leaves before the event that it follows from is synced. A panic while deciding costs nothing: the state
+//! is rebuilt from the log.
+
+mod actor;
+mod bus;
+mod cancel;
+mod courier;
+mod effects;
+mod failure;
+mod launcher;
+mod liveness;
+mod local;
+mod machine;
+mod measure;
+mod publisher;
+mod run;
+
+pub use failure::OrchestratorError;
+pub use run::{LiveUpdate, RunEnd, RunSetup, run};

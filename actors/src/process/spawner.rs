@@ -1,0 +1,140 @@
+//! Starting child processes, all from one thread that lives as long as the process.
+//!
+//! `PR_SET_PDEATHSIG` fires when the spawning *thread* ends, which the threads of a runtime do at their leisure.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+
+use hpcbench_core::RunId;
+use tokio::sync::oneshot;
+
+use super::Child;
+
+/// What to start.
+#[derive(Debug)]
+pub struct ChildSpec {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Variables to set; a value is never shown.
+    pub env: Vec<(String, String)>,
+    /// Whether the rest of our own environment is passed on.
+    pub inherit_env: bool,
+    /// The first line of its standard input, which then stays open as its lifeline.
+    pub greeting: Vec<u8>,
+    /// Where its standard output goes; none: nowhere.
+    pub stdout: Option<File>,
+    /// Where its standard error goes; none: to our own.
+    pub stderr: Option<File>,
+}
+
+/// A process that could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {program}")]
+pub struct SpawnError {
+    program: String,
+    #[source]
+    cause: std::io::Error,
+}
+
+type Request = (ChildSpec, oneshot::Sender<Result<Child, SpawnError>>);
+
+/// A handle of the spawning thread.
+#[derive(Debug, Clone)]
+pub struct Spawner {
+    requests: mpsc::Sender<Request>,
+    hpcbench: PathBuf,
+    run_dir: PathBuf,
+    run: RunId,
+}
+
+impl Spawner {
+    /// Starts the thread.
+    ///
+    /// `hpcbench` is our own executable; `run_dir`, as the user gave it, and `run` mark every child as this run's.
+    pub fn start(hpcbench: PathBuf, run_dir: PathBuf, run: RunId) -> std::io::Result<Self> {
+        let (requests, inbox) = mpsc::channel::<Request>();
+        let mark = run.clone();
+        std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
+            // It ends when the last handle is dropped, which the process keeps until its own end.
+            for (spec, reply) in inbox {
+                let _ = reply.send(spawn(spec, &mark));
+            }
+        })?;
+        Ok(Self { requests, hpcbench, run_dir, run })
+    }
+
+    /// Our own executable.
+    pub fn hpcbench(&self) -> &Path {
+        &self.hpcbench
+    }
+
+    /// The run directory, as given.
+    pub fn run_dir(&self) -> &Path {
+        &self.run_dir
+    }
+
+    /// The run.
+    pub const fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// Starts a process.
+    pub async fn spawn(&self, spec: ChildSpec) -> Result<Child, SpawnError> {
+        let program = spec.program.display().to_string();
+        let gone = || SpawnError { program, cause: std::io::Error::other("the spawning thread is gone") };
+        let (reply, answer) = oneshot::channel();
+        if self.requests.send((spec, reply)).is_err() {
+            return Err(gone());
+        }
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Starts a process below a guard, which ends the whole tree `grace_seconds` after it was told to, or when this
+    /// process is gone.
+    pub async fn spawn_guarded(&self, mut spec: ChildSpec, grace_seconds: u32) -> Result<Child, SpawnError> {
+        let mut args: Vec<OsString> = vec!["guard".into(), "--run-dir".into(), self.run_dir.clone().into()];
+        args.extend(["--grace".into(), grace_seconds.to_string().into(), "--".into()]);
+        args.push(std::mem::replace(&mut spec.program, self.hpcbench.clone()).into());
+        args.append(&mut spec.args);
+        spec.args = args;
+        self.spawn(spec).await
+    }
+}
+
+fn spawn(spec: ChildSpec, run: &RunId) -> Result<Child, SpawnError> {
+    let program = spec.program.display().to_string();
+    try_spawn(spec, run).map_err(|cause| SpawnError { program, cause })
+}
+
+fn try_spawn(spec: ChildSpec, run: &RunId) -> std::io::Result<Child> {
+    let mut command = Command::new(&spec.program);
+    command.args(&spec.args);
+    if !spec.inherit_env {
+        command.env_clear();
+    }
+    command.envs(spec.env).env("HPCBENCH_RUN", run.as_str());
+    // A group of its own: Ctrl-C at the terminal is for `hpcbench run` alone, which ends the others in order.
+    command.process_group(0).stdin(Stdio::piped());
+    command.stdout(spec.stdout.map_or_else(Stdio::null, Stdio::from));
+    if let Some(stderr) = spec.stderr {
+        command.stderr(stderr);
+    }
+    let mut child = command.spawn()?;
+    let lifeline = match child.stdin.take() {
+        Some(mut stdin) => {
+            // A child that is gone already is reported by its exit.
+            let _ = stdin.write_all(&spec.greeting);
+            Some(OwnedFd::from(stdin))
+        }
+        None => None,
+    };
+    Child::adopt(child, lifeline)
+}

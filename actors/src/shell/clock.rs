@@ -1,0 +1,11 @@
+//! The wall clock, read at the edge.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hpcbench_core::Timestamp;
+
+/// The time now.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,66 @@
+//! What a process knows of itself and its node.
+
+use std::fs;
+
+use hpcbench_core::event::{HostFacts, Program, Writer};
+use nix::sys::resource::{Resource, getrlimit};
+
+/// Field of `/proc/PID/stat` after the name in parentheses: start time in clock ticks since boot.
+const START_TIME_FIELD: usize = 19;
+
+/// What this process finds on its node. What cannot be read is 0 or `unknown`.
+pub fn host_facts() -> HostFacts {
+    let cpus = std::thread::available_parallelism().map_or(0, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+    HostFacts {
+        host: hostname(),
+        kernel: read_trimmed("/proc/sys/kernel/osrelease").unwrap_or_else(unknown),
+        cpus,
+        memory_bytes: memory_bytes().unwrap_or(0),
+        open_files: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft),
+    }
+}
+
+/// The process that writes an epoch.
+pub fn writer(program: Program) -> Writer {
+    let pid = std::process::id();
+    Writer { host: hostname(), pid, process_start: process_start(pid).unwrap_or(0), user: user(), program }
+}
+
+/// An id for one life of an agent on a node: no other process on that host ever has had it.
+pub fn boot_id() -> String {
+    let pid = std::process::id();
+    format!("{}-{pid}-{}", hostname(), process_start(pid).unwrap_or(0))
+}
+
+/// When a process started, in clock ticks since its host did; with its pid it names one process.
+pub fn process_start(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(START_TIME_FIELD)?.parse().ok()
+}
+
+fn hostname() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(unknown)
+}
+
+fn user() -> String {
+    let uid = nix::unistd::getuid();
+    match nix::unistd::User::from_uid(uid) {
+        Ok(Some(user)) => user.name,
+        _ => uid.to_string(),
+    }
+}
+
+fn read_trimmed(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+fn memory_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.split_ascii_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
+}

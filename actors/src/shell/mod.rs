@@ -1,0 +1,17 @@
+//! What all actors share: clocks, panics that end nothing, files, the way reports take.
+
+mod clock;
+mod digest;
+mod facts;
+mod gate;
+mod outbox;
+mod panics;
+mod scratch;
+
+pub use clock::now;
+pub use digest::{FileDigest, artifact, digest_file};
+pub use facts::{boot_id, host_facts, process_start, writer};
+pub use gate::{Admission, Gate};
+pub use outbox::{Outbox, OutboxReader, outbox};
+pub use panics::{catch, catch_future};
+pub use scratch::{Scratch, private_dir, private_file};

@@ -1,0 +1,53 @@
+//! Files that only their owner may read, and the node-local place for those that do not belong into the run directory.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use hpcbench_core::RunId;
+
+/// Creates a directory, and those above it that are missing, for its owner alone.
+pub fn private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Creates a file anew, or empties it, for its owner alone.
+pub fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)
+}
+
+/// A run's directory on a node-local disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Creates it below `base`, where other users may write too: it must not exist.
+    pub fn create(base: &Path, run: &RunId) -> io::Result<Self> {
+        let path = base.join(format!("hpcbench-{run}"));
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+
+    /// One that another process of the run has created.
+    pub const fn existing(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A directory in it, created if missing.
+    pub fn dir(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.0.join(name);
+        private_dir(&path)?;
+        Ok(path)
+    }
+
+    /// Removes it with everything in it.
+    pub fn remove(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.0)
+    }
+}
