@@ -176,7 +176,7 @@ fn skip(reason: &str) {
     eprintln!("SKIPPED: {test}: {reason}");
     if let Some(notes) = std::env::var_os("HPCBENCH_TESTS_SKIPPED") {
         let file = OpenOptions::new().create(true).append(true).open(notes);
-        let noted = file.and_then(|mut file| writeln!(file, "{test}: {reason}"));
+        let noted = file.and_then(|mut file| file.write_all(format!("{test}: {reason}\n").as_bytes()));
         noted.unwrap_or_else(|error| eprintln!("cannot note it: {error}"));
     }
 }
