@@ -1,0 +1,101 @@
+//! Events as they happen, a line each.
+
+mod trial;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use hpcbench_core::TrialId;
+use hpcbench_core::event::{Body, Event};
+use hpcbench_recipes::Plan;
+
+use crate::words::{ParameterNames, count, one_line, seconds};
+
+/// Tells events to people, with what the plan says of the trials. Holds no state: the same event always gives the
+/// same line, whether it has just happened or is read from a log.
+#[derive(Debug, Clone)]
+pub struct EventLines {
+    trials: BTreeMap<TrialId, Label>,
+}
+
+/// A trial as lines name it.
+#[derive(Debug, Clone)]
+struct Label {
+    /// Its place in the plan, from 1.
+    number: usize,
+    /// Its parameters as `name=value`.
+    parameters: String,
+}
+
+impl EventLines {
+    /// Lines for the events of this plan's run.
+    pub fn of(plan: &Plan) -> Self {
+        let names = ParameterNames::of(plan);
+        let label = |(index, trial)| Label {
+            number: index + 1,
+            parameters: names.pairs(trial).join(", "),
+        };
+        let ids = plan.trials.iter().map(|trial| trial.id.clone());
+        Self {
+            trials: ids.zip(plan.trials.iter().enumerate().map(label)).collect(),
+        }
+    }
+
+    /// One line on the event, without time and line end; `None` for what only matters in an audit: requests that are
+    /// answered in a moment, and bookkeeping. The text is free of control characters, whatever a service wrote.
+    pub fn describe(&self, event: &Event) -> Option<String> {
+        let line = match &event.body {
+            Body::RunCreated(e) => format!("run {} ({}), {}", e.run, e.name, count(e.trials, "trial")),
+            Body::EpochStarted(e) if e.epoch.0 > 1 => format!("epoch {} on {}", e.epoch, e.writer.host),
+            Body::RunResumed(e) => format!("resumed by {} on {}", e.user, e.host),
+            Body::PhaseEntered(e) => format!("phase {}", e.phase),
+            Body::BusStarted(e) => format!("bus at {}", e.url),
+            Body::BusExited(e) => format!("bus gone: {}", e.reason),
+            Body::NodeJoined(e) => {
+                let cpus = count(e.facts.cpus.into(), "CPU");
+                format!("node {} joined: {}, {cpus}", e.node, e.facts.host)
+            }
+            Body::NodeLost(e) => format!("node {} lost: {}", e.node, e.reason),
+            Body::ServiceLaunched(e) if e.launch > 1 => {
+                format!("service {} launched again, start {}", e.instance, e.launch)
+            }
+            Body::ServiceReady(e) => {
+                let after = seconds(e.seconds);
+                format!(
+                    "service {} ready in {after} at {}",
+                    e.instance,
+                    e.endpoints.join(", ")
+                )
+            }
+            Body::ServiceFailed(e) => format!("service {} failed: {}", e.instance, e.reason),
+            Body::ServiceExited(e) if e.expected => format!("service {} stopped", e.instance),
+            Body::ServiceExited(e) => format!("service {} ended unasked with {}", e.instance, e.how),
+            Body::ClientConnected(e) => {
+                let endpoints = count(e.probes.len() as u64, "endpoint");
+                format!("client {} reaches {endpoints}", e.node)
+            }
+            Body::ClientFailed(e) => format!("client {} cannot reach the service: {}", e.node, e.reason),
+            Body::CancelRequested(e) => {
+                let how = if e.at_once {
+                    "cancelled at once"
+                } else {
+                    "cancelled"
+                };
+                format!("{how} by {}: {}", e.source, e.reason)
+            }
+            Body::CommandRejected(e) => format!("command {} rejected: {}", e.command, e.reason),
+            Body::StateVerified(e) if !e.equal => {
+                format!("the live state differs from the log's after event {}", e.through)
+            }
+            Body::RunCompleted(e) if e.exit_code == 0 => "run completed, every trial is valid".to_owned(),
+            Body::RunCompleted(_) => "run completed, not every trial is valid".to_owned(),
+            Body::RunFailed(e) => format!("run failed: {}", e.reason),
+            Body::RunCancelled(e) => format!("run cancelled: {}", e.reason),
+            Body::Unreadable(e) => format!("{} (not known to this version)", e.kind),
+            body => self.describe_trial(body)?,
+        };
+        Some(one_line(&line))
+    }
+}

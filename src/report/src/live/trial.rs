@@ -1,0 +1,76 @@
+//! Lines on trials.
+
+use hpcbench_core::TrialId;
+use hpcbench_core::event::Body;
+use hpcbench_stats::TrialSummary;
+
+use super::EventLines;
+use crate::words::{count, milliseconds};
+
+impl EventLines {
+    pub(super) fn describe_trial(&self, body: &Body) -> Option<String> {
+        let line = match body {
+            Body::TrialStarted(e) => {
+                format!(
+                    "{} started, attempt {}",
+                    self.trial_with_parameters(&e.trial),
+                    e.attempt
+                )
+            }
+            Body::TrialStopRequested(e) => {
+                format!("{} is being stopped: {}", self.trial(&e.trial), e.cause.reason())
+            }
+            Body::ShareReported(e) => {
+                let problem = e.problem.as_ref()?;
+                format!("{}: client {}: {problem}", self.trial(&e.trial), e.node)
+            }
+            Body::TrialCompleted(e) => {
+                format!("{} completed: {}", self.trial(&e.trial), outcome(&e.summary))
+            }
+            Body::TrialFailed(e) => format!("{} failed: {}", self.trial(&e.trial), e.reason),
+            Body::TrialInterrupted(e) => {
+                let trial = self.trial(&e.trial);
+                format!("{trial} interrupted in attempt {}: {}", e.attempt, e.reason)
+            }
+            _ => return None,
+        };
+        Some(line)
+    }
+
+    /// `trial 2/3 0f3a…-r1`: the place in the plan and the id.
+    fn trial(&self, id: &TrialId) -> String {
+        match self.trials.get(id) {
+            Some(label) => format!("trial {}/{} {id}", label.number, self.trials.len()),
+            None => format!("trial {id}"),
+        }
+    }
+
+    fn trial_with_parameters(&self, id: &TrialId) -> String {
+        let trial = self.trial(id);
+        match self.trials.get(id) {
+            Some(label) if !label.parameters.is_empty() => format!("{trial} ({})", label.parameters),
+            _ => trial,
+        }
+    }
+}
+
+/// Verdict, number of requests and the slow end of the first tokens; without tokens in a stream, of the whole request.
+fn outcome(summary: &TrialSummary) -> String {
+    let requests = &summary.requests;
+    let mut parts = vec![
+        summary.verdict.status.as_str().to_owned(),
+        count(requests.issued, "request"),
+    ];
+    let failed = requests.error + requests.timeout;
+    if failed > 0 {
+        parts.push(format!("{failed} of them failed"));
+    }
+    let metrics = &summary.metrics;
+    let slow = [("TTFT", metrics.ttft.p99), ("E2E", metrics.e2e.p99)]
+        .into_iter()
+        .find_map(|(name, p99)| Some((name, p99?)));
+    if let Some((name, p99)) = slow {
+        parts.push(format!("{name} p99 {} ms", milliseconds(p99)));
+    }
+    parts.join(", ")
+}

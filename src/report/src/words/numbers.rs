@@ -1,0 +1,79 @@
+//! Numbers with as many digits as a person reads.
+
+/// A number with about three significant digits; no decimals from 100 on.
+fn three_digits(value: f64) -> String {
+    // By what rounding makes of it, so that 9.996 is 10.0 and not 10.00.
+    let size = value.abs();
+    if size < 9.995 {
+        format!("{value:.2}")
+    } else if size < 99.95 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
+}
+
+/// Seconds, shown as a number of milliseconds without unit.
+pub(crate) fn milliseconds(seconds: f64) -> String {
+    three_digits(seconds * 1000.0)
+}
+
+/// Something per second, without unit.
+pub(crate) fn rate(per_second: f64) -> String {
+    three_digits(per_second)
+}
+
+/// A length of time with its unit: `0.12 s`, `42.5 s`, `3 min 20 s`, `2 h 05 min`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    if seconds < 99.95 {
+        return format!("{} s", three_digits(seconds));
+    }
+    let whole = seconds.round() as u64;
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours == 0 {
+        format!("{minutes} min {rest:02} s")
+    } else {
+        format!("{hours} h {minutes:02} min")
+    }
+}
+
+/// A number of things: `1 trial`, `3 trials`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_at_every_size() {
+        let shown: Vec<String> = [0.000_012, 0.001_234, 0.009_996, 0.043_21, 0.099_96, 0.312_4, 12.3]
+            .into_iter()
+            .map(milliseconds)
+            .collect();
+        assert_eq!(shown, ["0.01", "1.23", "10.0", "43.2", "100", "312", "12300"]);
+        assert_eq!(rate(1234.5), "1234");
+    }
+
+    #[test]
+    fn lengths_of_time_change_their_unit() {
+        let shown: Vec<String> = [0.119, 42.46, 99.96, 200.0, 3599.9, 7512.0]
+            .into_iter()
+            .map(seconds)
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "0.12 s",
+                "42.5 s",
+                "1 min 40 s",
+                "3 min 20 s",
+                "1 h 00 min",
+                "2 h 05 min"
+            ]
+        );
+        assert_eq!(seconds(-0.5), "-0.50 s");
+    }
+}
