@@ -1,7 +1,9 @@
 //! From a trial of the plan to the yardstick that its numbers are held against.
 
 use hpcbench_recipes::plan::WorkloadPlan;
-use hpcbench_recipes::recipe::{Load as RecipeLoad, Mode, Placement, Prompts, TokenCount};
+use hpcbench_recipes::recipe::{
+    ClientPlacement as Placement, LaunchMode, Load as RecipeLoad, Prompts, TokenCount,
+};
 use hpcbench_recipes::units::Duration;
 use hpcbench_recipes::{Plan, TrialPlan};
 use hpcbench_stats::{
@@ -9,7 +11,7 @@ use hpcbench_stats::{
 };
 
 /// What a trial was meant to be.
-pub fn expectations(plan: &Plan, trial: &TrialPlan) -> Expectations {
+pub(crate) fn expectations(plan: &Plan, trial: &TrialPlan) -> Expectations {
     let workload = &trial.workload;
     Expectations {
         load: load(&workload.load),
@@ -22,23 +24,30 @@ pub fn expectations(plan: &Plan, trial: &TrialPlan) -> Expectations {
         failed_tolerance: Some(workload.tolerance.failed),
         output_length: output_length(workload),
         cached_input: match workload.prompts {
-            Prompts::Synthetic { shared_prefix_tokens: 0, .. } => CachedInput::Unexpected,
+            Prompts::Synthetic {
+                shared_prefix_tokens: 0,
+                ..
+            } => CachedInput::Unexpected,
             // A file's prompts may repeat themselves.
             Prompts::Synthetic { .. } | Prompts::File { .. } => CachedInput::Expected,
         },
         placement: match (plan.launch.mode, plan.resources.clients.placement) {
-            (Mode::Local, _) => ClientPlacement::OneMachine,
-            (Mode::Slurm, Placement::Dedicated) => ClientPlacement::Dedicated,
-            (Mode::Slurm, _) => ClientPlacement::WithServers,
+            (LaunchMode::Local, _) => ClientPlacement::OneMachine,
+            (LaunchMode::Slurm, Placement::Dedicated) => ClientPlacement::Dedicated,
+            (LaunchMode::Slurm, _) => ClientPlacement::WithServers,
         },
     }
 }
 
 fn load(load: &RecipeLoad) -> Load {
     match load {
-        RecipeLoad::Closed { concurrency, think_time } => {
-            Load::Closed { concurrency: u64::from(concurrency.get()), think_time_ns: nanoseconds(*think_time) }
-        }
+        RecipeLoad::Closed {
+            concurrency,
+            think_time,
+        } => Load::Closed {
+            concurrency: u64::from(concurrency.get()),
+            think_time_ns: nanoseconds(*think_time),
+        },
         _ => Load::Open,
     }
 }
@@ -52,7 +61,11 @@ fn slo(workload: &WorkloadPlan) -> Vec<SloLimit> {
             Metric::Tpot => SloMetric::Tpot,
             Metric::E2e => SloMetric::E2e,
         };
-        SloLimit { metric, quantile: target.percentile.quantile(), limit_ns: nanoseconds(*limit) }
+        SloLimit {
+            metric,
+            quantile: target.percentile.quantile(),
+            limit_ns: nanoseconds(*limit),
+        }
     };
     workload.slo.0.iter().map(limit).collect()
 }

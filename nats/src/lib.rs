@@ -25,7 +25,7 @@ pub use bus::{
 };
 pub use bytes::Bytes;
 pub use error::BusError;
-pub use hpcbench_core::Actor;
+pub use hpcbench_core::{Actor, LogCategory};
 pub use jetstream::{Address, Agent, Control, Observer, Orchestrator};
 pub use memory::{MemoryAgent, MemoryBus, MemoryControl, MemoryObserver, MemoryOrchestrator};
 pub use rendezvous::{Credential, Credentials, Rendezvous, RendezvousError};
@@ -34,4 +34,4 @@ pub use server::{
     ConfigError, Launch, LaunchError, NotReady, Passwords, Port, SERVER_VARIABLE, ServerConfig,
     ServerNotFound, find_server,
 };
-pub use subject::{EventType, InvalidEventType, InvalidSubject, LogCategory};
+pub use subject::{EventType, InvalidEventType, InvalidSubject};

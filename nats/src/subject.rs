@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hpcbench_core::{Actor, NodeId, RunId};
+use hpcbench_core::{Actor, LogCategory, NodeId, RunId};
 
 use crate::limits::MAX_EVENT_TYPE_LENGTH;
 
@@ -37,47 +37,10 @@ fn actor(text: &str) -> Option<Actor> {
     ACTORS.into_iter().find(|actor| actor.as_str() == text)
 }
 
-/// What a log line is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LogCategory {
-    /// The service under test.
-    Application,
-    /// The node.
-    System,
-    /// The load and its measurements.
-    Benchmark,
-    /// Slurm, containers, the bus, hpcbench itself.
-    Infrastructure,
-}
-
-impl LogCategory {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Application,
-        Self::System,
-        Self::Benchmark,
-        Self::Infrastructure,
-    ];
-
-    /// Its token in subjects.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Application => "application",
-            Self::System => "system",
-            Self::Benchmark => "benchmark",
-            Self::Infrastructure => "infrastructure",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|category| category.as_str() == text)
-    }
-}
-
-impl fmt::Display for LogCategory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+fn log_category(text: &str) -> Option<LogCategory> {
+    LogCategory::ALL
+        .into_iter()
+        .find(|category| category.as_str() == text)
 }
 
 /// An event's type as a subject's tail, such as `trial.started`.
@@ -161,7 +124,7 @@ impl fmt::Display for Subject {
             Topic::Report(node, actor) => write!(f, "report.{node}.{actor}"),
             Topic::Cancel => f.write_str("control.cancel"),
             Topic::Heartbeat(node) => write!(f, "heartbeat.{node}"),
-            Topic::Log(category, node) => write!(f, "log.{category}.{node}"),
+            Topic::Log(category, node) => write!(f, "log.{}.{node}", category.as_str()),
             Topic::Metric(node) => write!(f, "metric.{node}"),
         }
     }
@@ -191,7 +154,7 @@ fn parse(text: &str) -> Option<Subject> {
         "heartbeat" => Topic::Heartbeat(rest.parse().ok()?),
         "log" => {
             let (category, node) = rest.split_once('.')?;
-            Topic::Log(LogCategory::parse(category)?, node.parse().ok()?)
+            Topic::Log(log_category(category)?, node.parse().ok()?)
         }
         "metric" => Topic::Metric(rest.parse().ok()?),
         _ => return None,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Message;
-use hpcbench_core::message::{AgentCommand, CommandReply, Progress};
+use hpcbench_core::message::{AgentCommand, Progress};
 use hpcbench_core::{NodeId, Role};
 use hpcbench_recipes::Plan;
 use tokio::sync::{mpsc, watch};
@@ -13,12 +13,12 @@ use crate::log_collector::{CollectedLine, LogSources};
 use crate::process::Spawner;
 use crate::shell::{Outbox, Scratch};
 
-/// A command on its way to an actor of this node.
+/// A command on its way to an actor of this node, which takes it or says why not.
 #[derive(Debug, Clone)]
 pub struct Deliver(pub AgentCommand);
 
 impl Message for Deliver {
-    type Result = CommandReply;
+    type Result = Result<(), String>;
 }
 
 /// What a node tells live: it may be lost.
@@ -49,12 +49,9 @@ pub struct AgentContext {
     /// Takes what may be lost.
     pub live: mpsc::Sender<Live>,
     /// How the load stands.
-    progress: Mutex<Option<ProgressReader>>,
+    progress: Mutex<Option<Progress>>,
     ended: watch::Sender<bool>,
 }
-
-/// Tells how a load stands when asked.
-type ProgressReader = Box<dyn Fn() -> Progress + Send>;
 
 /// The parts that a context is made of.
 pub(crate) struct Parts {
@@ -97,14 +94,17 @@ impl AgentContext {
         self.ended.subscribe()
     }
 
-    /// From now on, `read` tells how the load stands; none: there is no load.
-    pub fn set_progress(&self, read: Option<ProgressReader>) {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = read;
+    /// The load stands so; none: there is no load.
+    pub fn set_progress(&self, progress: Option<Progress>) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
     }
 
     /// How the load stands, while there is one.
     pub fn progress(&self) -> Option<Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|read| read())
+        self.progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Offers a log line to whoever watches; if nobody keeps up, it is dropped.

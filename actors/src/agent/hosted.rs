@@ -43,7 +43,10 @@ impl Hosted {
             Admission::New => {}
             Admission::Repeated => return CommandReply { refused: None },
             Admission::Outdated { highest } => {
-                return refuse(format!("epoch {} has been replaced by epoch {highest}", command.epoch));
+                return refuse(format!(
+                    "epoch {} has been replaced by epoch {highest}",
+                    command.epoch
+                ));
             }
         }
         self.context.outbox.raise_epoch(self.gate.epoch());
@@ -54,10 +57,15 @@ impl Hosted {
             (ActorName::ClientPool, _, Some(pool)) => pool.send(message).await,
             _ => return refuse(format!("there is no {actor} on a {} node", self.context.role)),
         };
-        answer.unwrap_or_else(|error| refuse(format!("{actor} did not answer: {error}")))
+        match answer {
+            Ok(taken) => CommandReply { refused: taken.err() },
+            Err(error) => refuse(format!("{actor} did not answer: {error}")),
+        }
     }
 }
 
 fn refuse(reason: String) -> CommandReply {
-    CommandReply { refused: Some(reason) }
+    CommandReply {
+        refused: Some(reason),
+    }
 }

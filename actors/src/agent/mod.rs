@@ -8,8 +8,8 @@ mod greeting;
 mod hosted;
 mod process;
 
-pub use context::{AgentContext, Deliver, Live};
 pub(crate) use context::Parts as ContextParts;
+pub use context::{AgentContext, Deliver, Live};
 pub use greeting::Greeting;
 pub use hosted::Hosted;
 pub use process::{AgentError, run_agent};

@@ -8,20 +8,20 @@ use std::time::Duration;
 use hpcbench_core::event::NodeJoined;
 use hpcbench_core::message::{AgentCommand, CommandReply, Heartbeat, Report, ReportBody};
 use hpcbench_core::{NodeId, Role};
-use hpcbench_nats::{Address, Agent as AgentLink, AgentBus, BusError, LogCategory};
+use hpcbench_nats::{Address, Agent as AgentLink, AgentBus, BusError};
 use hpcbench_recipes::Plan;
 use tokio::sync::mpsc;
 
 use super::ContextParts as Parts;
 use super::{AgentContext, Greeting, Hosted, Live};
-use crate::log_collector::{Category, LogSources};
+use crate::log_collector::LogSources;
 use crate::process::Spawner;
 use crate::shell::{OutboxReader, Scratch, boot_id, host_facts, outbox};
 
 /// How long the bus may take to answer at first.
 const CONNECT: Duration = Duration::from_secs(20);
 /// How long a report may take; then the agent ends, and its node counts as lost.
-const REPORT: Duration = Duration::from_secs(60);
+const REPORT: Duration = Duration::from_mins(1);
 /// Pause between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Live log lines that may wait.
@@ -60,20 +60,28 @@ pub enum AgentError {
 /// Runs an agent until the orchestrator lets it end or is gone.
 ///
 /// To be called within an actix system. Once standard input is closed the process ends by itself.
-pub async fn run_agent(run_dir: &Path, node: NodeId, role: Role, hpcbench: PathBuf) -> Result<(), AgentError> {
+pub async fn run_agent(
+    run_dir: &Path,
+    node: NodeId,
+    role: Role,
+    hpcbench: PathBuf,
+) -> Result<(), AgentError> {
     let greeting = read_greeting()?;
     let plan = Arc::new(read_plan(run_dir, &greeting.plan)?);
     let system = |what| move |cause| AgentError::System { what, cause };
     // What a killed guard leaves behind becomes our child, and is found.
     nix::sys::prctl::set_child_subreaper(true).map_err(|e| system("become a subreaper")(e.into()))?;
-    let address =
-        Address { run: greeting.run.clone(), url: greeting.bus.clone(), directory: run_dir.to_path_buf() };
+    let address = Address {
+        run: greeting.run.clone(),
+        url: greeting.bus.clone(),
+        directory: run_dir.to_path_buf(),
+    };
     let bus = AgentLink::connect(address, node.clone(), greeting.password.clone(), CONNECT).await?;
     let bus: Arc<dyn AgentBus> = Arc::new(bus);
-    let boot = boot_id();
+    let boot = boot_id(1);
     let (outbox, reports) = outbox(boot.clone(), greeting.epoch);
     let (live, live_feed) = mpsc::channel(LIVE_CAPACITY);
-    let spawner = Spawner::start(hpcbench, run_dir.to_path_buf(), greeting.run.clone());
+    let spawner = Spawner::start(hpcbench, run_dir.to_path_buf());
     let context = Arc::new(AgentContext::new(Parts {
         plan,
         run_dir: run_dir.to_path_buf(),
@@ -88,7 +96,13 @@ pub async fn run_agent(run_dir: &Path, node: NodeId, role: Role, hpcbench: PathB
     // Subscribed before the agent says that it is there.
     let mut commands = bus.commands().await?;
     let mut hosted = Hosted::start(Arc::clone(&context), greeting.epoch);
-    let joined = NodeJoined { node, role, boot: boot.clone(), pid: std::process::id(), facts: host_facts() };
+    let joined = NodeJoined {
+        node,
+        role,
+        boot: boot.clone(),
+        pid: std::process::id(),
+        facts: host_facts(),
+    };
     context.outbox.report(None, ReportBody::Joined(joined));
     actix::spawn(beat(Arc::clone(&bus), Arc::clone(&context), boot));
     actix::spawn(feed(Arc::clone(&bus), live_feed));
@@ -96,9 +110,13 @@ pub async fn run_agent(run_dir: &Path, node: NodeId, role: Role, hpcbench: PathB
         while let Some(command) = commands.next().await {
             let reply = match serde_json::from_slice::<AgentCommand>(&command.payload) {
                 Ok(order) => hosted.deliver(command.actor, order).await,
-                Err(error) => CommandReply { refused: Some(format!("it cannot be read: {error}")) },
+                Err(error) => CommandReply {
+                    refused: Some(format!("it cannot be read: {error}")),
+                },
             };
-            command.responder.respond(serde_json::to_vec(&reply).unwrap_or_default());
+            command
+                .responder
+                .respond(serde_json::to_vec(&reply).unwrap_or_default());
         }
     });
     deliver_reports(&*bus, reports, &context).await
@@ -131,7 +149,10 @@ fn read_plan(run_dir: &Path, hash: &str) -> Result<Plan, AgentError> {
         }
         Ok(plan)
     };
-    read().map_err(|problem| AgentError::Plan { path: path.clone(), problem })
+    read().map_err(|problem| AgentError::Plan {
+        path: path.clone(),
+        problem,
+    })
 }
 
 /// Sends reports one after the other; ends when the agent is to end and all are delivered.
@@ -147,9 +168,22 @@ async fn deliver_reports(
             report = reports.next() => report,
             _ = ended.wait_for(|ended| *ended) => None,
         };
-        let Some(Report { id, epoch, cause, body }) = report else { return Ok(()) };
+        let Some(Report {
+            id,
+            epoch,
+            cause,
+            body,
+        }) = report
+        else {
+            return Ok(());
+        };
         let actor = body.actor();
-        let payload = serde_json::to_vec(&Report { id, epoch, cause, body });
+        let payload = serde_json::to_vec(&Report {
+            id,
+            epoch,
+            cause,
+            body,
+        });
         match payload {
             Ok(payload) => bus.report(actor, payload.into(), REPORT).await?,
             Err(error) => tracing::error!(%error, "a report cannot be written"),
@@ -161,7 +195,10 @@ async fn beat(bus: Arc<dyn AgentBus>, context: Arc<AgentContext>, boot: String) 
     let mut interval = tokio::time::interval(HEARTBEAT);
     loop {
         interval.tick().await;
-        let heartbeat = Heartbeat { boot: boot.clone(), progress: context.progress() };
+        let heartbeat = Heartbeat {
+            boot: boot.clone(),
+            progress: context.progress(),
+        };
         if let Ok(payload) = serde_json::to_vec(&heartbeat)
             && let Err(error) = bus.heartbeat(payload.into()).await
         {
@@ -172,15 +209,9 @@ async fn beat(bus: Arc<dyn AgentBus>, context: Arc<AgentContext>, boot: String) 
 
 async fn feed(bus: Arc<dyn AgentBus>, mut live: mpsc::Receiver<Live>) {
     while let Some(Live::Log(line)) = live.recv().await {
-        let category = match line.category {
-            Category::Application => LogCategory::Application,
-            Category::System => LogCategory::System,
-            Category::Benchmark => LogCategory::Benchmark,
-            Category::Infrastructure => LogCategory::Infrastructure,
-        };
         if let Ok(payload) = serde_json::to_vec(&line) {
             // Live lines may be lost; the collected file has them.
-            let _ = bus.log_line(category, payload.into()).await;
+            let _ = bus.log_line(line.category, payload.into()).await;
         }
     }
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler};
-use hpcbench_core::Seq;
 use hpcbench_core::event::{ArtifactRecorded, CollectionStarted, CollectionStopped};
-use hpcbench_core::message::{CommandBody, CommandReply, ReportBody};
+use hpcbench_core::message::{CommandBody, ReportBody};
+use hpcbench_core::{LogCategory, Seq};
 
-use super::line::{Category, CollectedLine};
+use super::line::CollectedLine;
 use super::sources::LogSource;
 use super::tail::Tail;
 use crate::agent::{AgentContext, Deliver};
@@ -53,7 +53,7 @@ impl LogCollector {
     }
 
     fn begin(&mut self, cause: Seq, ctx: &mut Context<Self>) -> io::Result<()> {
-        for category in Category::ALL {
+        for category in LogCategory::ALL {
             private_dir(&self.context.run_dir.join("logs").join(category.as_str()))?;
         }
         if !self.collecting {
@@ -62,9 +62,14 @@ impl LogCollector {
         }
         let started = CollectionStarted {
             node: self.context.node.clone(),
-            categories: Category::ALL.iter().map(|category| category.as_str().to_owned()).collect(),
+            categories: LogCategory::ALL
+                .iter()
+                .map(|category| category.as_str().to_owned())
+                .collect(),
         };
-        self.context.outbox.report(Some(cause), ReportBody::CollectionStarted(started));
+        self.context
+            .outbox
+            .report(Some(cause), ReportBody::CollectionStarted(started));
         Ok(())
     }
 
@@ -79,7 +84,9 @@ impl LogCollector {
             lines: self.lines,
             dropped_bytes: self.dropped + dropped,
         };
-        self.context.outbox.report(Some(cause), ReportBody::CollectionStopped { stopped, files });
+        self.context
+            .outbox
+            .report(Some(cause), ReportBody::CollectionStopped { stopped, files });
         self.context.end();
     }
 
@@ -137,7 +144,10 @@ impl LogCollector {
             Ok(false) => self.dropped += line.len() as u64,
             Err(error) => {
                 self.dropped += line.len() as u64;
-                self.complain(&format!("failed to write the log of {}: {error}", source.component));
+                self.complain(&format!(
+                    "failed to write the log of {}: {error}",
+                    source.component
+                ));
             }
         }
     }
@@ -150,7 +160,9 @@ impl LogCollector {
             let file = BufWriter::new(private_file(&self.context.run_dir.join(&path))?);
             self.files.insert(path.clone(), Output { file, bytes: 0 });
         }
-        let Some(output) = self.files.get_mut(&path) else { return Ok(false) };
+        let Some(output) = self.files.get_mut(&path) else {
+            return Ok(false);
+        };
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         if output.bytes + text.len() as u64 > MAX_FILE_BYTES {
@@ -173,19 +185,18 @@ impl Actor for LogCollector {
 }
 
 impl Handler<Deliver> for LogCollector {
-    type Result = CommandReply;
+    type Result = Result<(), String>;
 
-    fn handle(&mut self, Deliver(command): Deliver, ctx: &mut Context<Self>) -> CommandReply {
+    fn handle(&mut self, Deliver(command): Deliver, ctx: &mut Context<Self>) -> Result<(), String> {
         match command.body {
-            CommandBody::Collect => match self.begin(command.cause, ctx) {
-                Ok(()) => CommandReply { refused: None },
-                Err(error) => CommandReply { refused: Some(format!("failed to create the log directories: {error}")) },
-            },
+            CommandBody::Collect => self
+                .begin(command.cause, ctx)
+                .map_err(|error| format!("failed to create the log directories: {error}")),
             CommandBody::FinishCollection => {
                 self.finish(command.cause);
-                CommandReply { refused: None }
+                Ok(())
             }
-            _ => CommandReply { refused: Some("this is no command for a log collector".to_owned()) },
+            _ => Err("this is no command for a log collector".to_owned()),
         }
     }
 }

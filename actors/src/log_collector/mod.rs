@@ -6,6 +6,6 @@ mod sources;
 mod tail;
 
 pub use actor::LogCollector;
-pub use line::{Category, CollectedLine};
+pub use line::CollectedLine;
 pub use sources::{LogSource, LogSources};
 pub use tail::log_tail;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Category;
+use hpcbench_core::LogCategory;
 
 /// A log that grows on this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct LogSource {
     /// Its file, on node-local disk.
     pub path: PathBuf,
     /// What it is about.
-    pub category: Category,
+    pub category: LogCategory,
     /// Who writes it; part of the collected file's name.
     pub component: String,
     /// `stdout`, `stderr` or `log`.
@@ -32,6 +32,12 @@ impl LogSources {
 
     /// The logs after the first `known` ones.
     pub fn after(&self, known: usize) -> Vec<LogSource> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().skip(known).cloned().collect()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .skip(known)
+            .cloned()
+            .collect()
     }
 }

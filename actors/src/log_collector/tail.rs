@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Longest line; what is beyond is dropped and counted.
-pub const MAX_LINE_BYTES: usize = 64 * 1024;
+pub(super) const MAX_LINE_BYTES: usize = 64 * 1024;
 /// Most bytes that one look at a file takes.
 const MAX_READ_BYTES: u64 = 4 * 1024 * 1024;
 /// How far from a file's end [`log_tail`] looks for lines.
@@ -22,7 +22,12 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, rest: Vec::new(), dropped: 0 }
+        Self {
+            path,
+            file: None,
+            rest: Vec::new(),
+            dropped: 0,
+        }
     }
 
     /// Bytes of overlong lines that were dropped.
@@ -39,7 +44,9 @@ impl Tail {
                 Err(error) => return Err(error),
             };
         }
-        let Some(file) = &mut self.file else { return Ok(false) };
+        let Some(file) = &mut self.file else {
+            return Ok(false);
+        };
         let mut block = Vec::new();
         let read = file.take(MAX_READ_BYTES).read_to_end(&mut block)?;
         self.split(&block, take);
@@ -79,7 +86,10 @@ pub fn log_tail(path: &Path, lines: usize) -> Vec<String> {
     let text = read().unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    all.iter().skip(all.len().saturating_sub(lines)).map(|line| (*line).to_owned()).collect()
+    all.iter()
+        .skip(all.len().saturating_sub(lines))
+        .map(|line| (*line).to_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -90,7 +100,12 @@ mod tests {
 
     fn lines(tail: &mut Tail, all: bool) -> Vec<String> {
         let mut lines = Vec::new();
-        while tail.read(all, &mut |line| lines.push(String::from_utf8_lossy(line).into_owned())).unwrap() {}
+        while tail
+            .read(all, &mut |line| {
+                lines.push(String::from_utf8_lossy(line).into_owned());
+            })
+            .unwrap()
+        {}
         lines
     }
 
@@ -113,10 +128,17 @@ mod tests {
     fn cuts_overlong_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        std::fs::write(&path, [vec![b'x'; MAX_LINE_BYTES + 5], b"\nshort\n".to_vec()].concat()).unwrap();
+        std::fs::write(
+            &path,
+            [vec![b'x'; MAX_LINE_BYTES + 5], b"\nshort\n".to_vec()].concat(),
+        )
+        .unwrap();
         let mut tail = Tail::new(path);
         let lines = lines(&mut tail, false);
-        assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [MAX_LINE_BYTES, 5]);
+        assert_eq!(
+            lines.iter().map(String::len).collect::<Vec<_>>(),
+            [MAX_LINE_BYTES, 5]
+        );
         assert_eq!(tail.dropped(), 5);
     }
 

@@ -47,7 +47,11 @@ pub(super) enum Ack {
 
 impl Input {
     pub(super) const fn new(command: Command) -> Self {
-        Self { command, cause: None, ack: Ack::None }
+        Self {
+            command,
+            cause: None,
+            ack: Ack::None,
+        }
     }
 }
 
@@ -149,7 +153,8 @@ impl Orchestrator {
                 if let Effect::Finish { exit_code } = effect {
                     self.finish(Ok(exit_code), ctx);
                 } else {
-                    self.executor.execute(effect, self.machine.state(), &ctx.address());
+                    self.executor
+                        .execute(effect, self.machine.state(), &ctx.address());
                 }
             }
         }
@@ -175,7 +180,9 @@ impl Orchestrator {
         {
             self.take(input, ctx);
         }
-        let silent = self.liveness.silent(self.machine.state(), Instant::now(), self.executor.bus_is_up());
+        let silent = self
+            .liveness
+            .silent(self.machine.state(), Instant::now(), self.executor.bus_is_up());
         for (node, seconds) in silent {
             if !self.executor.is_local(&node) {
                 self.take(Input::new(Command::NodeSilent { node, seconds }), ctx);
@@ -227,7 +234,10 @@ impl Handler<Heard> for Orchestrator {
 
     fn handle(&mut self, Heard { node, heartbeat }: Heard, _: &mut Context<Self>) {
         if let Some(progress) = heartbeat.progress {
-            self.live.send(LiveUpdate::Progress { node: node.clone(), progress });
+            self.live.send(LiveUpdate::Progress {
+                node: node.clone(),
+                progress,
+            });
         }
         self.liveness.heard(node, Instant::now());
     }

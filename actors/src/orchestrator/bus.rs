@@ -8,18 +8,19 @@ use std::time::Duration;
 use actix::Addr;
 use hpcbench_core::event::{BusExited, BusStarted};
 use hpcbench_core::message::{Heartbeat, Report};
-use hpcbench_core::{Command, Epoch, RunId, Seq};
+use hpcbench_core::{Command, Epoch, LogCategory, RunId, Seq};
 use hpcbench_nats::{
-    Address, Launch, Orchestrator as Link, OrchestratorBus, Passwords, Port, Rendezvous, ServerConfig, find_server,
+    Address, Launch, Orchestrator as Link, OrchestratorBus, Passwords, Port, Rendezvous, ServerConfig,
+    find_server,
 };
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
 
 use super::actor::{Ack, Heard, Input, Orchestrator};
 use super::publisher::LogReader;
-use crate::log_collector::{Category, LogSource, LogSources};
+use crate::log_collector::{LogSource, LogSources};
 use crate::process::{Child, ChildSpec, Spawner};
-use crate::shell::{Scratch, private_file};
+use crate::shell::{Scratch, describe, private_file};
 
 /// How long nats-server may take to be ready, and its client to connect.
 const READY: Duration = Duration::from_secs(15);
@@ -51,7 +52,10 @@ impl BusSlot {
 
     /// Whether messages get through now.
     pub(super) fn is_up(&self) -> bool {
-        self.0.borrow().as_ref().is_some_and(|bus| bus.connection().current().up)
+        self.0
+            .borrow()
+            .as_ref()
+            .is_some_and(|bus| bus.connection().current().up)
     }
 }
 
@@ -79,7 +83,10 @@ struct Running {
 }
 
 impl BusHost {
-    #[expect(clippy::too_many_arguments, reason = "each part is a different thing that only the run knows")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each part is a different thing that only the run knows"
+    )]
     pub(super) fn new(
         run: RunId,
         run_dir: PathBuf,
@@ -91,7 +98,18 @@ impl BusHost {
         sources: LogSources,
     ) -> Self {
         let (slot, running) = (BusSlot::new(), Mutex::default());
-        Self { run, run_dir, epoch, base, scratch, passwords, spawner, sources, slot, running }
+        Self {
+            run,
+            run_dir,
+            epoch,
+            base,
+            scratch,
+            passwords,
+            spawner,
+            sources,
+            slot,
+            running,
+        }
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, Running> {
@@ -133,7 +151,10 @@ impl BusHost {
         let config = ServerConfig {
             run: self.run.clone(),
             run_directory: self.run_dir.clone(),
-            store: self.scratch.dir("nats").map_err(|error| format!("failed to create its store: {error}"))?,
+            store: self
+                .scratch
+                .dir("nats")
+                .map_err(|error| format!("failed to create its store: {error}"))?,
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port,
             passwords: self.passwords.clone(),
@@ -152,18 +173,26 @@ impl BusHost {
             self.passwords.observer.clone(),
             self.passwords.control.clone(),
         );
-        rendezvous.write(&self.run_dir).map_err(|error| describe(&error))?;
+        rendezvous
+            .write(&self.run_dir)
+            .map_err(|error| describe(&error))?;
         let mut running = self.running();
         running.port = url.rsplit(':').next().and_then(|port| port.parse().ok());
         running.url = Some(url.clone());
         running.server = Some(Arc::clone(&server));
         let version = version(&self.log_path(launch)).unwrap_or_else(|| "unknown".to_owned());
-        let started = BusStarted { url, pid: server.pid(), version };
+        let started = BusStarted {
+            url,
+            pid: server.pid(),
+            version,
+        };
         Ok((server, started))
     }
 
     fn log_path(&self, launch: u32) -> PathBuf {
-        self.scratch.path().join(format!("nats-server-{}-{launch}.log", self.epoch))
+        self.scratch
+            .path()
+            .join(format!("nats-server-{}-{launch}.log", self.epoch))
     }
 
     fn last_words(&self, launch: u32) -> String {
@@ -172,11 +201,12 @@ impl BusHost {
 
     async fn spawn(&self, plan: &Launch, launch: u32) -> Result<Child, String> {
         let path = self.log_path(launch);
-        let log = private_file(&path).map_err(|error| format!("failed to create {}: {error}", path.display()))?;
+        let log =
+            private_file(&path).map_err(|error| format!("failed to create {}: {error}", path.display()))?;
         let copy = log.try_clone().map_err(|error| error.to_string())?;
         self.sources.add(LogSource {
             path,
-            category: Category::Infrastructure,
+            category: LogCategory::Infrastructure,
             component: "nats-server".to_owned(),
             stream: "log",
             correlation: "run".to_owned(),
@@ -184,13 +214,20 @@ impl BusHost {
         let spec = ChildSpec {
             program: plan.program.clone(),
             args: plan.arguments.clone(),
-            env: plan.environment.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+            env: plan
+                .environment
+                .iter()
+                .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                .collect(),
             inherit_env: true,
             greeting: Vec::new(),
             stdout: Some(copy),
             stderr: Some(log),
         };
-        self.spawner.spawn_guarded(spec, GRACE_SECONDS).await.map_err(|error| describe(&error))
+        self.spawner
+            .spawn_guarded(spec, GRACE_SECONDS)
+            .await
+            .map_err(|error| describe(&error))
     }
 
     /// Connects, the first time; later the handle has reconnected by itself.
@@ -199,12 +236,22 @@ impl BusHost {
             return Ok(());
         }
         let url = self.url().unwrap_or_default();
-        let address = Address { run: self.run.clone(), url, directory: self.run_dir.clone() };
+        let address = Address {
+            run: self.run.clone(),
+            url,
+            directory: self.run_dir.clone(),
+        };
         let link = Link::connect(address, self.passwords.orchestrator.clone(), READY).await;
         let bus: Arc<dyn OrchestratorBus> = Arc::new(link.map_err(|error| describe(&error))?);
-        let log = LogReader { run_dir: self.run_dir.clone() };
-        bus.catch_up(self.base, &log).await.map_err(|error| describe(&error))?;
-        subscribe(&bus, orchestrator).await.map_err(|error| describe(&error))?;
+        let log = LogReader {
+            run_dir: self.run_dir.clone(),
+        };
+        bus.catch_up(self.base, &log)
+            .await
+            .map_err(|error| describe(&error))?;
+        subscribe(&bus, orchestrator)
+            .await
+            .map_err(|error| describe(&error))?;
         self.slot.0.send_replace(Some(bus));
         Ok(())
     }
@@ -236,7 +283,11 @@ async fn subscribe(
                 Ok(read) => {
                     let cause = read.cause;
                     let command = Command::Report { node, report: read };
-                    to.do_send(Input { command, cause, ack: Ack::Receipt(report.receipt) });
+                    to.do_send(Input {
+                        command,
+                        cause,
+                        ack: Ack::Receipt(report.receipt),
+                    });
                 }
                 Err(error) => {
                     tracing::error!(%node, %error, "a report cannot be read: it is dropped");
@@ -249,7 +300,10 @@ async fn subscribe(
     actix::spawn(async move {
         while let Some(heartbeat) = heartbeats.next().await {
             if let Ok(read) = serde_json::from_slice::<Heartbeat>(&heartbeat.payload) {
-                to.do_send(Heard { node: heartbeat.node, heartbeat: read });
+                to.do_send(Heard {
+                    node: heartbeat.node,
+                    heartbeat: read,
+                });
             }
         }
     });
@@ -267,16 +321,4 @@ fn version(log: &std::path::Path) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
     let (_, rest) = text.split_once("Version:")?;
     rest.split_whitespace().next().map(ToOwned::to_owned)
-}
-
-/// An error with its causes, in one line.
-pub(super) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

@@ -17,7 +17,11 @@ const MAX_REASON_CHARS: usize = 500;
 pub(super) fn from_bus(request: CancelRequest) -> Input {
     let reason = reason(&request.payload, "asked over the bus");
     let command = cancel("bus", reason, false);
-    Input { command, cause: None, ack: Ack::Answer(request.responder) }
+    Input {
+        command,
+        cause: None,
+        ack: Ack::Answer(request.responder),
+    }
 }
 
 /// A request by the file, if it is there.
@@ -28,7 +32,11 @@ pub(super) fn from_file(run_dir: &Path) -> Option<Input> {
     if let Err(error) = std::fs::remove_file(&path) {
         tracing::warn!(%error, "the cancel file cannot be removed");
     }
-    Some(Input::new(cancel("file", reason(&text, "asked by a file in the run directory"), false)))
+    Some(Input::new(cancel(
+        "file",
+        reason(&text, "asked by a file in the run directory"),
+        false,
+    )))
 }
 
 /// A request by a signal.
@@ -37,12 +45,20 @@ pub(super) fn from_signal(name: &str, at_once: bool) -> Input {
 }
 
 fn cancel(source: &str, reason: String, at_once: bool) -> Command {
-    Command::Cancel(CancelRequested { source: source.to_owned(), reason, at_once })
+    Command::Cancel(CancelRequested {
+        source: source.to_owned(),
+        reason,
+        at_once,
+    })
 }
 
 /// The text, or a text of our own where there is none.
 fn reason(text: &[u8], otherwise: &str) -> String {
     let text = String::from_utf8_lossy(text);
     let text: String = text.trim().chars().take(MAX_REASON_CHARS).collect();
-    if text.is_empty() { otherwise.to_owned() } else { text }
+    if text.is_empty() {
+        otherwise.to_owned()
+    } else {
+        text
+    }
 }

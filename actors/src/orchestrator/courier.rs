@@ -74,7 +74,9 @@ async fn deliver(node: &NodeId, bus: &BusSlot, actor: Actor, command: &AgentComm
 fn note_refusal(node: &NodeId, command: &AgentCommand, answer: &[u8]) {
     match serde_json::from_slice::<CommandReply>(answer) {
         Ok(CommandReply { refused: None }) => {}
-        Ok(CommandReply { refused: Some(reason) }) => {
+        Ok(CommandReply {
+            refused: Some(reason),
+        }) => {
             tracing::warn!(%node, id = command.id, reason, "a command was refused");
         }
         Err(error) => tracing::warn!(%node, id = command.id, %error, "an answer cannot be read"),

@@ -12,9 +12,10 @@ use hpcbench_recipes::Plan;
 use sha2::{Digest, Sha256};
 
 use super::actor::{Input, Orchestrator};
-use super::bus::{BusHost, describe};
+use super::bus::BusHost;
 use super::launcher::Launcher;
 use super::{machine, measure};
+use crate::shell::{describe, hex};
 
 /// Pause before the log is read again when its end is not on the disk yet.
 const REREAD: Duration = Duration::from_millis(50);
@@ -52,10 +53,16 @@ impl Executor {
             Effect::StartBus { launch } => {
                 actix::spawn(Arc::clone(&self.bus).host(launch, orchestrator.clone()));
             }
-            Effect::LaunchAgent { node, role, launch } => self.launcher.launch(node, role, launch, orchestrator),
+            Effect::LaunchAgent { node, role, launch } => {
+                self.launcher.launch(node, role, launch, orchestrator);
+            }
             Effect::KillAgent { node } => self.launcher.kill(&node),
             Effect::Send { node, actor, command } => self.launcher.send(&node, actor, command),
-            Effect::Measure { trial, attempt, aggregates } => {
+            Effect::Measure {
+                trial,
+                attempt,
+                aggregates,
+            } => {
                 self.measure(trial, attempt, aggregates, orchestrator.clone());
             }
             Effect::CheckState { .. } => self.check(state.clone(), orchestrator.clone()),
@@ -87,7 +94,12 @@ impl Executor {
                 Ok((result, log_tail)) => (result.map_err(|error| describe(&error)), log_tail),
                 Err(error) => (Err(error.to_string()), Vec::new()),
             };
-            let measured = Measured { trial, attempt, result, log_tail };
+            let measured = Measured {
+                trial,
+                attempt,
+                result: result.map(Box::new),
+                log_tail,
+            };
             orchestrator.do_send(Input::new(Command::Measured(measured)));
         });
     }
@@ -109,7 +121,11 @@ impl Executor {
                     (false, String::new())
                 }
             };
-            let verified = StateVerified { through, equal, sha256 };
+            let verified = StateVerified {
+                through,
+                equal,
+                sha256,
+            };
             orchestrator.do_send(Input::new(Command::StateChecked(verified)));
         });
     }
@@ -126,8 +142,7 @@ fn compare(run_dir: &Path, live: &State) -> Result<(bool, String), JournalError>
         folded = fold(run_dir, live, live.seq)?;
     }
     let json = serde_json::to_vec(&folded).unwrap_or_default();
-    let digest = Sha256::digest(&json);
-    let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&Sha256::digest(&json));
     Ok((folded == *live, sha256))
 }
 

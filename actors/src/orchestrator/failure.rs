@@ -21,6 +21,16 @@ pub enum OrchestratorError {
         /// The successor.
         by: Epoch,
     },
+    /// The state machine keeps panicking: a fault of this program.
+    #[error(
+        "deciding failed {count} times within a minute, last with {last}; the log is intact: resume the run"
+    )]
+    Panics {
+        /// How often.
+        count: usize,
+        /// The last message.
+        last: String,
+    },
     /// The system refuses what every run needs.
     #[error("failed to {what}")]
     System {

@@ -7,22 +7,24 @@ use std::time::Duration;
 
 use actix::Addr;
 use hpcbench_core::message::AgentCommand;
-use hpcbench_core::{Actor, Command, NodeId, Role};
+use hpcbench_core::{Actor, Command, LogCategory, NodeId, Role};
 use hpcbench_recipes::Plan;
 use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
 use super::actor::{Input, Orchestrator};
-use super::bus::{BusHost, describe};
+use super::bus::BusHost;
 use super::courier::Courier;
 use super::local::LocalAgent;
 use crate::agent::{AgentContext, ContextParts, Greeting};
-use crate::log_collector::{Category, LogSource};
+use crate::log_collector::LogSource;
 use crate::process::{Child, ChildSpec, SpawnError};
-use crate::shell::{boot_id, outbox, private_file};
+use crate::shell::{boot_id, describe, outbox, private_file};
 
 /// How long an agent that was let go may take to end before it is killed.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the end of an agent's process is kept back, for its last report to arrive first.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Live log lines of the own node that may wait.
 const LIVE_CAPACITY: usize = 1024;
 
@@ -42,7 +44,12 @@ struct Agent {
 
 impl Launcher {
     pub(super) const fn new(plan: Arc<Plan>, bus: Arc<BusHost>) -> Self {
-        Self { plan, bus, local: None, agents: BTreeMap::new() }
+        Self {
+            plan,
+            bus,
+            local: None,
+            agents: BTreeMap::new(),
+        }
     }
 
     pub(super) fn is_local(&self, node: &NodeId) -> bool {
@@ -50,18 +57,39 @@ impl Launcher {
     }
 
     /// Starts an agent; its end is reported to the orchestrator.
-    pub(super) fn launch(&mut self, node: NodeId, role: Role, launch: u32, orchestrator: &Addr<Orchestrator>) {
+    pub(super) fn launch(
+        &mut self,
+        node: NodeId,
+        role: Role,
+        launch: u32,
+        orchestrator: &Addr<Orchestrator>,
+    ) {
         if role == Role::Orchestrator {
             self.launch_local(node, launch, orchestrator.clone());
             return;
         }
         let courier = Courier::start(node.clone(), self.bus.slot.clone());
         let (let_go, released) = tokio::sync::oneshot::channel();
-        self.agents.insert(node.clone(), Agent { courier, _let_go: let_go });
-        let (bus, plan, orchestrator) = (Arc::clone(&self.bus), Arc::clone(&self.plan), orchestrator.clone());
+        self.agents.insert(
+            node.clone(),
+            Agent {
+                courier,
+                _let_go: let_go,
+            },
+        );
+        let (bus, plan, orchestrator) = (
+            Arc::clone(&self.bus),
+            Arc::clone(&self.plan),
+            orchestrator.clone(),
+        );
         actix::spawn(async move {
             let how = match spawn(&bus, &plan, &node, role, launch).await {
-                Ok(child) => watch(child, released).await,
+                Ok(child) => {
+                    let how = watch(child, released).await;
+                    // Its last report may still be on the bus, and would find the node gone.
+                    tokio::time::sleep(LAST_WORDS).await;
+                    how
+                }
                 Err(error) => describe(&error),
             };
             orchestrator.do_send(Input::new(Command::AgentEnded { node, launch, how }));
@@ -69,7 +97,7 @@ impl Launcher {
     }
 
     fn launch_local(&mut self, node: NodeId, launch: u32, orchestrator: Addr<Orchestrator>) {
-        let (outbox, reports) = outbox(boot_id(), self.bus.epoch);
+        let (outbox, reports) = outbox(boot_id(launch), self.bus.epoch);
         // Nobody subscribes to the own node's live lines over the bus; they are in the collected files.
         let (live, _) = mpsc::channel(LIVE_CAPACITY);
         let context = Arc::new(AgentContext::new(ContextParts {
@@ -112,7 +140,13 @@ impl Launcher {
     }
 }
 
-async fn spawn(bus: &BusHost, plan: &Plan, node: &NodeId, role: Role, launch: u32) -> Result<Child, SpawnError> {
+async fn spawn(
+    bus: &BusHost,
+    plan: &Plan,
+    node: &NodeId,
+    role: Role,
+    launch: u32,
+) -> Result<Child, SpawnError> {
     let spawner = &bus.spawner;
     let greeting = Greeting {
         run: bus.run.clone(),
@@ -120,16 +154,25 @@ async fn spawn(bus: &BusHost, plan: &Plan, node: &NodeId, role: Role, launch: u3
         plan: plan.hash.clone(),
         bus: bus.url().unwrap_or_default(),
         // Every node of the plan has a password; without one nats-server refuses the agent, which then says so.
-        password: bus.passwords.nodes.get(node).cloned().unwrap_or_else(|| bus.passwords.observer.clone()),
+        password: bus
+            .passwords
+            .nodes
+            .get(node)
+            .cloned()
+            .unwrap_or_else(|| bus.passwords.observer.clone()),
         scratch: bus.scratch.path().to_path_buf(),
     };
     let mut line = serde_json::to_vec(&greeting).unwrap_or_default();
     line.push(b'\n');
-    let path = bus.scratch.path().join(format!("agent-{node}-{}-{launch}.log", bus.epoch));
-    let log = private_file(&path).inspect_err(|error| tracing::warn!(%error, "an agent's log cannot be created"));
+    let path = bus
+        .scratch
+        .path()
+        .join(format!("agent-{node}-{}-{launch}.log", bus.epoch));
+    let log =
+        private_file(&path).inspect_err(|error| tracing::warn!(%error, "an agent's log cannot be created"));
     bus.sources.add(LogSource {
         path,
-        category: Category::Benchmark,
+        category: LogCategory::Benchmark,
         component: format!("agent-{node}"),
         stream: "stderr",
         correlation: format!("node/{node}"),

@@ -22,7 +22,11 @@ impl Liveness {
     /// While the bus is down nobody can be heard: the silence begins anew when it is up.
     pub(super) fn silent(&mut self, state: &State, now: Instant, bus_up: bool) -> Vec<(NodeId, f64)> {
         let limit = Duration::from_secs_f64(limits::SILENCE_SECONDS);
-        let joined = state.nodes.iter().filter(|(_, node)| node.is_joined()).map(|(id, _)| id);
+        let joined = state
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.is_joined())
+            .map(|(id, _)| id);
         let mut silent = Vec::new();
         for node in joined {
             let last = self.last.entry(node.clone()).or_insert(now);

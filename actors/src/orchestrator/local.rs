@@ -32,7 +32,7 @@ impl LocalAgent {
         let joined = NodeJoined {
             node: context.node.clone(),
             role: Role::Orchestrator,
-            boot: boot_id(),
+            boot: boot_id(launch),
             pid: std::process::id(),
             facts: host_facts(),
         };
@@ -72,8 +72,15 @@ async fn forward(
         };
         let Some(report) = report else { break };
         let cause = report.cause;
-        let command = Command::Report { node: node.clone(), report };
-        orchestrator.do_send(Input { command, cause, ack: Ack::None });
+        let command = Command::Report {
+            node: node.clone(),
+            report,
+        };
+        orchestrator.do_send(Input {
+            command,
+            cause,
+            ack: Ack::None,
+        });
     }
     let how = "its work was done".to_owned();
     orchestrator.do_send(Input::new(Command::AgentEnded { node, launch, how }));

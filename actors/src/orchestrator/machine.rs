@@ -1,16 +1,22 @@
 //! The state machine with its journal: commands in, events on their way to the disk and effects out.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hpcbench_core::event::{CommandRejected, Draft, Event};
 use hpcbench_core::{
-    Command, Decided, Effect, NodeId, Outline, Rejection, Seq, State, Timestamp, decide, effects, evolve, upcast,
+    Command, Decided, Effect, NodeId, Outline, Rejection, Seq, State, Timestamp, decide, effects, evolve,
+    upcast,
 };
 use hpcbench_journal::{Entry, Journal, JournalError};
 
 use super::OrchestratorError;
 use crate::shell::catch;
+
+/// More panics than this within [`PANIC_WINDOW_SECONDS`] end the run.
+const MAX_PANICS: usize = 5;
+const PANIC_WINDOW_SECONDS: f64 = 60.0;
 
 /// The state machine with its journal.
 pub(super) struct Machine {
@@ -19,6 +25,8 @@ pub(super) struct Machine {
     outline: Arc<Outline>,
     state: State,
     journal: Journal,
+    /// When deciding panicked, within the last minute.
+    panics: VecDeque<Timestamp>,
 }
 
 /// An event that was appended, and what follows from it once it is synced.
@@ -38,7 +46,14 @@ pub(super) enum Taken {
 impl Machine {
     /// A machine whose `state` is that of the log so far.
     pub(super) fn new(run_dir: PathBuf, node: NodeId, state: State, journal: Journal) -> Self {
-        Self { run_dir, node, outline: Arc::clone(&state.outline), state, journal }
+        Self {
+            run_dir,
+            node,
+            outline: Arc::clone(&state.outline),
+            state,
+            journal,
+            panics: VecDeque::new(),
+        }
     }
 
     pub(super) const fn state(&self) -> &State {
@@ -68,18 +83,47 @@ impl Machine {
                 Ok(Ok(decided)) => return self.append(decided, cause, now).map(Taken::Events),
                 Ok(Err(rejection)) => return Ok(Taken::Rejected(rejection)),
                 Err(message) => {
-                    tracing::error!(command = command.name(), message, "rebuilding the state from the log");
+                    tracing::error!(
+                        command = command.name(),
+                        message,
+                        "rebuilding the state from the log"
+                    );
+                    self.note_panic(now, &message)?;
                     self.rebuild()?;
                     panic = message;
                 }
             }
         }
-        let rejected = CommandRejected { command: command.name().to_owned(), reason: panic };
+        let rejected = CommandRejected {
+            command: command.name().to_owned(),
+            reason: panic,
+        };
         match catch(|| decide(&self.state, Command::Reject(rejected), now)) {
             Ok(Ok(decided)) => self.append(decided, cause, now).map(Taken::Events),
             Ok(Err(rejection)) => Ok(Taken::Rejected(rejection)),
-            Err(reason) => Ok(Taken::Rejected(Rejection { command: command.name(), reason })),
+            Err(reason) => Ok(Taken::Rejected(Rejection {
+                command: command.name(),
+                reason,
+            })),
         }
+    }
+
+    fn note_panic(&mut self, now: Timestamp, message: &str) -> Result<(), OrchestratorError> {
+        while self
+            .panics
+            .front()
+            .is_some_and(|first| now.seconds_since(*first) > PANIC_WINDOW_SECONDS)
+        {
+            self.panics.pop_front();
+        }
+        self.panics.push_back(now);
+        if self.panics.len() > MAX_PANICS {
+            return Err(OrchestratorError::Panics {
+                count: self.panics.len(),
+                last: message.to_owned(),
+            });
+        }
+        Ok(())
     }
 
     fn append(
@@ -92,7 +136,11 @@ impl Machine {
         let mut drafts = Vec::with_capacity(decided.len());
         for (index, one) in decided.into_iter().enumerate() {
             // What follows within one decision was caused by what came just before it.
-            let causation = if index == 0 { cause } else { Some(Seq(first.0 + index as u64 - 1)) };
+            let causation = if index == 0 {
+                cause
+            } else {
+                Some(Seq(first.0 + index as u64 - 1))
+            };
             drafts.push(draft(one, &self.node, causation, now)?);
         }
         if drafts.is_empty() {

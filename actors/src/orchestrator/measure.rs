@@ -63,7 +63,10 @@ pub(super) fn summarize(
 
 fn read(run_dir: &Path, share: &ArtifactRecorded) -> Result<TrialAggregate, MeasureError> {
     let path = run_dir.join(&share.path);
-    let failed = |cause| MeasureError::Read { path: path.clone(), cause };
+    let failed = |cause| MeasureError::Read {
+        path: path.clone(),
+        cause,
+    };
     let digest = digest_file(&path).map_err(failed)?;
     if digest.sha256 != share.sha256 || digest.bytes > MAX_AGGREGATE_BYTES {
         return Err(MeasureError::Changed(path));
@@ -75,13 +78,21 @@ fn read(run_dir: &Path, share: &ArtifactRecorded) -> Result<TrialAggregate, Meas
 /// The last lines of the services' collected logs.
 pub(super) fn application_tail(run_dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(run_dir.join("logs").join("application"));
-    let mut paths: Vec<PathBuf> = entries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     paths.sort();
     let message = |line: String| match serde_json::from_str::<CollectedLine>(&line) {
         Ok(collected) => format!("{}: {}", collected.component, collected.message),
         Err(_) => line,
     };
-    let mut lines: Vec<String> =
-        paths.iter().flat_map(|path| log_tail(path, TAIL_LINES)).map(message).collect();
+    let mut lines: Vec<String> = paths
+        .iter()
+        .flat_map(|path| log_tail(path, TAIL_LINES))
+        .map(message)
+        .collect();
     lines.split_off(lines.len().saturating_sub(TAIL_LINES))
 }

@@ -55,7 +55,9 @@ async fn publish(
 ) {
     let log = LogReader { run_dir };
     while let Some(entries) = inbox.recv().await {
-        let Some(head) = entries.last().map(|entry| entry.event.seq) else { continue };
+        let Some(head) = entries.last().map(|entry| entry.event.seq) else {
+            continue;
+        };
         let lines: Vec<EventLine> = entries.iter().filter_map(|entry| event_line(entry)).collect();
         let mut current: Arc<dyn OrchestratorBus> = bus.wait().await;
         if current.publish(&lines).await.is_err() {
@@ -72,8 +74,14 @@ async fn publish(
 
 fn event_line(entry: &Entry) -> Option<EventLine> {
     let kind = entry.event.kind.parse();
-    let kind = kind.inspect_err(|error| tracing::error!(%error, "an event cannot be published")).ok()?;
-    Some(EventLine { seq: entry.event.seq, kind, line: entry.line.to_vec().into() })
+    let kind = kind
+        .inspect_err(|error| tracing::error!(%error, "an event cannot be published"))
+        .ok()?;
+    Some(EventLine {
+        seq: entry.event.seq,
+        kind,
+        line: entry.line.to_vec().into(),
+    })
 }
 
 /// Reads the log from the disk, for a bus that lacks some of it.
@@ -89,19 +97,21 @@ impl LogLines for LogReader {
         max: usize,
     ) -> Result<Vec<EventLine>, Box<dyn std::error::Error + Send + Sync>> {
         let run_dir = self.run_dir.clone();
-        let lines = tokio::task::spawn_blocking(move || -> Result<Vec<EventLine>, hpcbench_journal::JournalError> {
-            let mut lines = Vec::new();
-            for entry in hpcbench_journal::read(&run_dir)? {
-                let entry = entry?;
-                if entry.event.seq >= from {
-                    lines.extend(event_line(&entry));
+        let lines = tokio::task::spawn_blocking(
+            move || -> Result<Vec<EventLine>, hpcbench_journal::JournalError> {
+                let mut lines = Vec::new();
+                for entry in hpcbench_journal::read(&run_dir)? {
+                    let entry = entry?;
+                    if entry.event.seq >= from {
+                        lines.extend(event_line(&entry));
+                    }
+                    if lines.len() >= max {
+                        break;
+                    }
                 }
-                if lines.len() >= max {
-                    break;
-                }
-            }
-            Ok(lines)
-        });
+                Ok(lines)
+            },
+        );
         Ok(lines.await??)
     }
 }

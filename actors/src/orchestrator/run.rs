@@ -8,7 +8,7 @@ use actix::Actor;
 use hpcbench_core::event::{Event, Program, RunCreated};
 use hpcbench_core::message::Progress;
 use hpcbench_core::{
-    Actor as ActorName, Command, Epoch, NodeId, Outline, Role, RunId, Seq, State, Timestamp, evolve, upcast,
+    Actor as ActorName, Command, Epoch, NodeId, Outline, Role, Seq, State, Timestamp, evolve, upcast,
 };
 use hpcbench_journal::{DirStorage, Entry, Journal, Opened, Opening};
 use hpcbench_nats::{Passwords, SECRET_BYTES};
@@ -89,20 +89,31 @@ pub struct RunEnd {
 
 /// Runs the orchestrator to its end. To be called within an actix system.
 pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
-    let RunSetup { plan, run_dir, scratch_base, hpcbench, program, created, live, mut interrupts, mut random } = setup;
+    let RunSetup {
+        plan,
+        run_dir,
+        scratch_base,
+        hpcbench,
+        program,
+        created,
+        live,
+        mut interrupts,
+        mut random,
+    } = setup;
     // What a killed agent leaves behind becomes our child, and is found.
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| OrchestratorError::system("become a subreaper")(error.into()))?;
     let run = created.run.clone();
-    let node = orchestrator_node(&plan);
+    let node = orchestrator_node(&plan)?;
     let outline = Arc::new(Outline::of(&plan));
     let (address, address_known) = std::sync::mpsc::sync_channel::<actix::Addr<Orchestrator>>(1);
     let opened = open_epoch(&run_dir, &node, program, address_known)?;
     let state = evolve(State::new(outline), &upcast(opened.started.event.clone()));
     let epoch = state.epoch;
-    let scratch = Scratch::create(&scratch_base, &run)
-        .map_err(OrchestratorError::system("create the run's directory on the local disk"))?;
-    let spawner = Spawner::start(hpcbench, run_dir.clone(), run.clone())
+    let scratch = Scratch::create(&scratch_base, &run).map_err(OrchestratorError::system(
+        "create the run's directory on the local disk",
+    ))?;
+    let spawner = Spawner::start(hpcbench, run_dir.clone())
         .map_err(OrchestratorError::system("start the spawning thread"))?;
     let passwords = Passwords::generate(plan.nodes.iter().map(|node| node.node.clone()), &mut random);
     let base = Seq(opened.started.event.seq.0 - 1);
@@ -122,7 +133,11 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     let live = LiveSender(live);
     live.send(LiveUpdate::Event(Box::new(upcast(opened.started.event.clone()))));
     let machine = Machine::new(run_dir, node, state, opened.journal);
-    let executor = Executor::new(Arc::clone(&plan), Arc::clone(&bus), Launcher::new(plan, Arc::clone(&bus)));
+    let executor = Executor::new(
+        Arc::clone(&plan),
+        Arc::clone(&bus),
+        Launcher::new(plan, Arc::clone(&bus)),
+    );
     let (done, ended) = oneshot::channel();
     let first = Input::new(Command::Create(created));
     let orchestrator =
@@ -137,17 +152,20 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         }
     });
     let end = ended.await.unwrap_or_else(|_| {
-        Err(OrchestratorError::system("keep the orchestrator alive")(std::io::Error::other("its actor ended")))
+        Err(OrchestratorError::system("keep the orchestrator alive")(
+            std::io::Error::other("its actor ended"),
+        ))
     });
     clean_up(&bus, &publisher, &scratch, &end).await;
     end.map(|exit_code| RunEnd { exit_code })
 }
 
-fn orchestrator_node(plan: &Plan) -> NodeId {
+fn orchestrator_node(plan: &Plan) -> Result<NodeId, OrchestratorError> {
     let node = plan.nodes.iter().find(|node| node.role == Role::Orchestrator);
-    // Every plan has one; were it missing, the first node would do as a name.
-    let node = node.or_else(|| plan.nodes.first()).map(|node| node.node.clone());
-    node.unwrap_or_else(|| NodeId::from(Role::Orchestrator))
+    node.map(|node| node.node.clone()).ok_or_else(|| {
+        let cause = std::io::Error::other("the plan names none");
+        OrchestratorError::system("find the orchestrator's node")(cause)
+    })
 }
 
 fn open_epoch(
@@ -223,9 +241,14 @@ async fn clean_up(
 /// Waits for orphans that became our children.
 fn reap() {
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-    while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
+    while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
+    {
+    }
 }
 
 fn last_seq(reader: hpcbench_journal::Reader) -> Seq {
-    reader.map_while(Result::ok).last().map_or(Seq(0), |entry| entry.event.seq)
+    reader
+        .map_while(Result::ok)
+        .last()
+        .map_or(Seq(0), |entry| entry.event.seq)
 }

@@ -49,7 +49,12 @@ impl Child {
         std::thread::Builder::new()
             .name(format!("wait-{pid}"))
             .spawn(move || sender.send_replace(Some(wait(child, &shared))))?;
-        Ok(Self { pid, lifeline, alive, exit })
+        Ok(Self {
+            pid,
+            lifeline,
+            alive,
+            exit,
+        })
     }
 
     /// Its process id.
@@ -80,15 +85,20 @@ impl Child {
     pub async fn ended(&self) -> Exit {
         let mut exit = self.exit.clone();
         // The sender lives until it has sent.
-        exit.wait_for(Option::is_some).await.ok().and_then(|exit| *exit).unwrap_or(Exit::Code(-1))
+        exit.wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|exit| *exit)
+            .unwrap_or(Exit::Code(-1))
     }
 }
 
 /// Waits without reaping first, so that a signal sent meanwhile still meets this process.
 fn wait(mut child: std::process::Child, alive: &Mutex<bool>) -> Exit {
     use std::os::unix::process::ExitStatusExt;
-    let id = Id::Pid(Pid::from_raw(child.id() as i32));
-    while let Err(nix::errno::Errno::EINTR) = waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {}
+    let pid = Pid::from_raw(child.id() as i32);
+    let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    while let Err(nix::errno::Errno::EINTR) = waitid(Id::Pid(pid), ended) {}
     let mut alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
     *alive = false;
     match child.wait() {

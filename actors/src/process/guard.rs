@@ -39,7 +39,7 @@ pub fn run_guard(options: &GuardOptions) -> std::io::Result<Exit> {
         mask.add(signal);
     }
     mask.thread_block()?;
-    let mut signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     // Whatever the program leaves behind becomes our child.
     prctl::set_child_subreaper(true)?;
     let child = Command::new(&options.hpcbench)
@@ -48,7 +48,11 @@ pub fn run_guard(options: &GuardOptions) -> std::io::Result<Exit> {
         .process_group(0)
         .stdin(Stdio::null())
         .spawn()?;
-    let mut watch = Watch { main: Pid::from_raw(child.id() as i32), ended: None, deadline: None };
+    let mut watch = Watch {
+        main: Pid::from_raw(child.id() as i32),
+        ended: None,
+        deadline: None,
+    };
     let stdin = std::io::stdin();
     loop {
         if !watch.reap() {
@@ -107,7 +111,9 @@ impl Watch {
     }
 
     fn timeout(&self) -> PollTimeout {
-        let Some(deadline) = self.deadline else { return PollTimeout::NONE };
+        let Some(deadline) = self.deadline else {
+            return PollTimeout::NONE;
+        };
         let left = deadline.saturating_duration_since(Instant::now()).max(SWEEP);
         PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     }
@@ -124,7 +130,10 @@ fn wait(signals: BorrowedFd<'_>, lifeline: BorrowedFd<'_>, watch: &Watch) -> std
         Ok(_) | Err(nix::errno::Errno::EINTR) => {}
         Err(error) => return Err(error.into()),
     }
-    let ready = fds.get(1).and_then(PollFd::revents).is_some_and(|events| !events.is_empty());
+    let ready = fds
+        .get(1)
+        .and_then(PollFd::revents)
+        .is_some_and(|events| !events.is_empty());
     Ok(ready && matches!(read(lifeline, &mut [0; 64]), Ok(0) | Err(_)))
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
-use hpcbench_core::RunId;
+use hpcbench_services::RUN_VARIABLE;
 use tokio::sync::oneshot;
 
 use super::Child;
@@ -52,23 +52,28 @@ pub struct Spawner {
     requests: mpsc::Sender<Request>,
     hpcbench: PathBuf,
     run_dir: PathBuf,
-    run: RunId,
 }
 
 impl Spawner {
     /// Starts the thread.
     ///
-    /// `hpcbench` is our own executable; `run_dir`, as the user gave it, and `run` mark every child as this run's.
-    pub fn start(hpcbench: PathBuf, run_dir: PathBuf, run: RunId) -> std::io::Result<Self> {
+    /// `hpcbench` is our own executable; `run_dir`, as the user gave it, marks every child as this run's.
+    pub fn start(hpcbench: PathBuf, run_dir: PathBuf) -> std::io::Result<Self> {
         let (requests, inbox) = mpsc::channel::<Request>();
-        let mark = run.clone();
-        std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
-            // It ends when the last handle is dropped, which the process keeps until its own end.
-            for (spec, reply) in inbox {
-                let _ = reply.send(spawn(spec, &mark));
-            }
-        })?;
-        Ok(Self { requests, hpcbench, run_dir, run })
+        let mark = run_dir.clone();
+        std::thread::Builder::new()
+            .name("spawner".to_owned())
+            .spawn(move || {
+                // It ends when the last handle is dropped, which the process keeps until its own end.
+                for (spec, reply) in inbox {
+                    let _ = reply.send(spawn(spec, &mark));
+                }
+            })?;
+        Ok(Self {
+            requests,
+            hpcbench,
+            run_dir,
+        })
     }
 
     /// Our own executable.
@@ -81,15 +86,13 @@ impl Spawner {
         &self.run_dir
     }
 
-    /// The run.
-    pub const fn run(&self) -> &RunId {
-        &self.run
-    }
-
     /// Starts a process.
     pub async fn spawn(&self, spec: ChildSpec) -> Result<Child, SpawnError> {
         let program = spec.program.display().to_string();
-        let gone = || SpawnError { program, cause: std::io::Error::other("the spawning thread is gone") };
+        let gone = || SpawnError {
+            program,
+            cause: std::io::Error::other("the spawning thread is gone"),
+        };
         let (reply, answer) = oneshot::channel();
         if self.requests.send((spec, reply)).is_err() {
             return Err(gone());
@@ -109,18 +112,18 @@ impl Spawner {
     }
 }
 
-fn spawn(spec: ChildSpec, run: &RunId) -> Result<Child, SpawnError> {
+fn spawn(spec: ChildSpec, run_dir: &Path) -> Result<Child, SpawnError> {
     let program = spec.program.display().to_string();
-    try_spawn(spec, run).map_err(|cause| SpawnError { program, cause })
+    try_spawn(spec, run_dir).map_err(|cause| SpawnError { program, cause })
 }
 
-fn try_spawn(spec: ChildSpec, run: &RunId) -> std::io::Result<Child> {
+fn try_spawn(spec: ChildSpec, run_dir: &Path) -> std::io::Result<Child> {
     let mut command = Command::new(&spec.program);
     command.args(&spec.args);
     if !spec.inherit_env {
         command.env_clear();
     }
-    command.envs(spec.env).env("HPCBENCH_RUN", run.as_str());
+    command.envs(spec.env).env(RUN_VARIABLE, run_dir);
     // A group of its own: Ctrl-C at the terminal is for `hpcbench run` alone, which ends the others in order.
     command.process_group(0).stdin(Stdio::piped());
     command.stdout(spec.stdout.map_or_else(Stdio::null, Stdio::from));

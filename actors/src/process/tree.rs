@@ -8,7 +8,11 @@ use nix::unistd::Pid;
 
 /// The direct children of a process that are still alive or not yet waited for.
 pub fn children_of(parent: u32) -> Vec<u32> {
-    processes().into_iter().filter(|(_, ppid)| *ppid == parent).map(|(pid, _)| pid).collect()
+    processes()
+        .into_iter()
+        .filter(|(_, ppid)| *ppid == parent)
+        .map(|(pid, _)| pid)
+        .collect()
 }
 
 /// Sends SIGKILL to every process below `root`, `root` itself excepted; returns how many there were.
@@ -19,7 +23,10 @@ pub fn kill_descendants(root: u32, except: &[u32]) -> usize {
     let mut doomed = Vec::new();
     let mut frontier = vec![root];
     while let Some(parent) = frontier.pop() {
-        for (pid, _) in parents.iter().filter(|(pid, ppid)| **ppid == parent && !except.contains(pid)) {
+        for (pid, _) in parents
+            .iter()
+            .filter(|(pid, ppid)| **ppid == parent && !except.contains(pid))
+        {
             doomed.push(*pid);
             frontier.push(*pid);
         }
@@ -33,11 +40,18 @@ pub fn kill_descendants(root: u32, except: &[u32]) -> usize {
 
 /// Every process's parent.
 fn processes() -> BTreeMap<u32, u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return BTreeMap::new() };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return BTreeMap::new();
+    };
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-        .filter_map(|pid| Some((pid, parent_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?)))
+        .filter_map(|pid| {
+            Some((
+                pid,
+                parent_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?,
+            ))
+        })
         .collect()
 }
 

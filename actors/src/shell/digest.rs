@@ -32,20 +32,30 @@ pub fn digest_file(path: &Path) -> io::Result<FileDigest> {
         bytes += read as u64;
         hasher.update(block.get(..read).unwrap_or_default());
     }
-    Ok(FileDigest { bytes, sha256: hex(&hasher.finalize()) })
+    Ok(FileDigest {
+        bytes,
+        sha256: hex(&hasher.finalize()),
+    })
 }
 
 /// A file of the run directory as an artifact.
 pub fn artifact(run_dir: &Path, relative: &str) -> io::Result<ArtifactRecorded> {
     let FileDigest { bytes, sha256 } = digest_file(&run_dir.join(relative))?;
-    Ok(ArtifactRecorded { path: relative.to_owned(), bytes, sha256 })
+    Ok(ArtifactRecorded {
+        path: relative.to_owned(),
+        bytes,
+        sha256,
+    })
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

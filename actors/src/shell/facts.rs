@@ -23,13 +23,24 @@ pub fn host_facts() -> HostFacts {
 /// The process that writes an epoch.
 pub fn writer(program: Program) -> Writer {
     let pid = std::process::id();
-    Writer { host: hostname(), pid, process_start: process_start(pid).unwrap_or(0), user: user(), program }
+    Writer {
+        host: hostname(),
+        pid,
+        process_start: process_start(pid).unwrap_or(0),
+        user: user(),
+        program,
+    }
 }
 
-/// An id for one life of an agent on a node: no other process on that host ever has had it.
-pub fn boot_id() -> String {
+/// An id for one life of an agent: no other process on that host ever has had it, and `launch` tells the lives within
+/// one process apart.
+pub fn boot_id(launch: u32) -> String {
     let pid = std::process::id();
-    format!("{}-{pid}-{}", hostname(), process_start(pid).unwrap_or(0))
+    format!(
+        "{}-{pid}-{}-{launch}",
+        hostname(),
+        process_start(pid).unwrap_or(0)
+    )
 }
 
 /// When a process started, in clock ticks since its host did; with its pid it names one process.
@@ -39,11 +50,16 @@ pub fn process_start(pid: u32) -> Option<u64> {
     rest.split_ascii_whitespace().nth(START_TIME_FIELD)?.parse().ok()
 }
 
-fn hostname() -> String {
-    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(unknown)
+/// This host's name.
+pub fn hostname() -> String {
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_else(unknown)
 }
 
-fn user() -> String {
+/// The login name that this process runs under.
+pub fn user() -> String {
     let uid = nix::unistd::getuid();
     match nix::unistd::User::from_uid(uid) {
         Ok(Some(user)) => user.name,
@@ -58,7 +74,11 @@ fn read_trimmed(path: &str) -> Option<String> {
 fn memory_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.split_ascii_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+    line.split_ascii_whitespace()
+        .next()?
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib * 1024)
 }
 
 fn unknown() -> String {

@@ -30,7 +30,10 @@ pub enum Admission {
 impl Gate {
     /// A gate for an agent that was started in this epoch.
     pub const fn new(epoch: Epoch) -> Self {
-        Self { epoch, taken: BTreeSet::new() }
+        Self {
+            epoch,
+            taken: BTreeSet::new(),
+        }
     }
 
     /// The highest epoch seen.
@@ -47,7 +50,11 @@ impl Gate {
             self.epoch = command.epoch;
             self.taken.clear();
         }
-        if self.taken.insert(command.id.clone()) { Admission::New } else { Admission::Repeated }
+        if self.taken.insert(command.id.clone()) {
+            Admission::New
+        } else {
+            Admission::Repeated
+        }
     }
 }
 
@@ -59,7 +66,12 @@ mod tests {
     use super::*;
 
     fn command(epoch: u32, id: &str) -> AgentCommand {
-        AgentCommand { id: id.to_owned(), epoch: Epoch(epoch), cause: Seq(1), body: CommandBody::Collect }
+        AgentCommand {
+            id: id.to_owned(),
+            epoch: Epoch(epoch),
+            cause: Seq(1),
+            body: CommandBody::Collect,
+        }
     }
 
     #[test]
@@ -68,6 +80,9 @@ mod tests {
         assert_eq!(gate.admit(&command(1, "a")), Admission::New);
         assert_eq!(gate.admit(&command(1, "a")), Admission::Repeated);
         assert_eq!(gate.admit(&command(2, "a")), Admission::New);
-        assert_eq!(gate.admit(&command(1, "b")), Admission::Outdated { highest: Epoch(2) });
+        assert_eq!(
+            gate.admit(&command(1, "b")),
+            Admission::Outdated { highest: Epoch(2) }
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! What all actors share: clocks, panics that end nothing, files, the way reports take.
 
 mod clock;
+mod describe;
 mod digest;
 mod facts;
 mod gate;
@@ -9,8 +10,9 @@ mod panics;
 mod scratch;
 
 pub use clock::now;
-pub use digest::{FileDigest, artifact, digest_file};
-pub use facts::{boot_id, host_facts, process_start, writer};
+pub use describe::describe;
+pub use digest::{FileDigest, artifact, digest_file, hex};
+pub use facts::{boot_id, host_facts, hostname, process_start, user, writer};
 pub use gate::{Admission, Gate};
 pub use outbox::{Outbox, OutboxReader, outbox};
 pub use panics::{catch, catch_future};

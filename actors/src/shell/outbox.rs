@@ -30,7 +30,12 @@ pub struct OutboxReader {
 pub fn outbox(boot: String, epoch: Epoch) -> (Outbox, OutboxReader) {
     let (sender, receiver) = mpsc::channel(CAPACITY);
     let epoch = Arc::new(AtomicU32::new(epoch.0));
-    let reader = OutboxReader { receiver, boot, counter: 0, epoch: Arc::clone(&epoch) };
+    let reader = OutboxReader {
+        receiver,
+        boot,
+        counter: 0,
+        epoch: Arc::clone(&epoch),
+    };
     (Outbox { sender, epoch }, reader)
 }
 
@@ -54,7 +59,15 @@ impl OutboxReader {
     pub async fn next(&mut self) -> Option<Report> {
         let (cause, body) = self.receiver.recv().await?;
         self.counter += 1;
-        let id = ReportId { boot: self.boot.clone(), counter: self.counter };
-        Some(Report { id, epoch: Epoch(self.epoch.load(Ordering::Relaxed)), cause, body })
+        let id = ReportId {
+            boot: self.boot.clone(),
+            counter: self.counter,
+        };
+        Some(Report {
+            id,
+            epoch: Epoch(self.epoch.load(Ordering::Relaxed)),
+            cause,
+            body,
+        })
     }
 }

@@ -15,13 +15,19 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 
 /// Like [`catch`], for a future.
 pub async fn catch_future<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| message(&*panic))
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .map_err(|panic| message(&*panic))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("a panic: {}", text.unwrap_or_else(|| "without a message".to_owned()))
+    format!(
+        "a panic: {}",
+        text.unwrap_or_else(|| "without a message".to_owned())
+    )
 }
 
 #[cfg(test)]
@@ -31,6 +37,9 @@ mod tests {
     #[test]
     fn a_panic_becomes_its_message() {
         assert_eq!(catch(|| 1), Ok(1));
-        assert_eq!(catch(|| -> u8 { panic!("no {}", "way") }), Err("a panic: no way".to_owned()));
+        assert_eq!(
+            catch(|| -> u8 { panic!("no {}", "way") }),
+            Err("a panic: no way".to_owned())
+        );
     }
 }

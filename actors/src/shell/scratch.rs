@@ -14,7 +14,12 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
 
 /// Creates a file anew, or empties it, for its owner alone.
 pub fn private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// A run's directory on a node-local disk.

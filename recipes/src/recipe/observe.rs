@@ -68,17 +68,17 @@ impl Default for Logging {
     }
 }
 
-/// Where a log line comes from.
+/// What a log line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogCategory {
     /// The service.
     Application,
-    /// The node.
+    /// The node and the batch system.
     System,
-    /// The load and its measurement.
+    /// hpcbench itself.
     Benchmark,
-    /// Bus, launcher and agents.
+    /// What hpcbench runs for itself, such as nats-server.
     Infrastructure,
 }
 

@@ -26,6 +26,7 @@ pub use decide::{Decided, decide};
 pub use effects::{Effect, effects};
 pub use event::upcast;
 pub use evolve::evolve;
+pub use hpcbench_recipes::recipe::LogCategory;
 pub use hpcbench_recipes::{NodeId, Role, RunId, TrialId};
 pub use ids::{Actor, Attempt, Epoch, InstanceId, Phase, Seq};
 pub use outline::{Outline, ServiceOutline, TrialOutline};

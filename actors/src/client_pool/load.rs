@@ -1,0 +1,170 @@
+//! One attempt's load on this node: getting ready, running, handing in.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hpcbench_core::event::{ShareFiles, ShareReported};
+use hpcbench_core::message::{Progress, ReportBody};
+use hpcbench_core::{Attempt, NodeId, Seq, TrialId};
+use hpcbench_load::{ClientShare, Prepared, Running, Secret, prepare};
+use hpcbench_recipes::plan::Window;
+use hpcbench_recipes::{ServicePlan, TrialPlan};
+use hpcbench_services::{LaunchContext, find};
+
+use super::probe::resolve;
+use super::share::{ShareOf, keep};
+use super::spec::{Share, endpoint, load_spec};
+use crate::agent::AgentContext;
+use crate::expectations::expectations;
+use crate::shell::describe;
+use crate::supervisor::secrets;
+
+/// How often a running load is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often its progress is published; heartbeats carry it on.
+const PUBLISH: Duration = Duration::from_millis(250);
+
+/// Which attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) trial: TrialId,
+    pub(super) attempt: Attempt,
+}
+
+/// Gets an attempt's load ready. Nothing has been sent by then.
+pub(super) async fn get_ready(
+    context: Arc<AgentContext>,
+    key: Key,
+    clients: Vec<NodeId>,
+    urls: Vec<String>,
+) -> Result<Prepared, String> {
+    let trial = context.plan.trials.iter().find(|trial| trial.id == key.trial);
+    let trial: TrialPlan = trial
+        .cloned()
+        .ok_or_else(|| format!("the plan has no trial {}", key.trial))?;
+    let service = context.plan.services.get(trial.service).cloned();
+    let service: ServicePlan = service.ok_or("the plan has no such service")?;
+    let index = clients.iter().position(|client| *client == context.node);
+    let index = index.ok_or("this node takes no part in the attempt")?;
+    let client = ClientShare {
+        index: index as u32,
+        count: clients.len() as u32,
+    };
+    let key_name = api_key(&context, &service)?;
+    let mut endpoints = Vec::with_capacity(urls.len());
+    for url in &urls {
+        let (base, address) = resolve(url).await?;
+        endpoints.push(endpoint(&base, address, key_name.as_ref().map(|_| 0)));
+    }
+    let scratch = context
+        .scratch
+        .dir(&format!("records-{}-{}-{}", key.trial, key.attempt, context.node));
+    let scratch = scratch.map_err(|error| format!("failed to create a directory for records: {error}"))?;
+    let node = context.node.clone();
+    let share = Share {
+        node,
+        attempt: key.attempt,
+        client,
+        endpoints,
+        model: service.model.clone(),
+        scratch,
+    };
+    let spec = load_spec(&trial, share)?;
+    let work = tokio::task::spawn_blocking(move || {
+        let keys: Vec<Secret> = key_name.into_iter().map(Secret::new).collect();
+        prepare(spec, &keys).map_err(|error| describe(&error))
+    });
+    work.await.map_err(|error| error.to_string())?
+}
+
+/// The value of the key that the service's endpoints ask for, if they do.
+fn api_key(context: &AgentContext, plan: &ServicePlan) -> Result<Option<String>, String> {
+    let Some(service) = find(plan.kind) else {
+        return Ok(None);
+    };
+    // Only the key's name is asked for: the addresses come from the orchestrator.
+    let anywhere = LaunchContext {
+        host: std::net::Ipv4Addr::LOCALHOST.into(),
+        port: 1,
+        hpcbench_exe: context.spawner.hpcbench().to_path_buf(),
+        run_dir: context.run_dir.clone(),
+        scratch: context.scratch.path().to_path_buf(),
+        instance: 0,
+    };
+    let endpoints = service
+        .endpoints(plan, &anywhere)
+        .map_err(|error| describe(&error))?;
+    let Some(name) = endpoints.into_iter().find_map(|endpoint| endpoint.api_key) else {
+        return Ok(None);
+    };
+    let mut values = secrets(&plan.secrets).map_err(|error| describe(&error))?;
+    let value = values
+        .remove(&name)
+        .ok_or_else(|| format!("the API key {name} is not among the secrets"))?;
+    Ok(Some(value))
+}
+
+/// Hands in a share.
+pub(super) fn report_share(
+    context: &AgentContext,
+    key: &Key,
+    files: Option<ShareFiles>,
+    problem: Option<String>,
+    cause: Seq,
+) {
+    let share = ShareReported {
+        trial: key.trial.clone(),
+        attempt: key.attempt,
+        node: context.node.clone(),
+        files,
+        problem,
+    };
+    context.outbox.report(Some(cause), ReportBody::Share(share));
+}
+
+/// Follows a running load to its end and keeps what it measured. Blocks: for a thread of its own.
+pub(super) fn follow_and_keep(
+    context: &AgentContext,
+    key: &Key,
+    running: Running,
+) -> Result<ShareFiles, String> {
+    let trial = context.plan.trials.iter().find(|trial| trial.id == key.trial);
+    let trial = trial.ok_or_else(|| format!("the plan has no trial {}", key.trial))?;
+    follow(context, key, trial, &running);
+    context.set_progress(None);
+    let outcome = running.join().map_err(|error| describe(&error))?;
+    let of = ShareOf {
+        run_dir: context.run_dir.clone(),
+        trial: key.trial.clone(),
+        attempt: key.attempt,
+        node: context.node.clone(),
+        seed: trial.seed,
+    };
+    keep(&of, &outcome, &expectations(&context.plan, trial)).map_err(|error| describe(&error))
+}
+
+fn follow(context: &AgentContext, key: &Key, trial: &TrialPlan, running: &Running) {
+    let began = Instant::now();
+    let planned_seconds = match trial.workload.window {
+        Window::Duration(duration) => Some(trial.workload.warmup.as_secs_f64() + duration.as_secs_f64()),
+        Window::Requests(_) => None,
+    };
+    let mut published: Option<Instant> = None;
+    while !running.is_finished() {
+        if published.is_none_or(|at| at.elapsed() >= PUBLISH) {
+            let progress = running.progress();
+            context.set_progress(Some(Progress {
+                trial: key.trial.clone(),
+                attempt: key.attempt,
+                elapsed_seconds: began.elapsed().as_secs_f64(),
+                planned_seconds,
+                in_flight: u64::from(progress.in_flight),
+                ok: progress.ok,
+                failed: progress.errors,
+                tokens: progress.tokens,
+            }));
+            published = Some(Instant::now());
+        }
+        std::thread::sleep(LOOK);
+    }
+}

@@ -1,0 +1,122 @@
+//! From what the load engine leaves behind to the files that the run keeps: records as Parquet, and one mergeable aggregate.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hpcbench_core::event::{ArtifactRecorded, ShareFiles};
+use hpcbench_core::{Attempt, NodeId, TrialId};
+use hpcbench_load::Outcome;
+use hpcbench_records::{BlockReader, ReadError};
+use hpcbench_stats::{Expectations, TrialAggregate};
+use hpcbench_tables::{RecordsMeta, RecordsWriter, TableError};
+
+use crate::shell::{artifact, private_dir, private_file};
+
+/// Why a share cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ShareError {
+    /// The engine's files cannot be read back.
+    #[error("failed to read the records back from {}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: ReadError,
+    },
+    /// The table cannot be written.
+    #[error("failed to write the records into the run directory")]
+    Table(#[from] TableError),
+    /// Another file cannot be written.
+    #[error("failed to write {}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+/// Whose share it is.
+pub(super) struct ShareOf {
+    pub(super) run_dir: PathBuf,
+    pub(super) trial: TrialId,
+    pub(super) attempt: Attempt,
+    pub(super) node: NodeId,
+    pub(super) seed: u64,
+}
+
+/// Writes the share's files and removes the engine's.
+pub(super) fn keep(
+    of: &ShareOf,
+    outcome: &Outcome,
+    expectations: &Expectations,
+) -> Result<ShareFiles, ShareError> {
+    let folder = format!("records/{}/{}", of.trial, of.attempt);
+    let directory = of.run_dir.join(&folder);
+    private_dir(&directory).map_err(failed(&directory))?;
+    let records = format!("{folder}/{}.parquet", of.node);
+    let mut aggregate = TrialAggregate::new(of.node.as_str(), outcome.window, expectations);
+    aggregate.add_engine(&outcome.engine);
+    let mut table = RecordsWriter::create(of.run_dir.join(&records), &meta(of, outcome))?;
+    for file in &outcome.files {
+        for record in BlockReader::open(&file.path).map_err(unreadable(&file.path))? {
+            let record = record.map_err(unreadable(&file.path))?;
+            aggregate.add(&record);
+            table.write(&record)?;
+        }
+    }
+    let written = table.finish()?;
+    let records = ArtifactRecorded {
+        path: records,
+        bytes: written.bytes,
+        sha256: written.sha256,
+    };
+    let aggregate = write_aggregate(of, &format!("{folder}/{}.aggregate.json", of.node), &aggregate)?;
+    for file in &outcome.files {
+        if let Err(error) = fs::remove_file(&file.path) {
+            tracing::warn!(%error, "failed to remove {}", file.path.display());
+        }
+    }
+    Ok(ShareFiles { records, aggregate })
+}
+
+fn meta(of: &ShareOf, outcome: &Outcome) -> RecordsMeta {
+    RecordsMeta {
+        t0_realtime_ns: outcome.t0_realtime,
+        t0_error_ns: outcome.t0_error,
+        t1_ns: outcome.window.t1,
+        t2_ns: outcome.window.t2,
+        stamps: outcome.engine.stamps,
+        seed: of.seed,
+        engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+        tokenizer_hash: None,
+    }
+}
+
+fn write_aggregate(
+    of: &ShareOf,
+    relative: &str,
+    aggregate: &TrialAggregate,
+) -> Result<ArtifactRecorded, ShareError> {
+    let path = of.run_dir.join(relative);
+    let write = || -> io::Result<ArtifactRecorded> {
+        let file = private_file(&path)?;
+        serde_json::to_writer(io::BufWriter::new(&file), aggregate)?;
+        file.sync_all()?;
+        artifact(&of.run_dir, relative)
+    };
+    write().map_err(failed(&path))
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> ShareError {
+    let path = path.to_path_buf();
+    move |cause| ShareError::Write { path, cause }
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(ReadError) -> ShareError {
+    let path = path.to_path_buf();
+    move |cause| ShareError::Read { path, cause }
+}

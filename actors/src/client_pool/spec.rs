@@ -1,0 +1,174 @@
+//! From a trial of the plan to what the load engine is asked to do.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use hpcbench_core::{Attempt, NodeId};
+use hpcbench_load::{
+    ClientShare, Cooldown, Dialect, Endpoint, Length, LoadSpec, PromptSource, Prompts, Sampling, Shape,
+    TokenCount,
+};
+use hpcbench_recipes::TrialPlan;
+use hpcbench_recipes::plan::{Window, WorkloadPlan};
+use hpcbench_recipes::recipe::{
+    Cooldown as PlanCooldown, Endpoint as PlanEndpoint, Load, Prompts as PlanPrompts, TokenCount as PlanCount,
+};
+
+/// What a client's share of an attempt depends on besides the plan.
+pub(super) struct Share {
+    pub(super) node: NodeId,
+    pub(super) attempt: Attempt,
+    /// Position of this client and number of clients.
+    pub(super) client: ClientShare,
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) model: String,
+    pub(super) scratch: PathBuf,
+}
+
+/// The load that this client is to produce; an error says which part of the plan this build cannot carry out.
+pub(super) fn load_spec(trial: &TrialPlan, share: Share) -> Result<LoadSpec, String> {
+    let workload = &trial.workload;
+    Ok(LoadSpec {
+        node: share.node.to_string(),
+        request_prefix: format!("{}-{}-{}", trial.id, share.attempt, share.node),
+        client: share.client,
+        endpoints: share.endpoints,
+        model: share.model,
+        dialect: dialect(workload.endpoint),
+        stream: true,
+        shape: shape(&workload.load)?,
+        warmup: workload.warmup.as_std(),
+        length: length(workload),
+        timeout: workload.timeout.as_std(),
+        prompts: prompts(&workload.prompts),
+        sampling: Sampling {
+            temperature: Some(workload.sampling.temperature),
+            seed: workload.sampling.seed.map(i64::from),
+            ignore_eos: workload.sampling.ignore_eos,
+        },
+        seed: attempt_seed(trial.seed, share.attempt),
+        threads: None,
+        scratch: share.scratch,
+    })
+}
+
+/// A later attempt must not find its prompts in the service's cache.
+fn attempt_seed(seed: u64, attempt: Attempt) -> u64 {
+    const LARGE_ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    seed ^ u64::from(attempt.0.saturating_sub(1)).wrapping_mul(LARGE_ODD)
+}
+
+/// One endpoint that the load engine connects to.
+pub(super) fn endpoint(
+    url: &hpcbench_services::BaseUrl,
+    address: SocketAddr,
+    key: Option<usize>,
+) -> Endpoint {
+    Endpoint {
+        address,
+        host: url.authority(),
+        base_path: url.base_path().to_owned(),
+        key,
+    }
+}
+
+const fn dialect(endpoint: PlanEndpoint) -> Dialect {
+    match endpoint {
+        PlanEndpoint::Chat => Dialect::Chat,
+        PlanEndpoint::Completions => Dialect::Completions,
+        PlanEndpoint::Generate => Dialect::Generate,
+        PlanEndpoint::OllamaChat => Dialect::OllamaChat,
+    }
+}
+
+fn shape(load: &Load) -> Result<Shape, String> {
+    let max_in_flight = load.max_in_flight().get();
+    Ok(match load {
+        Load::Closed {
+            concurrency,
+            think_time,
+        } => Shape::Closed {
+            concurrency: concurrency.get(),
+            think_time: think_time.as_std(),
+        },
+        Load::Constant { rate, .. } => Shape::Constant {
+            rate: rate.per_second(),
+            max_in_flight,
+        },
+        Load::Poisson { rate, .. } => Shape::Poisson {
+            rate: rate.per_second(),
+            max_in_flight,
+        },
+        Load::Gamma { rate, burstiness, .. } => Shape::Gamma {
+            rate: rate.per_second(),
+            burstiness: *burstiness,
+            max_in_flight,
+        },
+        Load::Ramp { from, to, over, .. } => Shape::Ramp {
+            from: from.per_second(),
+            to: to.per_second(),
+            over: over.as_std(),
+            max_in_flight,
+        },
+        Load::Trace { .. } => return Err("this build cannot replay traces".to_owned()),
+    })
+}
+
+fn length(workload: &WorkloadPlan) -> Length {
+    match workload.window {
+        Window::Requests(requests) => Length::Requests(requests.get()),
+        Window::Duration(duration) => Length::Duration {
+            duration: duration.as_std(),
+            cooldown: match workload.cooldown {
+                PlanCooldown::Load => Cooldown::Load,
+                PlanCooldown::Drain => Cooldown::Drain,
+            },
+        },
+    }
+}
+
+fn prompts(prompts: &PlanPrompts) -> Prompts {
+    match prompts {
+        PlanPrompts::Synthetic {
+            input_tokens,
+            output_tokens,
+            shared_prefix_tokens,
+        } => Prompts {
+            source: PromptSource::Synthetic {
+                input_tokens: count(input_tokens),
+                shared_prefix_tokens: *shared_prefix_tokens,
+            },
+            output_tokens: count(output_tokens),
+            nonce: true,
+        },
+        // The file's prompts are the user's own words: nothing is added to them.
+        PlanPrompts::File {
+            path, output_tokens, ..
+        } => Prompts {
+            source: PromptSource::File { path: path.into() },
+            output_tokens: count(output_tokens),
+            nonce: false,
+        },
+    }
+}
+
+fn count(count: &PlanCount) -> TokenCount {
+    match count {
+        PlanCount::Fixed(tokens) => TokenCount::Fixed(*tokens),
+        PlanCount::Normal(normal) => TokenCount::Normal {
+            mean: normal.mean,
+            stddev: normal.stddev,
+            min: normal.min.get(),
+            max: normal.max.get(),
+        },
+        PlanCount::Choice(choice) => {
+            let values: Vec<u32> = choice.values.iter().map(|value| value.get()).collect();
+            let weights = if choice.weights.is_empty() {
+                vec![1.0; values.len()]
+            } else {
+                choice.weights.clone()
+            };
+            TokenCount::Weighted { values, weights }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! One start of one instance, from the command to its end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hpcbench_core::event::{ServiceExited, ServiceFailed, ServiceLaunched, ServiceReady};
+use hpcbench_core::message::ReportBody;
+use hpcbench_core::{InstanceId, LogCategory, Seq};
+use hpcbench_recipes::ServicePlan;
+use hpcbench_services::{
+    LaunchCommand, LaunchContext, Probe, ProbeResult, Readiness, Service, ServiceEndpoint, Start, find,
+};
+use nix::sys::signal::Signal;
+use tokio::sync::watch;
+
+use super::address::{HOST, free_port};
+use super::environment::{environment, secrets};
+use super::probe::get;
+use crate::agent::AgentContext;
+use crate::log_collector::{LogSource, log_tail};
+use crate::process::{Child, ChildSpec};
+use crate::shell::{describe, private_file};
+
+/// Lines of its log that the end of a service shows.
+const TAIL_LINES: usize = 20;
+/// Longest pause between two probes while a service starts: the first ones come at short distances, so that a quick service is
+/// noticed quickly.
+const FIRST_PROBE: Duration = Duration::from_millis(20);
+
+/// One start of one instance.
+pub(super) struct Instance {
+    pub(super) context: Arc<AgentContext>,
+    pub(super) service: usize,
+    pub(super) id: InstanceId,
+    pub(super) launch: u32,
+    /// Its number on this node.
+    pub(super) number: u32,
+    pub(super) cause: Seq,
+}
+
+/// How watching an instance ended.
+enum End {
+    /// It was asked to stop, by this event.
+    Asked(Seq),
+    /// Its process ended.
+    Exited(String),
+    /// It did not become ready.
+    Failed(String),
+}
+
+/// Starts an instance and watches it until its end; everything that happens is reported.
+pub(super) async fn supervise(instance: Instance, mut stop: watch::Receiver<Option<Seq>>) {
+    let Some(plan) = instance.context.plan.services.get(instance.service).cloned() else {
+        return instance.fail("the plan has no such service");
+    };
+    let Some(service) = find(plan.kind) else {
+        return instance.fail(format!("this build has no service {}", plan.kind));
+    };
+    let launched = match instance.begin(service, &plan).await {
+        Ok(launched) => launched,
+        Err(reason) => return instance.fail(reason),
+    };
+    let Launched {
+        child,
+        endpoints,
+        since,
+    } = launched;
+    let readiness = match service.readiness(&plan) {
+        Ok(readiness) => readiness,
+        Err(error) => return instance.fail(describe(&error)),
+    };
+    let watched = async {
+        let keys = secrets(&plan.secrets).map_err(|error| describe(&error));
+        let probing = match keys {
+            Ok(keys) => instance.probe(&plan, &readiness, &endpoints, &keys, since).await,
+            Err(reason) => Err(reason),
+        };
+        match probing {
+            Ok(ready) => instance.report(ReportBody::ServiceReady(ready)),
+            Err(reason) => return End::Failed(reason),
+        }
+        // Ready: from here on only its end is news.
+        std::future::pending().await
+    };
+    let end = tokio::select! {
+        end = watched => end,
+        exit = exit_of(child.as_ref()) => End::Exited(exit),
+        cause = asked(&mut stop) => End::Asked(cause),
+    };
+    instance.conclude(end, child, service.stop().grace).await;
+}
+
+struct Launched {
+    /// None for a service that already ran.
+    child: Option<Child>,
+    endpoints: Vec<ServiceEndpoint>,
+    since: Instant,
+}
+
+async fn exit_of(child: Option<&Child>) -> String {
+    match child {
+        Some(child) => child.ended().await.to_string(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn asked(stop: &mut watch::Receiver<Option<Seq>>) -> Seq {
+    loop {
+        if let Some(cause) = *stop.borrow_and_update() {
+            return cause;
+        }
+        if stop.changed().await.is_err() {
+            // Nobody is left who could ask.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Instance {
+    fn report(&self, body: ReportBody) {
+        self.context.outbox.report(Some(self.cause), body);
+    }
+
+    fn fail(&self, reason: impl Into<String>) {
+        let failed = ServiceFailed {
+            instance: self.id.clone(),
+            launch: self.launch,
+            reason: reason.into(),
+            log_tail: self.tail(),
+        };
+        self.report(ReportBody::ServiceFailed(failed));
+    }
+
+    fn log_path(&self, stream: &str) -> PathBuf {
+        self.context
+            .scratch
+            .path()
+            .join(format!("{}-{}.{stream}", self.id, self.launch))
+    }
+
+    /// The last lines of standard error, then of standard output: most servers put the reason for their end into the former.
+    fn tail(&self) -> Vec<String> {
+        let mut lines = log_tail(&self.log_path("stdout"), TAIL_LINES);
+        lines.extend(log_tail(&self.log_path("stderr"), TAIL_LINES));
+        lines.split_off(lines.len().saturating_sub(TAIL_LINES))
+    }
+
+    async fn begin(&self, service: &dyn Service, plan: &ServicePlan) -> Result<Launched, String> {
+        let port = free_port().map_err(|error| format!("no free port can be had: {error}"))?;
+        let scratch = self.context.scratch.dir(self.id.as_str());
+        let context = LaunchContext {
+            host: HOST,
+            port,
+            hpcbench_exe: self.context.spawner.hpcbench().to_path_buf(),
+            run_dir: self.context.spawner.run_dir().to_path_buf(),
+            scratch: scratch.map_err(|error| format!("failed to create its directory: {error}"))?,
+            instance: self.number,
+        };
+        let endpoints = service
+            .endpoints(plan, &context)
+            .map_err(|error| describe(&error))?;
+        let since = Instant::now();
+        let child = match service.start(plan, &context).map_err(|error| describe(&error))? {
+            Start::External => None,
+            Start::Launch(command) => Some(self.spawn(&command, service.stop().grace).await?),
+        };
+        Ok(Launched {
+            child,
+            endpoints,
+            since,
+        })
+    }
+
+    async fn spawn(&self, command: &LaunchCommand, grace: Duration) -> Result<Child, String> {
+        let env = environment(command).map_err(|error| describe(&error))?;
+        let log = |stream: &'static str| {
+            let path = self.log_path(stream);
+            let file =
+                private_file(&path).map_err(|error| format!("failed to create {}: {error}", path.display()));
+            self.context.sources.add(LogSource {
+                path,
+                category: LogCategory::Application,
+                component: self.id.to_string(),
+                stream,
+                correlation: format!("service/{}", self.id),
+            });
+            file
+        };
+        let spec = ChildSpec {
+            program: command.program.clone(),
+            args: command.arguments.clone(),
+            env,
+            inherit_env: false,
+            greeting: Vec::new(),
+            stdout: Some(log("stdout")?),
+            stderr: Some(log("stderr")?),
+        };
+        let seconds = u32::try_from(grace.as_secs()).unwrap_or(u32::MAX);
+        let child = self.context.spawner.spawn_guarded(spec, seconds).await;
+        let child = child.map_err(|error| describe(&error))?;
+        let words =
+            std::iter::once(command.program.as_os_str()).chain(command.arguments.iter().map(AsRef::as_ref));
+        let launched = ServiceLaunched {
+            instance: self.id.clone(),
+            launch: self.launch,
+            pid: Some(child.pid()),
+            command: words
+                .map(|word: &std::ffi::OsStr| word.to_string_lossy().into_owned())
+                .collect(),
+        };
+        self.report(ReportBody::ServiceLaunched(launched));
+        Ok(child)
+    }
+
+    /// Asks every endpoint until all are ready.
+    async fn probe(
+        &self,
+        plan: &ServicePlan,
+        readiness: &Readiness,
+        endpoints: &[ServiceEndpoint],
+        keys: &std::collections::BTreeMap<String, String>,
+        since: Instant,
+    ) -> Result<ServiceReady, String> {
+        let timeout = plan.health.timeout.as_std();
+        let mut pause = FIRST_PROBE.min(plan.health.interval.as_std());
+        for endpoint in endpoints {
+            let key = endpoint
+                .api_key
+                .as_ref()
+                .and_then(|name| keys.get(name))
+                .map(String::as_str);
+            while let Err(last) = ask(&readiness.probe, endpoint, key).await? {
+                if since.elapsed() + pause > timeout {
+                    let seconds = timeout.as_secs_f64();
+                    return Err(format!("it did not become healthy within {seconds} s: {last}"));
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(plan.health.interval.as_std());
+            }
+        }
+        let seconds = since.elapsed().as_secs_f64();
+        let models = match endpoints.first() {
+            Some(first) => {
+                let key = first
+                    .api_key
+                    .as_ref()
+                    .and_then(|name| keys.get(name))
+                    .map(String::as_str);
+                self.models(plan, readiness, first, key).await?
+            }
+            None => Vec::new(),
+        };
+        Ok(ServiceReady {
+            instance: self.id.clone(),
+            launch: self.launch,
+            endpoints: endpoints
+                .iter()
+                .map(|endpoint| endpoint.url.to_string())
+                .collect(),
+            seconds,
+            models,
+        })
+    }
+
+    /// The models that a service says it has; a list without the wanted one is an error.
+    async fn models(
+        &self,
+        plan: &ServicePlan,
+        readiness: &Readiness,
+        endpoint: &ServiceEndpoint,
+        key: Option<&str>,
+    ) -> Result<Vec<String>, String> {
+        let Some(list) = &readiness.models else {
+            return Ok(Vec::new());
+        };
+        let names = match get(&endpoint.url, &list.path, key).await {
+            Ok((200, body)) => list.names(&body).unwrap_or_default(),
+            // Not every server has such a list.
+            _ => Vec::new(),
+        };
+        if list.is_complete && !names.is_empty() && !names.contains(&plan.model) {
+            let names = names.join(", ");
+            return Err(format!(
+                "{} has no model {:?}, only {names}",
+                endpoint.url, plan.model
+            ));
+        }
+        Ok(names)
+    }
+
+    async fn conclude(&self, end: End, child: Option<Child>, grace: Duration) {
+        let exited = |how: String, expected: bool| {
+            ReportBody::ServiceExited(ServiceExited {
+                instance: self.id.clone(),
+                launch: self.launch,
+                how,
+                expected,
+                log_tail: if expected { Vec::new() } else { self.tail() },
+            })
+        };
+        match end {
+            End::Exited(how) => self.report(exited(how, false)),
+            End::Failed(reason) => {
+                self.fail(reason);
+                if let Some(child) = child {
+                    stop(&child, grace).await;
+                }
+            }
+            End::Asked(cause) => {
+                let how = match child {
+                    Some(child) => stop(&child, grace).await,
+                    None => "none: it was not started by this run".to_owned(),
+                };
+                self.context.outbox.report(Some(cause), exited(how, true));
+            }
+        }
+    }
+}
+
+/// Whether the service is ready; the inner error says why not yet, the outer one why never.
+async fn ask(
+    probe: &Probe,
+    endpoint: &ServiceEndpoint,
+    key: Option<&str>,
+) -> Result<Result<(), String>, String> {
+    Ok(match get(&endpoint.url, &probe.path, key).await {
+        Ok((status, _)) => match probe.judge(status) {
+            ProbeResult::Ready => Ok(()),
+            ProbeResult::NotYet => Err(format!("{} answers with status {status}", endpoint.url)),
+            ProbeResult::Hopeless(reason) => return Err(reason.to_owned()),
+        },
+        Err(error) => Err(describe(&error)),
+    })
+}
+
+/// Ends a service by its guard, which knows how long to be patient.
+async fn stop(child: &Child, grace: Duration) -> String {
+    const MARGIN: Duration = Duration::from_secs(3);
+    child.signal(Signal::SIGTERM);
+    if let Ok(exit) = tokio::time::timeout(grace + MARGIN, child.ended()).await {
+        return exit.to_string();
+    }
+    child.signal(Signal::SIGKILL);
+    child.ended().await.to_string()
+}

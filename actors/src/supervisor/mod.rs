@@ -1,0 +1,10 @@
+//! The service supervisor: starts, watches and stops the service instances of its node.
+
+mod actor;
+mod address;
+mod environment;
+mod instance;
+mod probe;
+
+pub use actor::Supervisor;
+pub(crate) use environment::secrets;
