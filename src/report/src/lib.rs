@@ -3,4 +3,13 @@
 //! Events as they happen, a line each: [`live::EventLines`].
 
 pub mod live;
+mod run;
+mod summary;
+#[cfg(test)]
+mod testing;
 mod words;
+
+pub use run::{
+    EpochView, MAX_RUNS, ReportError, RunView, Settled, TrialView, Until, find_run, read_plan, run_dirs,
+};
+pub use summary::{Summary, TrialReport, write_reports};

@@ -1,0 +1,16 @@
+//! A run directory, read once from its first event to its last.
+
+mod error;
+mod find;
+mod plan_file;
+mod until;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ReportError;
+pub use find::{MAX_RUNS, find_run, run_dirs};
+pub use plan_file::read_plan;
+pub use until::Until;
+pub use view::{EpochView, RunView, Settled, TrialView};
