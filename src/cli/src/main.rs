@@ -1,1 +1,19 @@
-fn main() {}
+//! The program `hpcbench`: every command, and the processes that a run starts for itself.
+
+mod cli;
+mod commands;
+mod exit;
+mod live;
+mod logging;
+mod program;
+mod recipe_file;
+mod terminal;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(error) => exit::report(&error),
+    }
+}

@@ -1,0 +1,85 @@
+//! The command line: one definition for each flag, and the way from it to the command.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    agent, completions, guard, run, schema, simulate, validate, verify,
+};
+use crate::{logging, program};
+
+/// Benchmarks LLM inference services: one recipe in, one run directory out.
+#[derive(Debug, Parser)]
+#[command(name = "hpcbench", version = program::VERSION, max_term_width = 110, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// Where runs are kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        env = "HPCBENCH_RUNS",
+        hide_env_values = true,
+        default_value = "./runs"
+    )]
+    runs_dir: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; every trial valid
+  1  the run ended, but a trial failed or is not valid; or the run was cancelled or interrupted
+  2  bad usage or an invalid recipe
+  3  the environment lacks something: the message says how to get it
+  4  the event log is damaged or does not verify";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Validate(validate::ValidateArgs),
+    Schema(schema::SchemaArgs),
+    Run(run::RunArgs),
+    Verify(verify::VerifyArgs),
+    Simulate(Box<simulate::SimulateArgs>),
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Agent(agent::AgentArgs),
+    #[command(hide = true)]
+    Guard(guard::GuardArgs),
+}
+
+/// Reads the command line and carries the command out.
+///
+/// # Errors
+/// Whatever keeps the command from doing what it is for. What it finds out, such as a trial that is not valid, is in
+/// the exit code.
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
+    let Cli { runs_dir, command } = Cli::parse();
+    match command {
+        Command::Validate(args) => validate::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Run(args) => run::run(args, &runs_dir),
+        Command::Verify(args) => verify::run(&args, &runs_dir),
+        Command::Simulate(args) => {
+            logging::to_stderr();
+            simulate::run(&args).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Completions(args) => completions::run(&args),
+        Command::Agent(args) => agent::run(args),
+        Command::Guard(args) => guard::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

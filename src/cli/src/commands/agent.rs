@@ -1,0 +1,47 @@
+//! `hpcbench agent`: the process that hosts one node's actors. A run starts it for itself.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use hpcbench_actors::agent::run_agent;
+use hpcbench_core::{NodeId, Role};
+
+use crate::{logging, program};
+
+/// Host the actors of one node. A run starts such processes for itself.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AgentArgs {
+    /// The run's directory
+    #[arg(long, value_name = "DIR")]
+    run_dir: PathBuf,
+    /// The node's token
+    #[arg(long)]
+    node: NodeId,
+    /// What the node is there for
+    #[arg(long, value_parser = parse_role)]
+    role: Role,
+}
+
+/// Works for a run until its orchestrator lets it end.
+///
+/// # Errors
+/// The orchestrator or the bus is gone, or the agent was not started by one.
+pub(crate) fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
+    let AgentArgs { run_dir, node, role } = args;
+    logging::of_agent(&run_dir, &node)?;
+    let hpcbench = program::executable()?;
+    let work = run_agent(&run_dir, node.clone(), role, hpcbench);
+    actix::System::new()
+        .block_on(work)
+        .with_context(|| format!("the agent of {node} ends"))
+        .inspect_err(|error| tracing::error!("{}", crate::exit::in_words(error)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parse_role(text: &str) -> anyhow::Result<Role> {
+    [Role::Server, Role::Client]
+        .into_iter()
+        .find(|role| role.as_str() == text)
+        .ok_or_else(|| anyhow!("it must be server or client"))
+}

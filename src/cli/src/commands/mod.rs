@@ -1,0 +1,20 @@
+//! The commands, one module each: its arguments and what it does.
+
+pub(crate) mod agent;
+pub(crate) mod completions;
+pub(crate) mod guard;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod simulate;
+pub(crate) mod validate;
+pub(crate) mod verify;
+
+/// How a command prints what it found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: one JSON document
+    Json,
+}

@@ -1,0 +1,99 @@
+//! `hpcbench run`: the orchestrator's process, from the recipe to the table of results.
+
+mod bus_server;
+mod directory;
+mod identity;
+mod interrupts;
+mod setup;
+mod words;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use hpcbench_actors::orchestrator::{self, RunEnd, RunSetup};
+use hpcbench_recipes::Plan;
+use hpcbench_recipes::recipe::LaunchMode;
+use hpcbench_report::write_reports;
+use tokio::sync::mpsc;
+
+use crate::exit::Failure;
+use crate::live::{Live, Screen};
+use crate::recipe_file::{Overrides, RecipeFile};
+use crate::{exit, logging, terminal};
+use setup::Prepared;
+
+/// Run a recipe in the foreground, with processes on this machine
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The recipe
+    recipe: PathBuf,
+    /// Where the run is kept; it must not exist or be empty [default: a new directory below --runs-dir]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+/// Runs a recipe to its end and prints the results.
+///
+/// # Errors
+/// The recipe is invalid, something that every run needs is missing, or the event log cannot be written. How the run
+/// itself ended is in the exit code.
+pub(crate) fn run(args: RunArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
+    let recipe = RecipeFile::read(&args.recipe, &args.overrides)?;
+    let plan = recipe.plan()?;
+    refuse_slurm(&plan)?;
+    let prepared = Prepared::new(plan, args.run_dir, runs_dir)?;
+    directory::create(&prepared.run_dir, recipe.bytes(), &prepared.plan)?;
+    let run_dir = prepared.run_dir.clone();
+    let screen = Screen::of_stderr();
+    logging::of_run(&run_dir, &prepared.node, screen.clone())?;
+    screen.say(&format!("run {}\ndirectory {}", prepared.created.run, run_dir.display()));
+    let end = execute(prepared, screen)?;
+    tell_results(&run_dir);
+    Ok(ExitCode::from(end.exit_code))
+}
+
+/// The run itself: everything that it starts has ended when this returns.
+fn execute(prepared: Prepared, screen: Screen) -> anyhow::Result<RunEnd> {
+    // Bounded by what the state machine and the agents' heartbeats produce.
+    let (live, updates) = mpsc::unbounded_channel();
+    let shown = Live::start(screen.clone(), &prepared.plan, updates)?;
+    let end = actix::System::new().block_on(async move {
+        let setup: RunSetup = prepared.into_setup(live, interrupts::listen(screen)?);
+        anyhow::Ok(orchestrator::run(setup).await?)
+    });
+    shown.finish();
+    // Into the log only: the user is told when the program ends.
+    end.inspect_err(|error| tracing::error!(target: "end", "{}", exit::in_words(error)))
+}
+
+fn refuse_slurm(plan: &Plan) -> Result<(), Failure> {
+    if plan.launch.mode != LaunchMode::Slurm {
+        return Ok(());
+    }
+    let advice = "`--set launch.mode=local` runs it with processes on this machine";
+    Err(Failure::Usage(if std::env::var_os("SLURM_JOB_ID").is_some() {
+        format!("this version cannot spread a run over the nodes of a Slurm job; {advice}")
+    } else {
+        format!("the recipe wants a Slurm job (launch.mode: slurm), and this is not one; {advice}")
+    }))
+}
+
+/// Writes the reports and prints the table. What fails here does not change how the run ended.
+fn tell_results(run_dir: &Path) {
+    if let Err(error) = results(run_dir) {
+        let text = exit::in_words(&error);
+        tracing::error!(target: "end", "failed to report the results: {text}");
+        terminal::say(&format!("{} failed to report the results: {text}", terminal::error_label()));
+    }
+    let dir = run_dir.display();
+    terminal::say(&format!(
+        "\nEverything is in {dir}. To look closer:\n  hpcbench report {dir}\n  hpcbench replay {dir}\n  hpcbench verify {dir}"
+    ));
+}
+
+fn results(run_dir: &Path) -> anyhow::Result<()> {
+    write_reports(run_dir)?;
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! `hpcbench validate`: whether recipes can be run, and everything that keeps them from it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use hpcbench_recipes::{Checked, FileReport, ValidationReport};
+
+use crate::commands::Format;
+use crate::exit::Failure;
+use crate::recipe_file::{Overrides, RecipeFile, checker};
+use crate::terminal;
+
+/// Check recipes without running them
+#[derive(Debug, clap::Args)]
+pub(crate) struct ValidateArgs {
+    /// The recipes
+    #[arg(value_name = "RECIPE", required = true)]
+    recipes: Vec<PathBuf>,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Take warnings for errors
+    #[arg(long)]
+    strict: bool,
+    /// How problems are told
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Checks every recipe and tells all problems.
+///
+/// # Errors
+/// A recipe is invalid or cannot be read.
+pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
+    let files: Vec<RecipeFile> =
+        args.recipes.iter().map(|path| RecipeFile::read(path, &args.overrides)).collect::<Result<_, _>>()?;
+    let checker = checker()?;
+    let check = |file: &RecipeFile| {
+        let checked = file.check(&checker);
+        if args.strict { checked.strict() } else { checked }
+    };
+    let checks: Vec<Checked> = files.iter().map(check).collect();
+    match args.format {
+        Format::Text => terminal::print(&in_words(&files, &checks))?,
+        Format::Json => terminal::print_json(&report(&files, &checks))?,
+    }
+    let invalid = checks.iter().filter(|checked| checked.plan.is_none()).count();
+    match (invalid, files.len()) {
+        (0, _) => Ok(ExitCode::SUCCESS),
+        (1, 1) => Err(Failure::InvalidRecipe("the recipe is invalid".to_owned()).into()),
+        (_, all) => Err(Failure::InvalidRecipe(format!("{invalid} of {all} recipes are invalid")).into()),
+    }
+}
+
+fn report<'a>(files: &'a [RecipeFile], checks: &'a [Checked]) -> ValidationReport<'a> {
+    let files = files.iter().zip(checks);
+    ValidationReport {
+        files: files.map(|(file, checked)| FileReport::new(file.path(), &checked.diagnostics)).collect(),
+    }
+}
+
+fn in_words(files: &[RecipeFile], checks: &[Checked]) -> String {
+    let mut text = String::new();
+    for (file, checked) in files.iter().zip(checks) {
+        text.push_str(&file.render(checked, terminal::colour_on_stdout()));
+        if let Some(plan) = &checked.plan {
+            let (trials, services) = (plan.trials.len(), plan.services.len());
+            let counts = format!("{} on {}", count(trials, "trial"), count(services, "service configuration"));
+            text.push_str(&format!("{}: valid, {counts}\n", file.path()));
+        }
+    }
+    text
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,169 @@
+//! Tracing: JSON lines in the run directory for whoever looks later, plain words on standard error for whoever is there.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use hpcbench_actors::shell::private_dir;
+use hpcbench_core::NodeId;
+use tracing::{Event, Level, Subscriber};
+use tracing_appender::rolling::{self, RollingFileAppender};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::live::Screen;
+use crate::program;
+
+/// What is logged, in the syntax of `tracing`'s filters; by default everything from `info` up.
+const FILTER_VARIABLE: &str = "HPCBENCH_LOG";
+/// Where these logs are below the run directory.
+const FOLDER: &str = "logs/benchmark";
+/// Only our own crates speak to the user.
+const OWN_CRATES: &str = "hpcbench";
+
+/// Logs to standard error from `info` up, for a command that is a server of its own.
+pub(crate) fn to_stderr() {
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false);
+    tracing_subscriber::registry().with(filter()).with(layer).init();
+    log_panics();
+}
+
+/// Logs of the run's own process: everything into the run directory, warnings and errors in words to the screen.
+///
+/// # Errors
+/// The log's file cannot be written.
+pub(crate) fn of_run(run_dir: &Path, node: &NodeId, screen: Screen) -> anyhow::Result<()> {
+    let words = tracing_subscriber::fmt::layer()
+        .event_format(PlainWords)
+        .with_writer(screen)
+        .with_ansi(false)
+        .with_filter(Targets::new().with_target(OWN_CRATES, LevelFilter::WARN));
+    start(run_dir, node, words)
+}
+
+/// Logs of an agent: the same, but what it says on standard error is collected as its log.
+///
+/// # Errors
+/// The log's file cannot be written.
+pub(crate) fn of_agent(run_dir: &Path, node: &NodeId) -> anyhow::Result<()> {
+    let words = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_filter(LevelFilter::WARN);
+    start(run_dir, node, words)
+}
+
+fn start<S>(run_dir: &Path, node: &NodeId, words: S) -> anyhow::Result<()>
+where
+    S: Layer<tracing_subscriber::layer::Layered<JsonLines, tracing_subscriber::Registry>> + Send + Sync,
+{
+    let file = file(run_dir, node).with_context(|| format!("failed to log to {}", run_dir.join(FOLDER).display()))?;
+    let json: JsonLines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(file).with_filter(filter());
+    tracing_subscriber::registry().with(json).with(words).init();
+    log_panics();
+    let program = program::program();
+    tracing::info!(%node, pid = std::process::id(), version = program.version, revision = program.revision, "started");
+    Ok(())
+}
+
+type JsonLines = tracing_subscriber::filter::Filtered<
+    tracing_subscriber::fmt::Layer<
+        tracing_subscriber::Registry,
+        tracing_subscriber::fmt::format::JsonFields,
+        tracing_subscriber::fmt::format::Format<tracing_subscriber::fmt::format::Json>,
+        RollingFileAppender,
+    >,
+    EnvFilter,
+    tracing_subscriber::Registry,
+>;
+
+/// The file of a node's own log, for its owner alone. Lines are written at once, so that a process that is killed has
+/// written its last one.
+fn file(run_dir: &Path, node: &NodeId) -> io::Result<RollingFileAppender> {
+    let folder = run_dir.join(FOLDER);
+    let name = format!("{node}.hpcbench.jsonl");
+    private_dir(&folder)?;
+    program::private_options().append(true).create(true).open(folder.join(&name))?;
+    Ok(rolling::never(folder, name))
+}
+
+fn filter() -> EnvFilter {
+    EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .with_env_var(FILTER_VARIABLE)
+        .from_env_lossy()
+}
+
+/// Logs panics, which most actors survive.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let thread = std::thread::current();
+        let backtrace = std::backtrace::Backtrace::capture();
+        tracing::error!(
+            place,
+            thread = thread.name().unwrap_or("unnamed"),
+            backtrace = matches!(backtrace.status(), std::backtrace::BacktraceStatus::Captured)
+                .then(|| backtrace.to_string()),
+            "a part of hpcbench panicked, which is a fault of the program: {message}"
+        );
+    }));
+}
+
+/// `warning: what happened error=why`, without time and place.
+struct PlainWords;
+
+impl<S, N> FormatEvent<S, N> for PlainWords
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let label = if *event.metadata().level() == Level::ERROR { "error" } else { "warning" };
+        write!(to, "{label}: ")?;
+        ctx.field_format().format_fields(to.by_ref(), event)?;
+        writeln!(to)
+    }
+}
+
+/// Collects one event's text and shows it when it is dropped.
+pub(crate) struct ScreenWriter {
+    screen: Screen,
+    text: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for Screen {
+    type Writer = ScreenWriter;
+
+    fn make_writer(&'a self) -> ScreenWriter {
+        ScreenWriter { screen: self.clone(), text: Vec::new() }
+    }
+}
+
+impl Write for ScreenWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for ScreenWriter {
+    fn drop(&mut self) {
+        let text = String::from_utf8_lossy(&self.text);
+        if !text.is_empty() {
+            self.screen.say(text.trim_end());
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Recipe files: reading and checking them.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use hpcbench_recipes::{
+    Checked, DiskFiles, Input, MAX_SOURCE_BYTES, PathBase, Plan, RecipeChecker, Sources, render,
+};
+use hpcbench_services::Registry;
+
+use crate::exit::Failure;
+
+/// A recipe's file, and what the command line changes in it.
+pub(crate) struct RecipeFile {
+    /// The path, as given.
+    path: String,
+    /// The file's bytes.
+    bytes: Vec<u8>,
+    overrides: Vec<String>,
+    paths: PathBase,
+}
+
+/// Changes to the recipe, as commands take them.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Overrides {
+    /// Change a value of the recipe, for example workload.duration=10s; may be repeated
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+impl RecipeFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn read(path: &Path, overrides: &Overrides) -> anyhow::Result<Self> {
+        let name = path.display().to_string();
+        let failed = || Failure::Usage(format!("failed to read the recipe {name}"));
+        let mut bytes = Vec::new();
+        // One byte more than allowed, so that the check sees that it is too much.
+        File::open(path)
+            .and_then(|file| file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes))
+            .with_context(failed)?;
+        let absolute = std::path::absolute(path).with_context(failed)?;
+        let paths = PathBase {
+            directory: absolute.parent().map(Path::to_path_buf).unwrap_or_default(),
+            home: std::env::home_dir().filter(|home| *home != PathBuf::new()),
+        };
+        Ok(Self { path: name, bytes, overrides: overrides.set.clone(), paths })
+    }
+
+    /// The path, as given.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The file's bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Checks the recipe.
+    pub(crate) fn check(&self, checker: &RecipeChecker<'_>) -> Checked {
+        checker.check(&Input {
+            source: &self.bytes,
+            overrides: &self.overrides,
+            paths: &self.paths,
+            files: &DiskFiles,
+        })
+    }
+
+    /// The problems that a check found, in words.
+    pub(crate) fn render(&self, checked: &Checked, colour: bool) -> String {
+        let sources = Sources { path: &self.path, source: &self.bytes, overrides: &self.overrides };
+        render(&checked.diagnostics, &sources, colour)
+    }
+
+    /// The recipe's plan. Problems are shown on standard error, warnings too.
+    ///
+    /// # Errors
+    /// The recipe is invalid.
+    pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
+        let checked = self.check(&checker()?);
+        let problems = self.render(&checked, crate::terminal::colour_on_stderr());
+        if !problems.is_empty() {
+            crate::terminal::say(problems.trim_end());
+        }
+        let invalid = || Failure::InvalidRecipe(format!("the recipe {} is invalid", self.path));
+        Ok(checked.plan.ok_or_else(invalid)?)
+    }
+}
+
+/// A checker that knows the services of this build.
+///
+/// # Errors
+/// The schema of this build is unusable, which its tests would have shown.
+pub(crate) fn checker() -> anyhow::Result<RecipeChecker<'static>> {
+    Ok(RecipeChecker::new(&Registry)?)
+}

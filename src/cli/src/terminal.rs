@@ -1,0 +1,48 @@
+//! Standard output and standard error: who may have colour, and how text gets there.
+
+use std::io::{self, IsTerminal, Write};
+
+/// Whether what is printed on standard output may be coloured.
+pub(crate) fn colour_on_stdout() -> bool {
+    io::stdout().is_terminal() && colour_is_wanted()
+}
+
+/// Whether what is printed on standard error may be coloured.
+pub(crate) fn colour_on_stderr() -> bool {
+    io::stderr().is_terminal() && colour_is_wanted()
+}
+
+fn colour_is_wanted() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("NO_COLOR") && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// What an error message begins with.
+pub(crate) fn error_label() -> &'static str {
+    if colour_on_stderr() { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" }
+}
+
+/// Prints data on standard output.
+///
+/// # Errors
+/// Nobody reads it, or the disk is full.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Prints a value as one JSON document on standard output.
+///
+/// # Errors
+/// Nobody reads it, or the disk is full.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    Ok(print(&text)?)
+}
+
+/// Says something on standard error. Where nobody listens any more there is nobody to tell.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
