@@ -5,6 +5,7 @@
 pub mod live;
 mod run;
 mod summary;
+mod table;
 #[cfg(test)]
 mod testing;
 mod words;
@@ -13,3 +14,5 @@ pub use run::{
     EpochView, MAX_RUNS, ReportError, RunView, Settled, TrialView, Until, find_run, read_plan, run_dirs,
 };
 pub use summary::{Summary, TrialReport, write_reports};
+pub use table::results_table;
+pub use words::Style;

@@ -74,9 +74,9 @@ impl EventLines {
             Body::ServiceExited(e) => format!("service {} ended unasked with {}", e.instance, e.how),
             Body::ClientConnected(e) => {
                 let endpoints = count(e.probes.len() as u64, "endpoint");
-                format!("client {} reaches {endpoints}", e.node)
+                format!("clients on {} reach {endpoints}", e.node)
             }
-            Body::ClientFailed(e) => format!("client {} cannot reach the service: {}", e.node, e.reason),
+            Body::ClientFailed(e) => format!("clients on {} cannot reach the service: {}", e.node, e.reason),
             Body::CancelRequested(e) => {
                 let how = if e.at_once {
                     "cancelled at once"

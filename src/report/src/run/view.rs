@@ -141,7 +141,7 @@ impl RunView {
             }
             Body::TrialFailed(e) => drop(self.results.insert(e.trial.clone(), Settled::failed(e))),
             Body::RunCompleted(_) | Body::RunFailed(_) | Body::RunCancelled(_) => {
-                self.chain_head = Some(hash)
+                self.chain_head = Some(hash);
             }
             _ => {}
         }

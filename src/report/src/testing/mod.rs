@@ -1,1 +1,9 @@
+//! A plan and histories for tests.
 
+mod plan;
+mod stories;
+mod story;
+
+pub(crate) use plan::plan;
+pub(crate) use stories::{interrupted_and_cancelled, measured, quickstart, troubled};
+pub(crate) use story::Story;

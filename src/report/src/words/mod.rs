@@ -2,8 +2,13 @@
 
 mod numbers;
 mod parameters;
+mod style;
 mod text;
+mod wrap;
 
-pub(crate) use numbers::{count, milliseconds, seconds};
-pub(crate) use parameters::ParameterNames;
+pub(crate) use numbers::{count, milliseconds, rate, seconds};
+pub(crate) use parameters::{ParameterNames, shown};
+pub(crate) use style::Colour;
+pub use style::Style;
 pub(crate) use text::one_line;
+pub(crate) use wrap::push_wrapped;

@@ -1,0 +1,24 @@
+//! The results of a run as a table for people.
+
+mod metrics;
+mod remarks;
+mod row;
+mod stacked;
+mod wide;
+
+#[cfg(test)]
+mod tests;
+
+use crate::run::RunView;
+use crate::words::Style;
+
+use row::Row;
+
+/// A table of the run's trials: verdict, parameters, requests, throughputs and latencies, and below it what there is to
+/// say about the results. Where the table does not fit, each trial gets some lines of its own.
+pub fn results_table(view: &RunView, style: Style) -> String {
+    let rows = Row::all(view);
+    let mut text = wide::table(&rows, style).unwrap_or_else(|| stacked::blocks(&rows, style));
+    remarks::push(&mut text, &rows, style);
+    text
+}

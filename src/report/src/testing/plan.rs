@@ -1,0 +1,76 @@
+//! Plans of small recipes.
+
+use std::path::Path;
+
+use hpcbench_recipes::recipe::{Endpoint, Service, ServiceKind, Workload};
+use hpcbench_recipes::{
+    Files, Input, InvalidOptions, KindDescription, PathBase, Plan, RecipeChecker, ServiceCatalog,
+    ServiceProblem,
+};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value};
+
+struct Catalog;
+
+impl ServiceCatalog for Catalog {
+    fn describe(&self, kind: ServiceKind) -> Option<KindDescription> {
+        (kind == ServiceKind::Simulator).then_some(KindDescription {
+            endpoints: &[Endpoint::Chat],
+            launches: true,
+            default_model: Some("simulated"),
+        })
+    }
+
+    fn options_schema(&self, _: ServiceKind, _: &mut SchemaGenerator) -> Option<Schema> {
+        None
+    }
+
+    fn complete_options(
+        &self,
+        _: ServiceKind,
+        options: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, InvalidOptions> {
+        Ok(options.clone())
+    }
+
+    fn check(&self, _: &Service, _: &Workload) -> Vec<ServiceProblem> {
+        Vec::new()
+    }
+}
+
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn is_file(&self, _: &Path) -> bool {
+        false
+    }
+}
+
+/// The plan of a recipe with this sweep, in YAML's flow style.
+pub(crate) fn plan(sweep: &str) -> Plan {
+    let recipe = format!(
+        "schema: hpcbench/v1
+name: quickstart
+service: {{kind: simulator}}
+workload:
+  load: {{shape: closed, concurrency: 20}}
+  duration: 7s
+  timeout: 10s
+  prompts: {{source: synthetic, input_tokens: 64, output_tokens: 8}}
+  slo: {{ttft_p99: 500ms}}
+sweep: {sweep}
+"
+    );
+    let checked = RecipeChecker::new(&Catalog).unwrap().check(&Input {
+        source: recipe.as_bytes(),
+        overrides: &[],
+        paths: &PathBase {
+            directory: "/recipes".into(),
+            home: None,
+        },
+        files: &NoFiles,
+    });
+    checked
+        .plan
+        .unwrap_or_else(|| panic!("{:#?}", checked.diagnostics))
+}
