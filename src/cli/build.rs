@@ -14,8 +14,13 @@ fn main() {
 
 /// The revision, if this is a checkout of the project and not a copy inside of another one.
 fn revision() -> Option<String> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().ok()?;
-    let top = PathBuf::from(git(&["rev-parse", "--show-toplevel"])?).canonicalize().ok()?;
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .ok()?;
+    let top = PathBuf::from(git(&["rev-parse", "--show-toplevel"])?)
+        .canonicalize()
+        .ok()?;
     if top != workspace {
         return None;
     }

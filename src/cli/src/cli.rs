@@ -5,9 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{
-    agent, completions, guard, run, schema, simulate, validate, verify,
-};
+use crate::commands::{agent, completions, guard, plan, run, schema, simulate, validate, verify};
 use crate::{logging, program};
 
 /// Benchmarks LLM inference services: one recipe in, one run directory out.
@@ -40,6 +38,7 @@ Exit codes:
 enum Command {
     Validate(validate::ValidateArgs),
     Schema(schema::SchemaArgs),
+    Plan(plan::PlanArgs),
     Run(run::RunArgs),
     Verify(verify::VerifyArgs),
     Simulate(Box<simulate::SimulateArgs>),
@@ -60,6 +59,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     match command {
         Command::Validate(args) => validate::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(args, &runs_dir),
         Command::Verify(args) => verify::run(&args, &runs_dir),
         Command::Simulate(args) => {

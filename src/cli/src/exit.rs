@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn causes_are_told_once() {
-        let error = anyhow!("disk full").context("failed to write: disk full").context("no run");
+        let error = anyhow!("disk full")
+            .context("failed to write: disk full")
+            .context("no run");
         assert_eq!(in_words(&error), "no run: failed to write: disk full");
     }
 

@@ -29,7 +29,10 @@ const OWN_CRATES: &str = "hpcbench";
 
 /// Logs to standard error from `info` up, for a command that is a server of its own.
 pub(crate) fn to_stderr() {
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_target(false);
     tracing_subscriber::registry().with(filter()).with(layer).init();
     log_panics();
 }
@@ -63,9 +66,13 @@ fn start<S>(run_dir: &Path, node: &NodeId, words: S) -> anyhow::Result<()>
 where
     S: Layer<tracing_subscriber::layer::Layered<JsonLines, tracing_subscriber::Registry>> + Send + Sync,
 {
-    let file = file(run_dir, node).with_context(|| format!("failed to log to {}", run_dir.join(FOLDER).display()))?;
-    let json: JsonLines =
-        tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(file).with_filter(filter());
+    let file = file(run_dir, node)
+        .with_context(|| format!("failed to log to {}", run_dir.join(FOLDER).display()))?;
+    let json: JsonLines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_writer(file)
+        .with_filter(filter());
     tracing_subscriber::registry().with(json).with(words).init();
     log_panics();
     let program = program::program();
@@ -90,7 +97,10 @@ fn file(run_dir: &Path, node: &NodeId) -> io::Result<RollingFileAppender> {
     let folder = run_dir.join(FOLDER);
     let name = format!("{node}.hpcbench.jsonl");
     private_dir(&folder)?;
-    program::private_options().append(true).create(true).open(folder.join(&name))?;
+    program::private_options()
+        .append(true)
+        .create(true)
+        .open(folder.join(&name))?;
     Ok(rolling::never(folder, name))
 }
 
@@ -127,7 +137,11 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let label = if *event.metadata().level() == Level::ERROR { "error" } else { "warning" };
+        let label = if *event.metadata().level() == Level::ERROR {
+            "error"
+        } else {
+            "warning"
+        };
         write!(to, "{label}: ")?;
         ctx.field_format().format_fields(to.by_ref(), event)?;
         writeln!(to)
@@ -144,7 +158,10 @@ impl<'a> MakeWriter<'a> for Screen {
     type Writer = ScreenWriter;
 
     fn make_writer(&'a self) -> ScreenWriter {
-        ScreenWriter { screen: self.clone(), text: Vec::new() }
+        ScreenWriter {
+            screen: self.clone(),
+            text: Vec::new(),
+        }
     }
 }
 

@@ -12,7 +12,10 @@ pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("
 
 /// The program, for audits.
 pub(crate) fn program() -> Program {
-    Program { version: env!("CARGO_PKG_VERSION").to_owned(), revision: env!("HPCBENCH_REVISION").to_owned() }
+    Program {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: env!("HPCBENCH_REVISION").to_owned(),
+    }
 }
 
 /// Our own executable.

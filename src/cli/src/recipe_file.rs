@@ -48,7 +48,12 @@ impl RecipeFile {
             directory: absolute.parent().map(Path::to_path_buf).unwrap_or_default(),
             home: std::env::home_dir().filter(|home| *home != PathBuf::new()),
         };
-        Ok(Self { path: name, bytes, overrides: overrides.set.clone(), paths })
+        Ok(Self {
+            path: name,
+            bytes,
+            overrides: overrides.set.clone(),
+            paths,
+        })
     }
 
     /// The path, as given.
@@ -73,7 +78,11 @@ impl RecipeFile {
 
     /// The problems that a check found, in words.
     pub(crate) fn render(&self, checked: &Checked, colour: bool) -> String {
-        let sources = Sources { path: &self.path, source: &self.bytes, overrides: &self.overrides };
+        let sources = Sources {
+            path: &self.path,
+            source: &self.bytes,
+            overrides: &self.overrides,
+        };
         render(&checked.diagnostics, &sources, colour)
     }
 

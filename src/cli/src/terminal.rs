@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use hpcbench_report::Style;
+
 /// Whether what is printed on standard output may be coloured.
 pub(crate) fn colour_on_stdout() -> bool {
     io::stdout().is_terminal() && colour_is_wanted()
@@ -17,9 +19,22 @@ fn colour_is_wanted() -> bool {
     !is_set("NO_COLOR") && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
+/// How text is laid out on standard output.
+pub(crate) fn style_of_stdout() -> Style {
+    let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into());
+    Style {
+        colour: colour_on_stdout(),
+        width: width.unwrap_or(Style::PLAIN.width),
+    }
+}
+
 /// What an error message begins with.
 pub(crate) fn error_label() -> &'static str {
-    if colour_on_stderr() { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" }
+    if colour_on_stderr() {
+        "\u{1b}[1;31merror:\u{1b}[0m"
+    } else {
+        "error:"
+    }
 }
 
 /// Prints data on standard output.

@@ -31,7 +31,9 @@ const USES: &[(&str, &[&str])] = &[
     ),
     (
         "hpcbench",
-        &["actors", "core", "journal", "nats", "recipes", "report", "sim"],
+        &[
+            "actors", "core", "journal", "nats", "recipes", "report", "services", "sim",
+        ],
     ),
     ("tests", &[]),
 ];

@@ -42,7 +42,11 @@ pub(crate) struct GuardArgs {
 pub(crate) fn run(args: GuardArgs) -> anyhow::Result<ExitCode> {
     if args.exec {
         let error = exec_child(&args.command);
-        let name = args.command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let name = args
+            .command
+            .first()
+            .map(|name| name.to_string_lossy())
+            .unwrap_or_default();
         terminal::say(&format!("failed to start {name}: {error}"));
         return Ok(ExitCode::from(CANNOT_EXECUTE));
     }

@@ -1,5 +1,6 @@
 //! `hpcbench validate`: whether recipes can be run, and everything that keeps them from it.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,8 +32,11 @@ pub(crate) struct ValidateArgs {
 /// # Errors
 /// A recipe is invalid or cannot be read.
 pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
-    let files: Vec<RecipeFile> =
-        args.recipes.iter().map(|path| RecipeFile::read(path, &args.overrides)).collect::<Result<_, _>>()?;
+    let files: Vec<RecipeFile> = args
+        .recipes
+        .iter()
+        .map(|path| RecipeFile::read(path, &args.overrides))
+        .collect::<Result<_, _>>()?;
     let checker = checker()?;
     let check = |file: &RecipeFile| {
         let checked = file.check(&checker);
@@ -54,7 +58,9 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
 fn report<'a>(files: &'a [RecipeFile], checks: &'a [Checked]) -> ValidationReport<'a> {
     let files = files.iter().zip(checks);
     ValidationReport {
-        files: files.map(|(file, checked)| FileReport::new(file.path(), &checked.diagnostics)).collect(),
+        files: files
+            .map(|(file, checked)| FileReport::new(file.path(), &checked.diagnostics))
+            .collect(),
     }
 }
 
@@ -64,8 +70,12 @@ fn in_words(files: &[RecipeFile], checks: &[Checked]) -> String {
         text.push_str(&file.render(checked, terminal::colour_on_stdout()));
         if let Some(plan) = &checked.plan {
             let (trials, services) = (plan.trials.len(), plan.services.len());
-            let counts = format!("{} on {}", count(trials, "trial"), count(services, "service configuration"));
-            text.push_str(&format!("{}: valid, {counts}\n", file.path()));
+            let counts = format!(
+                "{} on {}",
+                count(trials, "trial"),
+                count(services, "service configuration")
+            );
+            let _ = writeln!(text, "{}: valid, {counts}", file.path());
         }
     }
     text

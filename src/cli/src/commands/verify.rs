@@ -32,7 +32,11 @@ pub(crate) fn run(args: &VerifyArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
         Format::Text => terminal::print(&in_words(&run_dir, &report))?,
         Format::Json => terminal::print_json(&report)?,
     }
-    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED) })
+    Ok(if report.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(exit::DAMAGED)
+    })
 }
 
 fn in_words(run_dir: &Path, report: &VerifyReport) -> String {
@@ -40,14 +44,19 @@ fn in_words(run_dir: &Path, report: &VerifyReport) -> String {
     for problem in &report.problems {
         let Problem { file, message, .. } = problem;
         let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let seq = problem.seq.map(|seq| format!(" (event {seq})")).unwrap_or_default();
+        let seq = problem
+            .seq
+            .map(|seq| format!(" (event {seq})"))
+            .unwrap_or_default();
         let _ = writeln!(text, "problem: {file}{line}{seq}: {message}");
     }
     for note in &report.notes {
         let _ = writeln!(text, "note: {note}");
     }
     let verdict = if report.ok { "intact" } else { "damaged" };
-    let VerifyReport { events, epochs, head, .. } = report;
+    let VerifyReport {
+        events, epochs, head, ..
+    } = report;
     let _ = writeln!(
         text,
         "{}: {verdict}, {events} events in {epochs} epochs, head {} {}",

@@ -29,7 +29,12 @@ impl Bars {
         let doing = all.add(ProgressBar::new_spinner().with_style(style(DOING)));
         let trials = all.add(ProgressBar::new(progress.trials as u64).with_style(style(TRIALS)));
         doing.enable_steady_tick(TICK);
-        Self { all, doing, trials, load: None }
+        Self {
+            all,
+            doing,
+            trials,
+            load: None,
+        }
     }
 
     pub(super) fn show(&mut self, progress: &RunProgress) {
@@ -42,7 +47,9 @@ impl Bars {
             }
             return;
         };
-        let load = self.load.get_or_insert_with(|| self.all.add(ProgressBar::new(0).with_style(style(LOAD))));
+        let load = self
+            .load
+            .get_or_insert_with(|| self.all.add(ProgressBar::new(0).with_style(style(LOAD))));
         load.set_prefix(format!("{:<2}", running.number));
         match running.load() {
             Some(now) => {

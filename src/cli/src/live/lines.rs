@@ -29,7 +29,12 @@ impl Pace {
                     return None;
                 }
                 self.last = Some((number, now));
-                Some(format!("trial {}/{}: {}", running.number, progress.trials, load.in_words()))
+                Some(format!(
+                    "trial {}/{}: {}",
+                    running.number,
+                    progress.trials,
+                    load.in_words()
+                ))
             }
             _ => {
                 self.last = Some((running.number, now));

@@ -96,7 +96,13 @@ impl View {
             Screen::Terminal(all) => Style::Bars(Bars::new(all.clone(), &progress)),
             Screen::Lines => Style::Lines(Pace::new()),
         };
-        Self { screen, lines: EventLines::of(plan), progress, began: None, style }
+        Self {
+            screen,
+            lines: EventLines::of(plan),
+            progress,
+            began: None,
+            style,
+        }
     }
 
     fn show(&mut self, update: &LiveUpdate) {
@@ -117,7 +123,10 @@ impl View {
     fn event(&mut self, event: &Event) {
         let began = *self.began.get_or_insert(event.at);
         // The bars name the phase all the time.
-        if matches!((&self.style, &event.body), (Style::Bars(_), Body::PhaseEntered(_))) {
+        if matches!(
+            (&self.style, &event.body),
+            (Style::Bars(_), Body::PhaseEntered(_))
+        ) {
             return;
         }
         if let Some(line) = self.lines.describe(event) {

@@ -58,7 +58,11 @@ impl RunProgress {
     /// A run that has not begun.
     pub(super) fn of(plan: &Plan) -> Self {
         let ids = plan.trials.iter().map(|trial| trial.id.clone());
-        Self { trials: plan.trials.len(), order: ids.zip(1..).collect(), ..Self::default() }
+        Self {
+            trials: plan.trials.len(),
+            order: ids.zip(1..).collect(),
+            ..Self::default()
+        }
     }
 
     /// Takes note of what the run tells.
@@ -67,7 +71,11 @@ impl RunProgress {
             LiveUpdate::Event(event) => self.event(&event.body),
             LiveUpdate::Progress { node, progress } => {
                 // A late sign of life of a former trial says nothing of this one.
-                if let Some(running) = self.running.as_mut().filter(|running| running.id == progress.trial) {
+                if let Some(running) = self
+                    .running
+                    .as_mut()
+                    .filter(|running| running.id == progress.trial)
+                {
                     running.report(node, progress);
                 }
             }
@@ -109,20 +117,40 @@ impl RunProgress {
 
 impl RunningTrial {
     fn report(&mut self, node: &NodeId, progress: &Progress) {
-        let former = self.clients.get(node).map(|client| (client.latest.elapsed_seconds, client.latest.tokens));
+        let former = self
+            .clients
+            .get(node)
+            .map(|client| (client.latest.elapsed_seconds, client.latest.tokens));
         let (since, tokens) = former.unwrap_or((0.0, 0));
         let seconds = progress.elapsed_seconds - since;
-        let tokens_per_second =
-            if seconds > 0.0 { progress.tokens.saturating_sub(tokens) as f64 / seconds } else { 0.0 };
-        self.clients.insert(node.clone(), Client { latest: progress.clone(), tokens_per_second });
+        let tokens_per_second = if seconds > 0.0 {
+            progress.tokens.saturating_sub(tokens) as f64 / seconds
+        } else {
+            0.0
+        };
+        self.clients.insert(
+            node.clone(),
+            Client {
+                latest: progress.clone(),
+                tokens_per_second,
+            },
+        );
     }
 
     /// How its load stands; none before the first client has told.
     pub(super) fn load(&self) -> Option<LoadProgress> {
         let mut load = LoadProgress::default();
-        for Client { latest, tokens_per_second } in self.clients.values() {
+        for Client {
+            latest,
+            tokens_per_second,
+        } in self.clients.values()
+        {
             load.elapsed = load.elapsed.max(latest.elapsed_seconds);
-            load.planned = load.planned.into_iter().chain(latest.planned_seconds).reduce(f64::max);
+            load.planned = load
+                .planned
+                .into_iter()
+                .chain(latest.planned_seconds)
+                .reduce(f64::max);
             load.in_flight += latest.in_flight;
             load.ok += latest.ok;
             load.failed += latest.failed;
@@ -135,8 +163,17 @@ impl RunningTrial {
 impl LoadProgress {
     /// `12.0 of 30.0 s, 20 in flight, 340 ok, 0 failed, 1200 tokens/s`.
     pub(super) fn in_words(&self) -> String {
-        let Self { elapsed, planned, in_flight, ok, failed, tokens_per_second } = self;
-        let planned = planned.map(|planned| format!(" of {planned:.0}")).unwrap_or_default();
+        let Self {
+            elapsed,
+            planned,
+            in_flight,
+            ok,
+            failed,
+            tokens_per_second,
+        } = self;
+        let planned = planned
+            .map(|planned| format!(" of {planned:.0}"))
+            .unwrap_or_default();
         format!(
             "{elapsed:.0}{planned} s, {in_flight} in flight, {ok} ok, {failed} failed, {tokens_per_second:.0} tokens/s"
         )
@@ -163,7 +200,11 @@ mod tests {
     }
 
     fn running() -> RunningTrial {
-        RunningTrial { number: 1, id: "0123456789ab-r1".parse().unwrap(), clients: BTreeMap::new() }
+        RunningTrial {
+            number: 1,
+            id: "0123456789ab-r1".parse().unwrap(),
+            clients: BTreeMap::new(),
+        }
     }
 
     #[test]
@@ -178,14 +219,26 @@ mod tests {
         assert_eq!((load.in_flight, load.ok, load.failed), (20, 6, 2));
         assert_eq!((load.elapsed, load.planned), (3.0, Some(9.0)));
         assert!((load.tokens_per_second - 125.0).abs() < 1e-9);
-        assert_eq!(load.in_words(), "3 of 9 s, 20 in flight, 6 ok, 2 failed, 125 tokens/s");
+        assert_eq!(
+            load.in_words(),
+            "3 of 9 s, 20 in flight, 6 ok, 2 failed, 125 tokens/s"
+        );
     }
 
     #[test]
     fn a_former_trials_sign_of_life_is_ignored() {
-        let mut run = RunProgress { running: Some(running()), ..RunProgress::default() };
-        let former = Progress { trial: "ba9876543210-r1".parse().unwrap(), ..progress(1.0, 1) };
-        run.update(&LiveUpdate::Progress { node: "client".parse().unwrap(), progress: former });
+        let mut run = RunProgress {
+            running: Some(running()),
+            ..RunProgress::default()
+        };
+        let former = Progress {
+            trial: "ba9876543210-r1".parse().unwrap(),
+            ..progress(1.0, 1)
+        };
+        run.update(&LiveUpdate::Progress {
+            node: "client".parse().unwrap(),
+            progress: former,
+        });
         assert_eq!(run.running.unwrap().load(), None);
     }
 }

@@ -19,7 +19,11 @@ impl Screen {
     /// What standard error is.
     pub(crate) fn of_stderr() -> Self {
         let can_draw = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-        if io::stderr().is_terminal() && can_draw { Self::Terminal(MultiProgress::new()) } else { Self::Lines }
+        if io::stderr().is_terminal() && can_draw {
+            Self::Terminal(MultiProgress::new())
+        } else {
+            Self::Lines
+        }
     }
 
     /// Says something, above the bars if there are any.

@@ -19,7 +19,10 @@ pub(super) fn version() -> anyhow::Result<String> {
 }
 
 fn ask(server: &Path) -> anyhow::Result<String> {
-    let output = Command::new(server).arg("--version").stdin(Stdio::null()).output()?;
+    let output = Command::new(server)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()?;
     anyhow::ensure!(output.status.success(), "it ended with {}", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -36,9 +36,11 @@ pub(super) fn create(path: &Path, recipe: &[u8], plan: &Plan) -> anyhow::Result<
 }
 
 fn refuse_used(path: &Path) -> io::Result<()> {
-    match fs::read_dir(path).map(|entries| entries.count()) {
+    match fs::read_dir(path).map(Iterator::count) {
         Ok(0) => Ok(()),
-        Ok(_) => Err(io::Error::other("it exists and is not empty; name another one with --run-dir")),
+        Ok(_) => Err(io::Error::other(
+            "it exists and is not empty; name another one with --run-dir",
+        )),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }

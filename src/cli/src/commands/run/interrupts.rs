@@ -18,7 +18,11 @@ pub(super) fn listen(screen: Screen) -> io::Result<UnboundedReceiver<&'static st
     let interrupt = signal(SignalKind::interrupt())?;
     let terminate = signal(SignalKind::terminate())?;
     // Under nohup the run goes on without its terminal.
-    let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+    let hangup = if ignores_hangup() {
+        None
+    } else {
+        Some(signal(SignalKind::hangup())?)
+    };
     // Unbounded, but only a person or a batch system writes to it.
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(forward(interrupt, terminate, hangup, sender, screen));
@@ -60,12 +64,14 @@ async fn forward(
 
 /// Whether this process was started with SIGHUP ignored.
 fn ignores_hangup() -> bool {
-    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignored_signals(&status) & HANGUP_BIT != 0)
+    std::fs::read_to_string("/proc/self/status")
+        .is_ok_and(|status| ignored_signals(&status) & HANGUP_BIT != 0)
 }
 
 fn ignored_signals(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -74,7 +80,10 @@ mod tests {
 
     #[test]
     fn the_mask_of_ignored_signals_is_read() {
-        assert_eq!(ignored_signals("SigBlk:\t0000000000000002\nSigIgn:\t0000000000001001\n") & HANGUP_BIT, 1);
+        assert_eq!(
+            ignored_signals("SigBlk:\t0000000000000002\nSigIgn:\t0000000000001001\n") & HANGUP_BIT,
+            1
+        );
         assert_eq!(ignored_signals("SigIgn:\t0000000000001000\n") & HANGUP_BIT, 0);
         assert_eq!(ignored_signals("nothing\n"), 0);
     }

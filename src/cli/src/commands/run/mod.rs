@@ -7,13 +7,14 @@ mod interrupts;
 mod setup;
 mod words;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hpcbench_actors::orchestrator::{self, RunEnd, RunSetup};
 use hpcbench_recipes::Plan;
 use hpcbench_recipes::recipe::LaunchMode;
-use hpcbench_report::write_reports;
+use hpcbench_report::{RunView, results_table, write_reports};
 use tokio::sync::mpsc;
 
 use crate::exit::Failure;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: RunArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     let run_dir = prepared.run_dir.clone();
     let screen = Screen::of_stderr();
     logging::of_run(&run_dir, &prepared.node, screen.clone())?;
-    screen.say(&format!("run {}\ndirectory {}", prepared.created.run, run_dir.display()));
+    screen.say(&format!("run directory {}", run_dir.display()));
     let end = execute(prepared, screen)?;
     tell_results(&run_dir);
     Ok(ExitCode::from(end.exit_code))
@@ -85,7 +86,10 @@ fn tell_results(run_dir: &Path) {
     if let Err(error) = results(run_dir) {
         let text = exit::in_words(&error);
         tracing::error!(target: "end", "failed to report the results: {text}");
-        terminal::say(&format!("{} failed to report the results: {text}", terminal::error_label()));
+        terminal::say(&format!(
+            "{} failed to report the results: {text}",
+            terminal::error_label()
+        ));
     }
     let dir = run_dir.display();
     terminal::say(&format!(
@@ -95,5 +99,10 @@ fn tell_results(run_dir: &Path) {
 
 fn results(run_dir: &Path) -> anyhow::Result<()> {
     write_reports(run_dir)?;
-    Ok(())
+    let table = results_table(&RunView::load(run_dir)?, terminal::style_of_stdout());
+    match terminal::print(&table) {
+        // Whoever read our output has seen enough; the results are in the run directory.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => Ok(printed?),
+    }
 }

@@ -53,7 +53,11 @@ impl Prepared {
             plan: plan.hash.clone(),
             recipe: plan.recipe_sha256.clone(),
             trials: plan.trials.len() as u64,
-            nodes: plan.nodes.iter().map(|node| (node.node.clone(), node.role)).collect(),
+            nodes: plan
+                .nodes
+                .iter()
+                .map(|node| (node.node.clone(), node.role))
+                .collect(),
             user: user(),
             host: hostname(),
             command_line: words::without_secrets(
@@ -105,7 +109,10 @@ fn seeded() -> anyhow::Result<StdRng> {
 
 fn orchestrator(plan: &Plan) -> anyhow::Result<NodeId> {
     let node = plan.nodes.iter().find(|node| node.role == Role::Orchestrator);
-    Ok(node.context("the plan has no node for the orchestrator")?.node.clone())
+    Ok(node
+        .context("the plan has no node for the orchestrator")?
+        .node
+        .clone())
 }
 
 /// The node-local directory: the recipe's, Slurm's, or the system's for temporary files.

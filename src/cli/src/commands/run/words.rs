@@ -1,8 +1,16 @@
 //! The command line as the log keeps it: without secrets.
 
 /// A word of a path that names a secret.
-const SECRET_WORDS: [&str; 8] =
-    ["secret", "secrets", "password", "passwd", "token", "key", "apikey", "credentials"];
+const SECRET_WORDS: [&str; 8] = [
+    "secret",
+    "secrets",
+    "password",
+    "passwd",
+    "token",
+    "key",
+    "apikey",
+    "credentials",
+];
 
 /// The command line with the values of overrides that may be secret replaced by `***`.
 pub(super) fn without_secrets(words: impl IntoIterator<Item = String>) -> Vec<String> {

@@ -1,0 +1,178 @@
+//! How long a plan takes and what it leaves behind: estimates, with the assumptions that they rest on.
+
+use hpcbench_recipes::plan::{Plan, TrialPlan, Window, WorkloadPlan};
+use hpcbench_recipes::recipe::{Load, Prompts, ServiceKind, TokenCount};
+use hpcbench_recipes::units::Duration;
+use hpcbench_recipes::{Role, ServicePlan};
+
+/// Assumed time around a trial's load: preparing it, its last requests, storing its records.
+pub(super) const TRIAL_OVERHEAD_SECONDS: f64 = 1.0;
+/// Assumed time from a request to its first token.
+pub(super) const FIRST_TOKEN_SECONDS: f64 = 0.1;
+/// Assumed time from one token to the next.
+pub(super) const TOKEN_SECONDS: f64 = 0.02;
+
+/// Bytes of a request's row, without its tokens, compressed.
+const ROW_BYTES: f64 = 100.0;
+/// Bytes of a token in a request's row, compressed.
+const TOKEN_BYTES: f64 = 10.0;
+/// Bytes of a client's counts and histograms of a trial.
+const AGGREGATE_BYTES: u64 = 200 * 1024;
+/// Bytes of a trial's events and of its part of the reports.
+const TRIAL_BYTES: u64 = 16 * 1024;
+/// Bytes of everything that a run has once: recipe, plan, first and last events, configuration, logs without trouble.
+const RUN_BYTES: u64 = 64 * 1024;
+/// Files that a run has once: recipe, plan, events, configuration and log of nats-server.
+const RUN_FILES: u64 = 5;
+/// A trial's files of one client: records and aggregate.
+const FILES_PER_CLIENT: u64 = 2;
+
+/// What a plan is expected to take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Estimate {
+    /// Seconds of load and of what is around it, without the time that a service takes to start.
+    pub seconds: f64,
+    /// Files in the run directory.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Whether some trial's length or number of requests cannot be told, so that it is missing in the sums.
+    pub at_least: bool,
+}
+
+/// What a plan is expected to take.
+pub(super) fn estimate(plan: &Plan) -> Estimate {
+    let count = |role| plan.nodes.iter().filter(|node| node.role == role).count() as u64;
+    let (clients, servers) = (count(Role::Client), count(Role::Server));
+    let instances: u64 = plan
+        .services
+        .iter()
+        .map(|service| instances(service, servers))
+        .max()
+        .unwrap_or(0);
+    // Each node logs, and each instance of the service.
+    let files = RUN_FILES + plan.nodes.len() as u64 + instances + plan.report.formats.len() as u64;
+    let mut sum = Estimate {
+        seconds: 0.0,
+        files,
+        bytes: RUN_BYTES,
+        at_least: false,
+    };
+    for TrialPlan { workload, .. } in &plan.trials {
+        let load = LoadEstimate::of(workload);
+        let row = ROW_BYTES + TOKEN_BYTES * output_tokens(&workload.prompts);
+        sum.seconds += load.seconds.unwrap_or(workload.warmup.as_secs_f64()) + TRIAL_OVERHEAD_SECONDS;
+        sum.files += clients * FILES_PER_CLIENT;
+        sum.bytes += clients * AGGREGATE_BYTES + TRIAL_BYTES;
+        sum.bytes += (load.requests.unwrap_or(0.0) * row) as u64;
+        sum.at_least |= load.seconds.is_none() || load.requests.is_none();
+    }
+    sum
+}
+
+/// Processes of the service that hpcbench starts.
+pub(super) fn instances(service: &ServicePlan, servers: u64) -> u64 {
+    if service.kind == ServiceKind::Openai {
+        0
+    } else {
+        servers * u64::from(service.instances_per_node)
+    }
+}
+
+/// A trial's load; nothing where it cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct LoadEstimate {
+    seconds: Option<f64>,
+    requests: Option<f64>,
+}
+
+impl LoadEstimate {
+    fn of(workload: &WorkloadPlan) -> Self {
+        let warmup = workload.warmup.as_secs_f64();
+        let rate = requests_per_second(workload);
+        match workload.window {
+            Window::Duration(window) => {
+                let seconds = warmup + window.as_secs_f64();
+                Self {
+                    seconds: Some(seconds),
+                    requests: rate.map(|rate| rate * seconds),
+                }
+            }
+            Window::Requests(requests) => {
+                let measured = requests.get() as f64;
+                Self {
+                    seconds: rate
+                        .filter(|rate| *rate > 0.0)
+                        .map(|rate| warmup + measured / rate),
+                    requests: Some(measured + rate.map_or(0.0, |rate| rate * warmup)),
+                }
+            }
+        }
+    }
+}
+
+/// Requests a second; of a closed loop by the assumed times of a request.
+fn requests_per_second(workload: &WorkloadPlan) -> Option<f64> {
+    match &workload.load {
+        Load::Closed {
+            concurrency,
+            think_time,
+        } => {
+            let request = FIRST_TOKEN_SECONDS + TOKEN_SECONDS * output_tokens(&workload.prompts);
+            Some(f64::from(concurrency.get()) / (request + think_time.as_secs_f64()))
+        }
+        Load::Constant { rate, .. } | Load::Poisson { rate, .. } | Load::Gamma { rate, .. } => {
+            Some(rate.per_second())
+        }
+        Load::Ramp { from, to, over, .. } => {
+            Some(ramp(from.per_second(), to.per_second(), *over, length(workload)?))
+        }
+        Load::Trace { .. } => None,
+    }
+}
+
+/// Seconds of warm-up and window, where they are known beforehand.
+fn length(workload: &WorkloadPlan) -> Option<f64> {
+    match workload.window {
+        Window::Duration(window) => Some(workload.warmup.as_secs_f64() + window.as_secs_f64()),
+        Window::Requests(_) => None,
+    }
+}
+
+/// The mean rate over `length` seconds of a rate that goes from one to the other and then stays.
+fn ramp(from: f64, to: f64, over: Duration, length: f64) -> f64 {
+    let over = over.as_secs_f64();
+    if length <= 0.0 || over <= 0.0 {
+        return to;
+    }
+    let climbing = length.min(over);
+    let reached = from + (to - from) * climbing / over;
+    f64::midpoint(from, reached) * (climbing / length) + to * (1.0 - climbing / length)
+}
+
+/// Tokens of an answer, on average or near it.
+fn output_tokens(prompts: &Prompts) -> f64 {
+    let (Prompts::Synthetic { output_tokens, .. } | Prompts::File { output_tokens, .. }) = prompts;
+    match output_tokens {
+        TokenCount::Fixed(count) => f64::from(*count),
+        TokenCount::Normal(normal) => normal.mean,
+        TokenCount::Choice(_) => f64::midpoint(
+            f64::from(output_tokens.smallest()),
+            f64::from(output_tokens.largest()),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ramp_that_is_longer_than_the_trial_is_cut() {
+        let ten = Duration::from_secs(10);
+        assert!((ramp(0.0, 10.0, ten, 10.0) - 5.0).abs() < 1e-9);
+        assert!((ramp(0.0, 10.0, ten, 5.0) - 2.5).abs() < 1e-9);
+        assert!((ramp(0.0, 10.0, ten, 20.0) - 7.5).abs() < 1e-9);
+        assert!((ramp(0.0, 10.0, Duration::ZERO, 20.0) - 10.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,189 @@
+//! A plan in words.
+
+use std::fmt::Write as _;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use hpcbench_recipes::plan::{Plan, ServicePlan, TrialPlan, Window};
+use hpcbench_recipes::recipe::Load;
+use hpcbench_recipes::{PlannedNode, Role};
+use serde_json::Value;
+
+use super::estimate::{
+    Estimate, FIRST_TOKEN_SECONDS, TOKEN_SECONDS, TRIAL_OVERHEAD_SECONDS, estimate, instances,
+};
+
+/// Digits of a hash that tell plans apart.
+const SHORT_HASH: usize = 12;
+
+/// A plan in words: what is started, every trial, and what it takes.
+pub(super) fn in_words(plan: &Plan) -> String {
+    let hash = plan.hash.get(..SHORT_HASH).unwrap_or(&plan.hash);
+    let mut text = format!("{}, plan {hash}\n", plan.name);
+    if !plan.description.is_empty() {
+        let _ = writeln!(text, "{}", plan.description);
+    }
+    let nodes: Vec<String> = plan.nodes.iter().map(node).collect();
+    let _ = writeln!(text, "\nnodes: {}", nodes.join(", "));
+    let _ = writeln!(
+        text,
+        "\n{}\n\n{}\n",
+        services(plan).trim_fmt(),
+        trials(plan).trim_fmt()
+    );
+    text.push_str(&expected(&estimate(plan)));
+    text
+}
+
+fn node(node: &PlannedNode) -> String {
+    let PlannedNode { node, role } = node;
+    if node.as_str() == role.as_str() {
+        node.to_string()
+    } else {
+        format!("{node} ({role})")
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.to_vec());
+    table
+}
+
+fn services(plan: &Plan) -> Table {
+    let mut table = table(&["service", "kind", "model", "instances", "trials"]);
+    let servers = plan.nodes.iter().filter(|node| node.role == Role::Server).count() as u64;
+    for (index, service) in plan.services.iter().enumerate() {
+        let trials = plan.trials.iter().filter(|trial| trial.service == index).count();
+        table.add_row([
+            (index + 1).to_string(),
+            service.kind.to_string(),
+            service.model.clone(),
+            where_it_runs(service, servers),
+            trials.to_string(),
+        ]);
+    }
+    table
+}
+
+fn where_it_runs(service: &ServicePlan, servers: u64) -> String {
+    match instances(service, servers) {
+        0 => service.endpoints.join(", "),
+        count => count.to_string(),
+    }
+}
+
+fn trials(plan: &Plan) -> Table {
+    let mut table = table(&[
+        "trial",
+        "id",
+        "service",
+        "parameters",
+        "load",
+        "warm-up",
+        "measured",
+    ]);
+    for (index, trial) in plan.trials.iter().enumerate() {
+        let TrialPlan {
+            id,
+            parameters,
+            service,
+            workload,
+            ..
+        } = trial;
+        let parameters: Vec<String> = parameters.iter().map(parameter).collect();
+        table.add_row([
+            (index + 1).to_string(),
+            id.to_string(),
+            (service + 1).to_string(),
+            parameters.join(", "),
+            load(&workload.load),
+            workload.warmup.to_string(),
+            match workload.window {
+                Window::Duration(duration) => duration.to_string(),
+                Window::Requests(requests) => format!("{requests} requests"),
+            },
+        ]);
+    }
+    table
+}
+
+/// `concurrency=20`: the last part of the path is enough beside the load's own words.
+fn parameter((path, value): (&String, &Value)) -> String {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    match value {
+        Value::String(text) => format!("{name}={text}"),
+        other => format!("{name}={other}"),
+    }
+}
+
+fn load(load: &Load) -> String {
+    let shape = load.shape();
+    match load {
+        Load::Closed { concurrency, .. } => format!("{shape}, {concurrency} at once"),
+        Load::Constant { rate, .. } | Load::Poisson { rate, .. } | Load::Gamma { rate, .. } => {
+            format!("{shape}, {}/s", rate.per_second())
+        }
+        Load::Ramp { from, to, over, .. } => {
+            format!(
+                "{shape}, {} to {}/s over {over}",
+                from.per_second(),
+                to.per_second()
+            )
+        }
+        Load::Trace { path, speed, .. } => format!("{shape}, {path} at speed {speed}"),
+    }
+}
+
+fn expected(estimate: &Estimate) -> String {
+    let Estimate {
+        seconds,
+        files,
+        bytes,
+        at_least,
+    } = estimate;
+    let about = if *at_least { "at least" } else { "about" };
+    format!(
+        "An estimate: {about} {} of load with {TRIAL_OVERHEAD_SECONDS} s around each trial, and the time that the \
+         service takes to start;\n{files} files with {about} {}, if requests take {FIRST_TOKEN_SECONDS} s and \
+         {TOKEN_SECONDS} s for each token.\n",
+        length(*seconds),
+        size(*bytes),
+    )
+}
+
+fn length(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    let kibibytes = bytes as f64 / 1024.0;
+    if kibibytes < 1024.0 {
+        format!("{kibibytes:.0} KiB")
+    } else if kibibytes < 1024.0 * 1024.0 {
+        format!("{:.1} MiB", kibibytes / 1024.0)
+    } else {
+        format!("{:.1} GiB", kibibytes / 1024.0 / 1024.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_and_sizes_have_fitting_units() {
+        assert_eq!(
+            [0.4, 61.0, 3725.0].map(length),
+            ["0 s", "1 min 01 s", "1 h 02 min"]
+        );
+        assert_eq!([512, 3 << 20, 5 << 30].map(size), ["0 KiB", "3.0 MiB", "5.0 GiB"]);
+    }
+}
