@@ -11,6 +11,8 @@ use hpcbench_core::TrialId;
 use hpcbench_core::event::{Body, Event};
 use hpcbench_recipes::Plan;
 
+pub(crate) use trial::outcome;
+
 use crate::words::{ParameterNames, count, one_line, seconds};
 
 /// Tells events to people, with what the plan says of the trials. Holds no state: the same event always gives the

@@ -12,8 +12,8 @@ impl EventLines {
         let line = match body {
             Body::TrialStarted(e) => {
                 format!(
-                    "{} started, attempt {}",
-                    self.trial_with_parameters(&e.trial),
+                    "trial {} started, attempt {}",
+                    self.place_and_parameters(&e.trial),
                     e.attempt
                 )
             }
@@ -37,25 +37,30 @@ impl EventLines {
         Some(line)
     }
 
-    /// `trial 2/3 0f3a…-r1`: the place in the plan and the id.
     fn trial(&self, id: &TrialId) -> String {
+        format!("trial {}", self.place(id))
+    }
+
+    /// `2/3 0f3a…-r1`: the place in the plan and the id.
+    fn place(&self, id: &TrialId) -> String {
         match self.trials.get(id) {
-            Some(label) => format!("trial {}/{} {id}", label.number, self.trials.len()),
-            None => format!("trial {id}"),
+            Some(label) => format!("{}/{} {id}", label.number, self.trials.len()),
+            None => id.to_string(),
         }
     }
 
-    fn trial_with_parameters(&self, id: &TrialId) -> String {
-        let trial = self.trial(id);
+    /// The same with the trial's parameters.
+    pub(crate) fn place_and_parameters(&self, id: &TrialId) -> String {
+        let place = self.place(id);
         match self.trials.get(id) {
-            Some(label) if !label.parameters.is_empty() => format!("{trial} ({})", label.parameters),
-            _ => trial,
+            Some(label) if !label.parameters.is_empty() => format!("{place} ({})", label.parameters),
+            _ => place,
         }
     }
 }
 
 /// Verdict, number of requests and the slow end of the first tokens; without tokens in a stream, of the whole request.
-fn outcome(summary: &TrialSummary) -> String {
+pub(crate) fn outcome(summary: &TrialSummary) -> String {
     let requests = &summary.requests;
     let mut parts = vec![
         summary.verdict.status.as_str().to_owned(),

@@ -2,6 +2,7 @@
 
 mod error;
 mod find;
+mod history;
 mod plan_file;
 mod until;
 mod view;
@@ -11,6 +12,7 @@ mod tests;
 
 pub use error::ReportError;
 pub use find::{MAX_RUNS, find_run, run_dirs};
+pub use history::history;
 pub use plan_file::read_plan;
 pub use until::Until;
 pub use view::{EpochView, RunView, Settled, TrialView};

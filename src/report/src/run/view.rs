@@ -10,6 +10,7 @@ use hpcbench_journal::LineHash;
 use hpcbench_recipes::{Plan, TrialPlan};
 use hpcbench_stats::{TrialSummary, VerdictStatus};
 
+use super::history::history;
 use super::plan_file::{plan_path, read_plan};
 use super::{ReportError, Until};
 
@@ -96,15 +97,8 @@ impl RunView {
     /// As [`Self::load`].
     pub fn load_until(run_dir: &Path, until: Until) -> Result<Self, ReportError> {
         let mut view = Self::new(read_plan(run_dir)?);
-        let log = |source| ReportError::Log {
-            run_dir: run_dir.to_owned(),
-            source,
-        };
-        for entry in hpcbench_journal::read(run_dir).map_err(log)? {
-            let entry = entry.map_err(log)?;
-            if !until.includes(&entry.event) {
-                break;
-            }
+        for entry in history(run_dir, until)? {
+            let entry = entry?;
             let event = upcast(entry.event);
             if let Body::RunCreated(created) = &event.body
                 && created.plan != view.plan.hash

@@ -1,12 +1,14 @@
 //! How numbers, names and foreign texts are shown to people.
 
+mod names;
 mod numbers;
 mod parameters;
 mod style;
 mod text;
 mod wrap;
 
-pub(crate) use numbers::{count, milliseconds, rate, seconds};
+pub(crate) use names::{date, node_name};
+pub(crate) use numbers::{bytes, clock, count, milliseconds, rate, seconds};
 pub(crate) use parameters::{ParameterNames, shown};
 pub(crate) use style::Colour;
 pub use style::Style;

@@ -37,6 +37,38 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// A time since something began, to the millisecond: `00:12.345`, `1:00:31.200`.
+pub(crate) fn clock(seconds: f64) -> String {
+    let sign = if seconds < 0.0 { "-" } else { "" };
+    let whole = (seconds.abs() * 1000.0).round() as u64;
+    let (hours, minutes, rest) = (whole / 3_600_000, whole / 60_000 % 60, whole % 60_000);
+    let (seconds, milliseconds) = (rest / 1000, rest % 1000);
+    if hours == 0 {
+        format!("{sign}{minutes:02}:{seconds:02}.{milliseconds:03}")
+    } else {
+        format!("{sign}{hours}:{minutes:02}:{seconds:02}.{milliseconds:03}")
+    }
+}
+
+/// A size in bytes, in the units of memory and disks: `512 B`, `1.5 MiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut size = bytes as f64;
+    let mut unit = "B";
+    for larger in UNITS {
+        if size < 1024.0 {
+            break;
+        }
+        size /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" {
+        format!("{bytes} B")
+    } else {
+        format!("{size:.1} {unit}")
+    }
+}
+
 /// A number of things: `1 trial`, `3 trials`.
 pub(crate) fn count(number: u64, thing: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
@@ -75,5 +107,16 @@ mod tests {
             ]
         );
         assert_eq!(seconds(-0.5), "-0.50 s");
+    }
+
+    #[test]
+    fn clocks_and_sizes() {
+        let shown: Vec<String> = [0.0, 12.3454, 3631.2, -0.5].into_iter().map(clock).collect();
+        assert_eq!(shown, ["00:00.000", "00:12.345", "1:00:31.200", "-00:00.500"]);
+        let shown: Vec<String> = [0, 1023, 1536, 8 << 30, u64::MAX]
+            .into_iter()
+            .map(bytes)
+            .collect();
+        assert_eq!(shown, ["0 B", "1023 B", "1.5 KiB", "8.0 GiB", "16384.0 PiB"]);
     }
 }

@@ -1,0 +1,46 @@
+//! `hpcbench status`: how a run stands.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use hpcbench_actors::shell::{hostname, process_start};
+use hpcbench_report::{RunView, Status, WriterLife, find_run};
+
+use crate::commands::Format;
+use crate::terminal;
+
+/// Show how a run stands
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// A run directory, or the beginning of a run's id
+    run: String,
+    /// How the status is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Prints how a run stands.
+///
+/// # Errors
+/// There is no such run, or its log is damaged.
+pub(crate) fn run(args: &StatusArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
+    let view = RunView::load(&find_run(runs_dir, &args.run)?)?;
+    let status = Status::of(&view, writer_life(&view));
+    match args.format {
+        Format::Text => terminal::print(&status.to_text(terminal::style_of_stdout().width))?,
+        Format::Json => terminal::print_json(&status)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the process that writes a run's log lives, as far as this host can tell.
+pub(super) fn writer_life(view: &RunView) -> WriterLife {
+    match view.epochs.last().map(|epoch| &epoch.writer) {
+        Some(writer) if writer.host == hostname() => match process_start(writer.pid) {
+            // A start time of 0 was not known when it was written.
+            Some(start) if start == writer.process_start || writer.process_start == 0 => WriterLife::Alive,
+            _ => WriterLife::Gone,
+        },
+        _ => WriterLife::Unknown,
+    }
+}

@@ -1,0 +1,188 @@
+//! How a run stands.
+
+mod list;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use hpcbench_core::state::{Node, NodeStatus, Outcome, TrialStatus};
+use hpcbench_core::{Epoch, NodeId, Phase, Role, RunId, Timestamp};
+use serde::Serialize;
+
+pub use list::{ListEntry, list_table};
+
+use crate::run::{RunView, TrialView};
+
+/// How a run stands, as scripts read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The run's id; `null` before it was created.
+    pub run: Option<RunId>,
+    /// How it stands.
+    pub state: RunState,
+    /// The phase that it is in, or was in last.
+    pub phase: Option<Phase>,
+    /// The latest epoch; 0 before the first.
+    pub epoch: Epoch,
+    /// The batch system's id of its job; `null` for a run without one.
+    pub job: Option<String>,
+    /// How many trials stand how.
+    pub trials: TrialCounts,
+    /// The plan's nodes.
+    pub nodes: Vec<NodeLine>,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Planned; nothing has happened yet.
+    Submitted,
+    /// On its way to the first trial.
+    Starting,
+    /// Trials run.
+    Running,
+    /// Not ended, and nobody goes on with it.
+    Interrupted,
+    /// Ended: every trial was executed or has failed.
+    Completed,
+    /// Ended before its trials did.
+    Failed,
+    /// Ended because somebody wanted it to.
+    Cancelled,
+}
+
+/// Whether the process that writes a run's log lives. A log alone cannot tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriterLife {
+    /// It does.
+    Alive,
+    /// It is proven not to.
+    Gone,
+    /// It is, or was, on another host.
+    Unknown,
+}
+
+/// How many trials stand how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct TrialCounts {
+    /// In the plan.
+    pub total: usize,
+    /// Executed to their end, whatever the verdict.
+    pub completed: usize,
+    /// Failed for good.
+    pub failed: usize,
+    /// Under way.
+    pub running: usize,
+    /// Still to be done; an interrupted trial is one of them.
+    pub pending: usize,
+}
+
+/// A node of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeLine {
+    /// Which.
+    pub node: NodeId,
+    /// What it is for.
+    pub role: Role,
+    /// `planned`, `requested`, `joined`, `lost`, `left`.
+    pub state: &'static str,
+    /// When it was last heard of; `null` where only the log is known, which holds no heartbeats.
+    pub last_heartbeat: Option<Timestamp>,
+}
+
+impl RunState {
+    /// How the run stands; `writer` is the one of the latest epoch.
+    pub fn of(view: &RunView, writer: WriterLife) -> Self {
+        match &view.state.outcome {
+            Some(Outcome::Completed { .. }) => Self::Completed,
+            Some(Outcome::Failed { .. }) => Self::Failed,
+            Some(Outcome::Cancelled { .. }) => Self::Cancelled,
+            None if view.epochs.is_empty() => Self::Submitted,
+            None if writer == WriterLife::Gone => Self::Interrupted,
+            None if view.state.trials.is_empty() => Self::Starting,
+            None => Self::Running,
+        }
+    }
+
+    /// The state's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Submitted => "submitted",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether somebody is at work on the run, as far as is known.
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Starting | Self::Running)
+    }
+}
+
+impl TrialCounts {
+    /// Counts a run's trials.
+    pub fn of(view: &RunView) -> Self {
+        let mut counts = Self::default();
+        for TrialView { trial, .. } in view.trials() {
+            counts.total += 1;
+            let count = match trial.map(|trial| &trial.status) {
+                Some(TrialStatus::Completed { .. }) => &mut counts.completed,
+                Some(TrialStatus::Failed { .. }) => &mut counts.failed,
+                Some(TrialStatus::Running(_)) => &mut counts.running,
+                Some(TrialStatus::Interrupted { .. }) | None => &mut counts.pending,
+            };
+            *count += 1;
+        }
+        counts
+    }
+
+    /// Trials about which nothing more will be done.
+    pub const fn settled(&self) -> usize {
+        self.completed + self.failed
+    }
+}
+
+impl Status {
+    /// How the run stands; `writer` is the one of the latest epoch.
+    pub fn of(view: &RunView, writer: WriterLife) -> Self {
+        let state = RunState::of(view, writer);
+        let mut trials = TrialCounts::of(view);
+        if !state.is_active() {
+            // What nobody goes on with is not under way.
+            trials.pending += std::mem::take(&mut trials.running);
+        }
+        let nodes = view.plan.nodes.iter().map(|planned| NodeLine {
+            node: planned.node.clone(),
+            role: planned.role,
+            state: node_state(view.state.nodes.get(&planned.node)),
+            last_heartbeat: None,
+        });
+        Self {
+            run: view.state.run.clone(),
+            state,
+            phase: view.state.phase,
+            epoch: view.state.epoch,
+            job: None,
+            trials,
+            nodes: nodes.collect(),
+        }
+    }
+}
+
+const fn node_state(node: Option<&Node>) -> &'static str {
+    match node {
+        None => "planned",
+        Some(node) => match node.status {
+            NodeStatus::Requested { .. } => "requested",
+            NodeStatus::Joined { .. } => "joined",
+            NodeStatus::Lost { .. } => "lost",
+            NodeStatus::Left => "left",
+        },
+    }
+}

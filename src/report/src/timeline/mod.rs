@@ -1,0 +1,153 @@
+//! A run's history as a person reads it: one row for what belongs together, such as an instance of the service that is
+//! requested, launched and ready.
+
+mod nodes;
+mod render;
+mod row;
+mod run;
+mod trials;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use hpcbench_core::event::{Body, Event, RunCreated};
+use hpcbench_core::{InstanceId, NodeId, Timestamp, TrialId};
+use hpcbench_recipes::Plan;
+
+use crate::live::EventLines;
+use crate::words::Colour;
+
+use row::{Row, Shape};
+
+/// A run's history, made of its events in their order.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    trials: EventLines,
+    created: Option<RunCreated>,
+    rows: Vec<Row>,
+    /// The rows that are not complete yet, by what they are about.
+    open: BTreeMap<Story, usize>,
+    /// When the load of the attempt under way began.
+    load_since: Option<Timestamp>,
+    /// When the last event happened.
+    last: Option<Timestamp>,
+    files: Files,
+    ended: bool,
+}
+
+/// What a row with several events is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Story {
+    Phase,
+    Bus,
+    Agent(NodeId),
+    Collection(NodeId),
+    Leaving(NodeId),
+    Service(InstanceId),
+    ServiceStop(InstanceId),
+    Client(NodeId),
+    Attempt(TrialId),
+}
+
+/// The side files, which get no rows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Files {
+    count: u64,
+    bytes: u64,
+}
+
+impl Timeline {
+    /// A history without events, of a run of this plan.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            trials: EventLines::of(plan),
+            created: None,
+            rows: Vec::new(),
+            open: BTreeMap::new(),
+            load_since: None,
+            last: None,
+            files: Files::default(),
+            ended: false,
+        }
+    }
+
+    /// Takes the next event into account.
+    pub fn take(&mut self, event: &Event) {
+        match &event.body {
+            Body::AgentRequested(_)
+            | Body::NodeJoined(_)
+            | Body::NodeLost(_)
+            | Body::NodeLeft(_)
+            | Body::CollectionRequested(_)
+            | Body::CollectionStarted(_)
+            | Body::CollectionStopRequested(_)
+            | Body::CollectionStopped(_)
+            | Body::ClientRequested(_)
+            | Body::ClientConnected(_)
+            | Body::ClientFailed(_) => self.take_node(event),
+            Body::ServiceRequested(_)
+            | Body::ServiceLaunched(_)
+            | Body::ServiceReady(_)
+            | Body::ServiceFailed(_)
+            | Body::ServiceStopRequested(_)
+            | Body::ServiceExited(_) => self.take_service(event),
+            Body::TrialStarted(_)
+            | Body::TrialPrepared(_)
+            | Body::LoadStarted(_)
+            | Body::TrialStopRequested(_)
+            | Body::ShareReported(_)
+            | Body::TrialCompleted(_)
+            | Body::TrialFailed(_)
+            | Body::TrialInterrupted(_) => self.take_trial(event),
+            _ => self.take_run(event),
+        }
+        self.last = Some(event.at);
+    }
+
+    /// A row that more events may belong to.
+    fn begin(&mut self, story: Story, event: &Event, text: impl Into<String>) {
+        self.open.insert(story, self.rows.len());
+        self.rows.push(Row::new(Shape::Detail, event, &text.into()));
+    }
+
+    /// A further event of a row; a row of its own if none is open.
+    fn go_on(&mut self, story: Story, event: &Event, text: Option<String>) {
+        match self.open.get(&story).and_then(|index| self.rows.get_mut(*index)) {
+            Some(row) => row.extend(event, text),
+            None => self.begin(story, event, text.unwrap_or_default()),
+        }
+    }
+
+    /// The last event of a row; a row of its own if none is open.
+    fn end(&mut self, story: &Story, event: &Event, text: impl Into<String>) -> &mut Row {
+        let index = match self.open.remove(story) {
+            Some(index) if index < self.rows.len() => index,
+            _ => {
+                self.rows.push(Row::new(Shape::Detail, event, ""));
+                self.rows.len() - 1
+            }
+        };
+        let row = &mut self.rows[index];
+        row.extend(event, Some(text.into()));
+        row.is_over = true;
+        row
+    }
+
+    /// A row of one event.
+    fn single(&mut self, event: &Event, text: impl Into<String>) -> &mut Row {
+        self.rows.push(Row::new(Shape::Detail, event, &text.into()));
+        let index = self.rows.len() - 1;
+        let row = &mut self.rows[index];
+        row.is_over = true;
+        row
+    }
+
+    /// The same, about something that should not be.
+    fn trouble(&mut self, event: &Event, text: impl Into<String>) -> &mut Row {
+        let row = self.single(event, text);
+        row.colour = Some(Colour::Bad);
+        row
+    }
+}

@@ -1,0 +1,164 @@
+//! Rows on the run as a whole.
+
+use hpcbench_core::event::{Body, EpochStarted, Event};
+
+use super::row::{Row, Shape};
+use super::{Story, Timeline};
+use crate::words::{Colour, date};
+
+impl Timeline {
+    pub(super) fn take_run(&mut self, event: &Event) {
+        match &event.body {
+            Body::RunCreated(e) => {
+                self.created = Some(e.clone());
+                self.single(event, format!("run {}", e.run));
+            }
+            Body::EpochStarted(e) => self.begin_epoch(event, e),
+            Body::RunResumed(e) => {
+                let words = shell_words(&e.command_line);
+                self.single(event, format!("by {} on {}: {words}", e.user, e.host));
+            }
+            Body::PhaseEntered(e) => {
+                self.end_phase(event);
+                self.open.insert(Story::Phase, self.rows.len());
+                self.rows.push(Row::new(Shape::Phase, event, e.phase.as_str()));
+            }
+            Body::BusRequested(_) => self.begin(Story::Bus, event, "nats-server"),
+            Body::BusStarted(e) => {
+                let text = format!("nats-server {} at {}, process {}", e.version, e.url, e.pid);
+                self.end(&Story::Bus, event, text);
+            }
+            Body::BusExited(e) => {
+                self.end(&Story::Bus, event, format!("nats-server: {}", e.reason))
+                    .paint(Colour::Bad);
+            }
+            Body::ArtifactRecorded(e) => {
+                self.files.count += 1;
+                self.files.bytes = self.files.bytes.saturating_add(e.bytes);
+            }
+            Body::CancelRequested(e) => {
+                let how = if e.at_once { "at once, " } else { "" };
+                self.trouble(event, format!("{how}by {}: {}", e.source, e.reason));
+            }
+            Body::CommandRejected(e) => {
+                self.trouble(event, format!("{}: {}", e.command, e.reason));
+            }
+            Body::StateVerified(e) if e.equal => {
+                self.single(
+                    event,
+                    format!("the live state is that of the log after event {}", e.through),
+                );
+            }
+            Body::StateVerified(e) => {
+                self.trouble(
+                    event,
+                    format!("the live state differs from the log's after event {}", e.through),
+                );
+            }
+            Body::RunCompleted(e) => {
+                let words = if e.exit_code == 0 {
+                    "every trial is valid"
+                } else {
+                    "not every trial is valid"
+                };
+                let colour = if e.exit_code == 0 {
+                    Colour::Good
+                } else {
+                    Colour::Doubtful
+                };
+                self.end_run(event, e.exit_code, words).paint(colour);
+            }
+            Body::RunFailed(e) => self.end_run(event, e.exit_code, &e.reason).paint(Colour::Bad),
+            Body::RunCancelled(e) => self
+                .end_run(event, e.exit_code, &e.reason)
+                .paint(Colour::Doubtful),
+            Body::Unreadable(e) => {
+                let why = if e.problem.is_empty() {
+                    "this type is not known here"
+                } else {
+                    &e.problem
+                };
+                self.single(event, why).paint(Colour::Doubtful);
+            }
+            _ => {
+                self.single(event, "");
+            }
+        }
+    }
+
+    /// What the former writer had begun is never completed.
+    fn begin_epoch(&mut self, event: &Event, started: &EpochStarted) {
+        for (story, index) in std::mem::take(&mut self.open) {
+            let Some(row) = self.rows.get_mut(index) else {
+                continue;
+            };
+            row.is_over = true;
+            if story == Story::Phase {
+                row.to = self.last.unwrap_or(row.to);
+            } else {
+                row.text.push_str(", cut off with its epoch");
+                row.paint(Colour::Doubtful);
+            }
+        }
+        self.load_since = None;
+        let writer = &started.writer;
+        let (who, program) = (&writer.user, &writer.program);
+        let text = format!(
+            "epoch {}, {}: process {} of {who} on {}, hpcbench {} ({})",
+            started.epoch,
+            date(event.at),
+            writer.pid,
+            writer.host,
+            program.version,
+            program.revision,
+        );
+        let mut row = Row::new(Shape::Epoch, event, &text);
+        row.is_over = true;
+        self.rows.push(row);
+    }
+
+    /// A phase takes until the next one begins or the run ends.
+    fn end_phase(&mut self, event: &Event) {
+        let phase = self
+            .open
+            .remove(&Story::Phase)
+            .and_then(|index| self.rows.get_mut(index));
+        if let Some(phase) = phase {
+            phase.to = event.at;
+            phase.is_over = true;
+        }
+    }
+
+    fn end_run(&mut self, event: &Event, exit_code: u8, words: &str) -> &mut Row {
+        self.end_phase(event);
+        self.ended = true;
+        self.single(event, format!("exit code {exit_code}: {words}"))
+    }
+}
+
+/// Words as a shell would take them.
+pub(super) fn shell_words(words: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    let quoted = words.iter().map(|word| {
+        if !word.is_empty() && word.chars().all(is_plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_can_be_pasted_into_a_shell() {
+        let words = ["hpcbench", "run", "my recipe.yaml", "--set", "a=it's", ""].map(str::to_owned);
+        assert_eq!(
+            shell_words(&words),
+            r"hpcbench run 'my recipe.yaml' --set 'a=it'\''s' ''"
+        );
+    }
+}
