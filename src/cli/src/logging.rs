@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::live::Screen;
 use crate::program;
@@ -26,6 +26,10 @@ const FILTER_VARIABLE: &str = "HPCBENCH_LOG";
 const FOLDER: &str = "logs/benchmark";
 /// Only our own crates speak to the user.
 const OWN_CRATES: &str = "hpcbench";
+/// Target of what the user is told in another way.
+pub(crate) const LOG_ONLY: &str = "log_only";
+
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Logs to standard error from `info` up, for a command that is a server of its own.
 pub(crate) fn to_stderr() {
@@ -46,7 +50,8 @@ pub(crate) fn of_run(run_dir: &Path, node: &NodeId, screen: Screen) -> anyhow::R
         .event_format(PlainWords)
         .with_writer(screen)
         .with_ansi(false)
-        .with_filter(Targets::new().with_target(OWN_CRATES, LevelFilter::WARN));
+        .with_filter(Targets::new().with_target(OWN_CRATES, LevelFilter::WARN))
+        .boxed();
     start(run_dir, node, words)
 }
 
@@ -58,38 +63,26 @@ pub(crate) fn of_agent(run_dir: &Path, node: &NodeId) -> anyhow::Result<()> {
     let words = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(false)
-        .with_filter(LevelFilter::WARN);
+        .with_filter(LevelFilter::WARN)
+        .boxed();
     start(run_dir, node, words)
 }
 
-fn start<S>(run_dir: &Path, node: &NodeId, words: S) -> anyhow::Result<()>
-where
-    S: Layer<tracing_subscriber::layer::Layered<JsonLines, tracing_subscriber::Registry>> + Send + Sync,
-{
+fn start(run_dir: &Path, node: &NodeId, words: BoxedLayer) -> anyhow::Result<()> {
     let file = file(run_dir, node)
         .with_context(|| format!("failed to log to {}", run_dir.join(FOLDER).display()))?;
-    let json: JsonLines = tracing_subscriber::fmt::layer()
+    let json = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
-        .with_writer(file)
-        .with_filter(filter());
-    tracing_subscriber::registry().with(json).with(words).init();
+        .with_writer(file);
+    tracing_subscriber::registry()
+        .with(vec![json.with_filter(filter()).boxed(), words])
+        .init();
     log_panics();
     let program = program::program();
     tracing::info!(%node, pid = std::process::id(), version = program.version, revision = program.revision, "started");
     Ok(())
 }
-
-type JsonLines = tracing_subscriber::filter::Filtered<
-    tracing_subscriber::fmt::Layer<
-        tracing_subscriber::Registry,
-        tracing_subscriber::fmt::format::JsonFields,
-        tracing_subscriber::fmt::format::Format<tracing_subscriber::fmt::format::Json>,
-        RollingFileAppender,
-    >,
-    EnvFilter,
-    tracing_subscriber::Registry,
->;
 
 /// The file of a node's own log, for its owner alone. Lines are written at once, so that a process that is killed has
 /// written its last one.

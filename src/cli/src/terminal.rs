@@ -6,17 +6,25 @@ use hpcbench_report::Style;
 
 /// Whether what is printed on standard output may be coloured.
 pub(crate) fn colour_on_stdout() -> bool {
-    io::stdout().is_terminal() && colour_is_wanted()
+    is_capable(&io::stdout()) && colour_is_wanted()
 }
 
 /// Whether what is printed on standard error may be coloured.
 pub(crate) fn colour_on_stderr() -> bool {
-    io::stderr().is_terminal() && colour_is_wanted()
+    is_capable(&io::stderr()) && colour_is_wanted()
+}
+
+/// Whether lines on standard error can be drawn anew.
+pub(crate) fn can_draw_on_stderr() -> bool {
+    is_capable(&io::stderr())
+}
+
+fn is_capable(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 fn colour_is_wanted() -> bool {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !is_set("NO_COLOR") && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// How text is laid out on standard output.

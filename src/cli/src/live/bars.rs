@@ -12,8 +12,8 @@ const TICK: Duration = Duration::from_millis(200);
 const STEPS_PER_SECOND: f64 = 10.0;
 
 const DOING: &str = "{spinner} {elapsed_precise}  {wide_msg}";
-const TRIALS: &str = "  trials   [{bar:32}] {pos}/{len}";
-const LOAD: &str = "  trial {prefix} [{bar:32}] {wide_msg}";
+const TRIALS: &str = "  trials   [{bar:16}] {pos}/{len}";
+const LOAD: &str = "  trial {prefix} [{bar:16}] {wide_msg}";
 
 /// The bars.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    pub(super) fn new(all: MultiProgress, progress: &RunProgress) -> Self {
+    pub(super) fn new(progress: &RunProgress) -> Self {
+        let all = MultiProgress::new();
         let doing = all.add(ProgressBar::new_spinner().with_style(style(DOING)));
         let trials = all.add(ProgressBar::new(progress.trials as u64).with_style(style(TRIALS)));
         doing.enable_steady_tick(TICK);
@@ -63,7 +64,15 @@ impl Bars {
         }
     }
 
+    /// Does something that prints, above the bars.
+    pub(super) fn above(&self, print: impl FnOnce()) {
+        self.all.suspend(print);
+    }
+
     pub(super) fn clear(&self) {
+        for bar in [&self.doing, &self.trials].into_iter().chain(&self.load) {
+            bar.finish_and_clear();
+        }
         // What cannot be drawn any more needs not be cleared.
         let _ = self.all.clear();
     }

@@ -161,7 +161,7 @@ impl RunningTrial {
 }
 
 impl LoadProgress {
-    /// `12.0 of 30.0 s, 20 in flight, 340 ok, 0 failed, 1200 tokens/s`.
+    /// `12/30 s, 20 in flight, 340 ok, 0 failed, 1200 tok/s`: fits into 80 columns beside a bar.
     pub(super) fn in_words(&self) -> String {
         let Self {
             elapsed,
@@ -172,10 +172,10 @@ impl LoadProgress {
             tokens_per_second,
         } = self;
         let planned = planned
-            .map(|planned| format!(" of {planned:.0}"))
+            .map(|planned| format!("/{planned:.0}"))
             .unwrap_or_default();
         format!(
-            "{elapsed:.0}{planned} s, {in_flight} in flight, {ok} ok, {failed} failed, {tokens_per_second:.0} tokens/s"
+            "{elapsed:.0}{planned} s, {in_flight} in flight, {ok} ok, {failed} failed, {tokens_per_second:.0} tok/s"
         )
     }
 }
@@ -219,10 +219,7 @@ mod tests {
         assert_eq!((load.in_flight, load.ok, load.failed), (20, 6, 2));
         assert_eq!((load.elapsed, load.planned), (3.0, Some(9.0)));
         assert!((load.tokens_per_second - 125.0).abs() < 1e-9);
-        assert_eq!(
-            load.in_words(),
-            "3 of 9 s, 20 in flight, 6 ok, 2 failed, 125 tokens/s"
-        );
+        assert_eq!(load.in_words(), "3/9 s, 20 in flight, 6 ok, 2 failed, 125 tok/s");
     }
 
     #[test]

@@ -1,36 +1,22 @@
-//! Standard error, shared by progress bars and everything else that has something to say.
+//! A handle for everything that has something to say while a run is shown.
 
-use std::io::{self, IsTerminal};
-
-use indicatif::MultiProgress;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::terminal;
 
-/// Where progress is shown.
+/// Texts that may wait for a slow terminal; what is more is not shown. Warnings are in the log in any case.
+pub(super) const MAX_WAITING: usize = 1024;
+
+/// Says things on standard error, above the bars if there are any, without ever waiting for the terminal.
 #[derive(Debug, Clone)]
-pub(crate) enum Screen {
-    /// A terminal with bars at its end.
-    Terminal(MultiProgress),
-    /// Anything else: lines, one after the other.
-    Lines,
-}
+pub(crate) struct Screen(pub(super) Sender<String>);
 
 impl Screen {
-    /// What standard error is.
-    pub(crate) fn of_stderr() -> Self {
-        let can_draw = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-        if io::stderr().is_terminal() && can_draw {
-            Self::Terminal(MultiProgress::new())
-        } else {
-            Self::Lines
-        }
-    }
-
-    /// Says something, above the bars if there are any.
+    /// Says something. When nothing is shown live any more it is printed at once.
     pub(crate) fn say(&self, text: &str) {
-        match self {
-            Self::Terminal(bars) => bars.suspend(|| terminal::say(text)),
-            Self::Lines => terminal::say(text),
+        if let Err(TrySendError::Closed(text)) = self.0.try_send(text.to_owned()) {
+            terminal::say(&text);
         }
     }
 }

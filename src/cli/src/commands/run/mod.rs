@@ -11,14 +11,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use hpcbench_actors::orchestrator::{self, RunEnd, RunSetup};
+use hpcbench_actors::orchestrator::{self, RunEnd};
 use hpcbench_recipes::Plan;
 use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_report::{RunView, results_table, write_reports};
-use tokio::sync::mpsc;
 
 use crate::exit::Failure;
-use crate::live::{Live, Screen};
+use crate::live::Live;
 use crate::recipe_file::{Overrides, RecipeFile};
 use crate::{exit, logging, terminal};
 use setup::Prepared;
@@ -47,26 +46,22 @@ pub(crate) fn run(args: RunArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     let prepared = Prepared::new(plan, args.run_dir, runs_dir)?;
     directory::create(&prepared.run_dir, recipe.bytes(), &prepared.plan)?;
     let run_dir = prepared.run_dir.clone();
-    let screen = Screen::of_stderr();
-    logging::of_run(&run_dir, &prepared.node, screen.clone())?;
-    screen.say(&format!("run directory {}", run_dir.display()));
-    let end = execute(prepared, screen)?;
+    let end = execute(prepared)?;
     tell_results(&run_dir);
     Ok(ExitCode::from(end.exit_code))
 }
 
 /// The run itself: everything that it starts has ended when this returns.
-fn execute(prepared: Prepared, screen: Screen) -> anyhow::Result<RunEnd> {
-    // Bounded by what the state machine and the agents' heartbeats produce.
-    let (live, updates) = mpsc::unbounded_channel();
-    let shown = Live::start(screen.clone(), &prepared.plan, updates)?;
+fn execute(prepared: Prepared) -> anyhow::Result<RunEnd> {
+    let (live, updates, screen) = Live::start(&prepared.plan)?;
+    logging::of_run(&prepared.run_dir, &prepared.node, screen.clone())?;
+    screen.say(&format!("run directory {}", prepared.run_dir.display()));
     let end = actix::System::new().block_on(async move {
-        let setup: RunSetup = prepared.into_setup(live, interrupts::listen(screen)?);
-        anyhow::Ok(orchestrator::run(setup).await?)
+        let interrupts = interrupts::listen(screen)?;
+        anyhow::Ok(orchestrator::run(prepared.into_setup(updates, interrupts)).await?)
     });
-    shown.finish();
-    // Into the log only: the user is told when the program ends.
-    end.inspect_err(|error| tracing::error!(target: "end", "{}", exit::in_words(error)))
+    live.finish();
+    end.inspect_err(|error| tracing::error!(target: logging::LOG_ONLY, "{}", exit::in_words(error)))
 }
 
 fn refuse_slurm(plan: &Plan) -> Result<(), Failure> {
@@ -85,7 +80,7 @@ fn refuse_slurm(plan: &Plan) -> Result<(), Failure> {
 fn tell_results(run_dir: &Path) {
     if let Err(error) = results(run_dir) {
         let text = exit::in_words(&error);
-        tracing::error!(target: "end", "failed to report the results: {text}");
+        tracing::error!(target: logging::LOG_ONLY, "failed to report the results: {text}");
         terminal::say(&format!(
             "{} failed to report the results: {text}",
             terminal::error_label()

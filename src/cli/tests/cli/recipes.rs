@@ -1,0 +1,131 @@
+//! `validate`, `schema` and `plan`.
+
+use serde_json::{Value, json};
+
+use crate::common::World;
+
+const WRONG: &str = "\
+schema: hpcbench/v1
+name: tiny
+service: {kind: simulator}
+workload:
+  load: {shape: closed, concurency: 2}
+  requests: 5000
+  prompts: {source: synthetic, input_tokens: 8, output_tokens: 8}
+";
+
+#[test]
+fn validation_as_json_has_the_promised_shape() {
+    let world = World::with_recipe();
+    world.write("wrong.yaml", WRONG);
+    let finished = world.run(&["validate", "good.yaml", "wrong.yaml", "--format", "json"]);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    let report = finished.json();
+    assert_eq!(
+        report["files"][0],
+        json!({"path": "good.yaml", "valid": true, "diagnostics": []})
+    );
+    let wrong = &report["files"][1];
+    assert_eq!(
+        (&wrong["path"], &wrong["valid"]),
+        (&json!("wrong.yaml"), &json!(false))
+    );
+    let diagnostic = wrong["diagnostics"].as_array().unwrap()[0].as_object().unwrap();
+    let fields = [
+        "severity",
+        "code",
+        "message",
+        "line",
+        "column",
+        "end_line",
+        "end_column",
+        "pointer",
+        "help",
+    ];
+    assert_eq!(diagnostic.keys().collect::<Vec<_>>(), fields);
+    assert_eq!(
+        (&diagnostic["line"], &diagnostic["column"]),
+        (&json!(5), &json!(25))
+    );
+    assert!(diagnostic["help"].as_str().unwrap().contains("concurrency"));
+}
+
+#[test]
+fn validation_in_words_shows_the_place() {
+    let world = World::with_recipe();
+    world.write("wrong.yaml", WRONG);
+    let good = world.run(&["validate", "good.yaml"]);
+    assert_eq!((good.code, good.stderr.as_str()), (Some(0), ""));
+    assert!(
+        good.stdout
+            .contains("good.yaml: valid, 1 trial on 1 service configuration"),
+        "{good:?}"
+    );
+    let wrong = world.run(&["validate", "wrong.yaml"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stdout.contains("wrong.yaml:5:25"), "{wrong:?}");
+    assert!(!wrong.stdout.contains('\u{1b}'), "colour without a terminal");
+}
+
+#[test]
+fn warnings_are_errors_if_that_is_wanted() {
+    let world = World::with_recipe();
+    let few = ["--set", "workload.requests=5"];
+    let lenient = world.run(&[&["validate", "good.yaml"][..], &few].concat());
+    assert_eq!(lenient.code, Some(0), "{lenient:?}");
+    assert!(lenient.stdout.contains("warning"), "{lenient:?}");
+    let strict = world.run(&[&["validate", "good.yaml", "--strict"][..], &few].concat());
+    assert_eq!(strict.code, Some(2), "{strict:?}");
+}
+
+#[test]
+fn the_schema_is_json() {
+    let schema = World::new().run(&["schema"]);
+    assert_eq!(schema.code, Some(0));
+    assert_eq!(schema.json()["title"], "hpcbench recipe");
+}
+
+#[test]
+fn a_plan_lists_its_trials_and_what_they_take() {
+    let world = World::with_recipe();
+    let sweep = "sweep={matrix: {workload.load.concurrency: [2, 4]}, repetitions: 3}";
+    let text = world.run(&["plan", "good.yaml", "--set", sweep]);
+    assert_eq!(text.code, Some(0), "{text:?}");
+    for words in [
+        "concurrency=2",
+        "concurrency=4",
+        "-r3",
+        "simulator",
+        "closed, 4 at once",
+        "An estimate: about",
+    ] {
+        assert!(text.stdout.contains(words), "no {words}: {text:?}");
+    }
+    let json = world.run(&["plan", "good.yaml", "--set", sweep, "--format", "json"]);
+    let plan = json.json();
+    assert_eq!(plan["trials"].as_array().map(Vec::len), Some(6));
+    assert_eq!(plan["overrides"], json!([sweep]));
+    assert_eq!(plan["hash"].as_str().map(str::len), Some(64));
+}
+
+#[test]
+fn the_same_recipe_gives_the_same_plan() {
+    let world = World::with_recipe();
+    let plan = || -> Value { world.run(&["plan", "good.yaml", "--format", "json"]).json() };
+    assert_eq!(plan(), plan());
+}
+
+#[test]
+fn an_invalid_recipe_has_no_plan() {
+    let world = World::new();
+    world.write("wrong.yaml", WRONG);
+    world
+        .run(&["plan", "wrong.yaml"])
+        .expect_refused(2, &["wrong.yaml:5:25", "wrong.yaml is invalid"]);
+    world
+        .run(&["plan", "missing.yaml"])
+        .expect_refused(2, &["missing.yaml", "No such file"]);
+    world
+        .run(&["validate", "missing.yaml"])
+        .expect_refused(2, &["missing.yaml", "No such file"]);
+}
