@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{agent, completions, guard, plan, run, schema, simulate, validate, verify};
+use crate::commands::{
+    agent, completions, guard, list, plan, replay, report, run, schema, simulate, status, validate, verify,
+};
 use crate::{logging, program};
 
 /// Benchmarks LLM inference services: one recipe in, one run directory out.
@@ -40,7 +42,11 @@ enum Command {
     Schema(schema::SchemaArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
+    List(list::ListArgs),
+    Status(status::StatusArgs),
+    Replay(replay::ReplayArgs),
     Verify(verify::VerifyArgs),
+    Report(report::ReportArgs),
     Simulate(Box<simulate::SimulateArgs>),
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
@@ -61,7 +67,11 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Schema(args) => schema::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(args, &runs_dir),
+        Command::List(args) => list::run(&args, &runs_dir),
+        Command::Status(args) => status::run(&args, &runs_dir),
+        Command::Replay(args) => replay::run(&args, &runs_dir),
         Command::Verify(args) => verify::run(&args, &runs_dir),
+        Command::Report(args) => report::run(&args, &runs_dir),
         Command::Simulate(args) => {
             logging::to_stderr();
             simulate::run(&args).map(|()| ExitCode::SUCCESS)

@@ -3,10 +3,14 @@
 pub(crate) mod agent;
 pub(crate) mod completions;
 pub(crate) mod guard;
+pub(crate) mod list;
 pub(crate) mod plan;
+pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod simulate;
+pub(crate) mod status;
 pub(crate) mod validate;
 pub(crate) mod verify;
 
