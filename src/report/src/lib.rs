@@ -1,6 +1,17 @@
-//! What people and scripts get to see of a run.
+//! What people and scripts get to see of a run: projections of its events, the same whether they have just happened or
+//! are read from a log.
 //!
-//! Events as they happen, a line each: [`live::EventLines`].
+//! | projection | shown by |
+//! |---|---|
+//! | [`live::EventLines`] | progress, a line an event |
+//! | [`Timeline`] | `replay`: a row for what belongs together |
+//! | [`RunView`] | what the others below are made of: plan, state and results |
+//! | [`results_table`] | the end of `run`, `report` |
+//! | [`Summary`], [`write_reports`] | `report/summary.json`, `report/summary.csv` |
+//! | [`Status`], [`ListEntry`] | `status`, `list` |
+//!
+//! Nothing here asks for the time or for processes: both are given. Whatever a service or a user wrote is shown without
+//! control characters.
 
 pub mod live;
 mod run;

@@ -17,12 +17,14 @@ pub enum ReportError {
         runs_dir: PathBuf,
     },
     /// Several runs are called that.
-    #[error("{run:?} is the beginning of several runs' ids: {}", matches.join(", "))]
+    #[error("{run:?} may be the run in {} and {more} more; give more of its id, or its directory", first.display())]
     Ambiguous {
         /// As the user gave it.
         run: String,
-        /// The ids.
-        matches: Vec<String>,
+        /// The directory of one of them.
+        first: PathBuf,
+        /// How many others there are.
+        more: usize,
     },
     /// A directory with more runs than are looked through.
     #[error("{} holds more than {limit} entries; name the run directory itself", runs_dir.display())]

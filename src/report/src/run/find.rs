@@ -49,23 +49,26 @@ pub fn find_run(runs_dir: &Path, run: &str) -> Result<PathBuf, ReportError> {
     if run.contains('/') {
         return Err(ReportError::NotARun(path.to_owned()));
     }
-    let named = run_dirs(runs_dir)?.into_iter().map(|dir| (names(&dir), dir));
-    let candidates: Vec<(Vec<String>, PathBuf)> = named
+    let dirs = run_dirs(runs_dir)?.into_iter();
+    let mut candidates: Vec<(Vec<String>, PathBuf)> = dirs
+        .map(|dir| (names(&dir), dir))
         .filter(|(names, _)| !run.is_empty() && names.iter().any(|name| name.starts_with(run)))
         .collect();
-    let exact = |(names, _): &&(Vec<String>, PathBuf)| names.iter().any(|name| name == run);
-    match (candidates.as_slice(), candidates.iter().find(exact)) {
-        ([(_, dir)], _) | (_, Some((_, dir))) => Ok(dir.clone()),
-        ([], None) => Err(ReportError::NoSuchRun {
+    let is_exact = |(names, _): &(Vec<String>, PathBuf)| names.iter().any(|name| name == run);
+    if candidates.iter().any(is_exact) {
+        candidates.retain(is_exact);
+    }
+    let mut dirs = candidates.into_iter().map(|(_, dir)| dir);
+    match (dirs.next(), dirs.len()) {
+        (Some(dir), 0) => Ok(dir),
+        (None, _) => Err(ReportError::NoSuchRun {
             run: run.to_owned(),
             runs_dir: runs_dir.to_owned(),
         }),
-        (_, None) => Err(ReportError::Ambiguous {
+        (Some(first), more) => Err(ReportError::Ambiguous {
             run: run.to_owned(),
-            matches: candidates
-                .into_iter()
-                .filter_map(|(names, _)| names.into_iter().next())
-                .collect(),
+            first,
+            more,
         }),
     }
 }

@@ -145,6 +145,13 @@ fn runs_are_found_by_directory_by_id_and_by_its_beginning() {
     for name in ["empty", "nobody", "", "file"] {
         assert_eq!(found(runs, name), Err("NoSuchRun".to_owned()), "{name}");
     }
+    // A copy has the id of the original, but a name of its own.
+    quickstart().write(&runs.join("copy"));
+    assert_eq!(
+        found(runs, "quickstart-20231114-221320-7f"),
+        Err("Ambiguous".to_owned())
+    );
+    assert_eq!(found(runs, "copy"), Ok("copy".to_owned()));
     let empty = runs.join("empty").display().to_string();
     assert_eq!(found(runs, &empty), Err("NotARun".to_owned()));
     assert_eq!(found(&runs.join("nowhere"), "mine"), Err("NoSuchRun".to_owned()));

@@ -39,7 +39,7 @@ fn remarks(standing: &Standing<'_>) -> Vec<Remark> {
     let settled = match standing {
         Standing::Settled(settled) => settled,
         Standing::Interrupted(reason) => return vec![Remark::Text(one_line(reason))],
-        Standing::Running | Standing::NotRun => return Vec::new(),
+        Standing::Unfinished | Standing::NotRun => return Vec::new(),
     };
     let mut remarks: Vec<Remark> = sentences(&settled.summary)
         .into_iter()

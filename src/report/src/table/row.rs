@@ -28,8 +28,8 @@ pub(super) struct Parameter {
 pub(super) enum Standing<'a> {
     /// It has a result.
     Settled(&'a Settled),
-    /// An attempt is under way.
-    Running,
+    /// An attempt was begun; the log alone cannot tell whether anybody goes on with it.
+    Unfinished,
     /// The latest attempt was cut short, for this reason.
     Interrupted(&'a str),
     /// It was never attempted.
@@ -91,7 +91,7 @@ impl<'a> Standing<'a> {
             return Self::Settled(settled);
         }
         match trial.trial.map(|trial| &trial.status) {
-            Some(TrialStatus::Running(_)) => Self::Running,
+            Some(TrialStatus::Running(_)) => Self::Unfinished,
             Some(TrialStatus::Interrupted { reason }) => Self::Interrupted(reason),
             _ => Self::NotRun,
         }
@@ -101,7 +101,7 @@ impl<'a> Standing<'a> {
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Settled(settled) => settled.summary.verdict.status.as_str(),
-            Self::Running => "running",
+            Self::Unfinished => "unfinished",
             Self::Interrupted(_) => "interrupted",
             Self::NotRun => "not run",
         }
@@ -115,7 +115,7 @@ impl<'a> Standing<'a> {
                 VerdictStatus::Invalid => Colour::Bad,
             },
             Self::Interrupted(_) => Colour::Doubtful,
-            Self::Running | Self::NotRun => Colour::Dim,
+            Self::Unfinished | Self::NotRun => Colour::Dim,
         }
     }
 }

@@ -68,7 +68,8 @@ impl Timeline {
             let _ = writeln!(text, "\n{files} beside the log, {size}");
         }
         if !self.ended {
-            text.push_str("\nthe run has not ended here\n");
+            let gap = if text.is_empty() { "" } else { "\n" };
+            let _ = writeln!(text, "{gap}the run has not ended here");
         }
     }
 }

@@ -23,8 +23,11 @@ pub(crate) fn rate(per_second: f64) -> String {
     three_digits(per_second)
 }
 
-/// A length of time with its unit: `0.12 s`, `42.5 s`, `3 min 20 s`, `2 h 05 min`.
+/// A length of time with its unit: `20 ms`, `0.12 s`, `42.5 s`, `3 min 20 s`, `2 h 05 min`.
 pub(crate) fn seconds(seconds: f64) -> String {
+    if seconds.abs() < 0.0995 {
+        return format!("{:.0} ms", seconds * 1000.0);
+    }
     if seconds < 99.95 {
         return format!("{} s", three_digits(seconds));
     }
@@ -91,13 +94,16 @@ mod tests {
 
     #[test]
     fn lengths_of_time_change_their_unit() {
-        let shown: Vec<String> = [0.119, 42.46, 99.96, 200.0, 3599.9, 7512.0]
+        let shown: Vec<String> = [0.0, 0.0203, 0.0996, 0.119, 42.46, 99.96, 200.0, 3599.9, 7512.0]
             .into_iter()
             .map(seconds)
             .collect();
         assert_eq!(
             shown,
             [
+                "0 ms",
+                "20 ms",
+                "0.10 s",
                 "0.12 s",
                 "42.5 s",
                 "1 min 40 s",
