@@ -77,7 +77,14 @@ impl Message for Synced {
 }
 
 /// How the run ended.
-pub(super) type Done = oneshot::Sender<Result<u8, OrchestratorError>>;
+pub(super) struct Ended {
+    pub(super) exit_code: u8,
+    /// Somebody does not want to wait for an end in order.
+    pub(super) at_once: bool,
+}
+
+/// Told how the run ended.
+pub(super) type Done = oneshot::Sender<Result<Ended, OrchestratorError>>;
 
 /// The only actor that holds state.
 pub(super) struct Orchestrator {
@@ -151,7 +158,13 @@ impl Orchestrator {
             self.live.send(LiveUpdate::Event(event));
             for effect in effects {
                 if let Effect::Finish { exit_code } = effect {
-                    self.finish(Ok(exit_code), ctx);
+                    let at_once = self
+                        .machine
+                        .state()
+                        .cancel
+                        .as_ref()
+                        .is_some_and(|cancel| cancel.at_once);
+                    self.finish(Ok(Ended { exit_code, at_once }), ctx);
                 } else {
                     self.executor
                         .execute(effect, self.machine.state(), &ctx.address());
@@ -164,7 +177,7 @@ impl Orchestrator {
         self.finish(Err(error), ctx);
     }
 
-    fn finish(&mut self, end: Result<u8, OrchestratorError>, ctx: &mut Context<Self>) {
+    fn finish(&mut self, end: Result<Ended, OrchestratorError>, ctx: &mut Context<Self>) {
         if let Some(done) = self.done.take() {
             // The receiver waits for exactly this.
             let _ = done.send(end);

@@ -16,7 +16,7 @@ use hpcbench_recipes::Plan;
 use tokio::sync::{mpsc, oneshot};
 
 use super::OrchestratorError;
-use super::actor::{Input, Orchestrator, Synced};
+use super::actor::{Ended, Input, Orchestrator, Synced};
 use super::bus::BusHost;
 use super::cancel;
 use super::effects::Executor;
@@ -157,7 +157,9 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         ))
     });
     clean_up(&bus, &publisher, &scratch, &end).await;
-    end.map(|exit_code| RunEnd { exit_code })
+    end.map(|ended| RunEnd {
+        exit_code: ended.exit_code,
+    })
 }
 
 fn orchestrator_node(plan: &Plan) -> Result<NodeId, OrchestratorError> {
@@ -208,7 +210,7 @@ async fn clean_up(
     bus: &BusHost,
     publisher: &Publisher,
     scratch: &Scratch,
-    end: &Result<u8, OrchestratorError>,
+    end: &Result<Ended, OrchestratorError>,
 ) {
     if end.is_ok()
         && let Ok(head) = hpcbench_journal::read(&bus.run_dir).map(last_seq)

@@ -231,11 +231,12 @@ impl Instance {
                 .and_then(|name| keys.get(name))
                 .map(String::as_str);
             while let Err(last) = ask(&readiness.probe, endpoint, key).await? {
-                if since.elapsed() + pause > timeout {
+                let left = timeout.saturating_sub(since.elapsed());
+                if left.is_zero() {
                     let seconds = timeout.as_secs_f64();
                     return Err(format!("it did not become healthy within {seconds} s: {last}"));
                 }
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(pause.min(left)).await;
                 pause = (pause * 2).min(plan.health.interval.as_std());
             }
         }
