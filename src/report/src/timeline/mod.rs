@@ -26,9 +26,10 @@ use row::{Row, Shape};
 pub struct Timeline {
     trials: EventLines,
     created: Option<RunCreated>,
+    /// The rows to which no more events belong.
     rows: Vec<Row>,
-    /// The rows that are not complete yet, by what they are about.
-    open: BTreeMap<Story, usize>,
+    /// The others, by what they are about.
+    open: BTreeMap<Story, Row>,
     /// When the load of the attempt under way began.
     load_since: Option<Timestamp>,
     /// When the last event happened.
@@ -108,46 +109,40 @@ impl Timeline {
 
     /// A row that more events may belong to.
     fn begin(&mut self, story: Story, event: &Event, text: impl Into<String>) {
-        self.open.insert(story, self.rows.len());
-        self.rows.push(Row::new(Shape::Detail, event, &text.into()));
+        let row = Row::new(Shape::Detail, event, &text.into());
+        self.rows.extend(self.open.insert(story, row));
     }
 
     /// A further event of a row; a row of its own if none is open.
     fn go_on(&mut self, story: Story, event: &Event, text: Option<String>) {
-        match self.open.get(&story).and_then(|index| self.rows.get_mut(*index)) {
-            Some(row) => row.extend(event, text),
-            None => self.begin(story, event, text.unwrap_or_default()),
-        }
+        let row = self.open.entry(story);
+        row.or_insert_with(|| Row::new(Shape::Detail, event, ""))
+            .extend(event, text);
     }
 
     /// The last event of a row; a row of its own if none is open.
     fn end(&mut self, story: &Story, event: &Event, text: impl Into<String>) -> &mut Row {
-        let index = match self.open.remove(story) {
-            Some(index) if index < self.rows.len() => index,
-            _ => {
-                self.rows.push(Row::new(Shape::Detail, event, ""));
-                self.rows.len() - 1
-            }
-        };
-        let row = &mut self.rows[index];
+        let open = self.open.remove(story);
+        let mut row = open.unwrap_or_else(|| Row::new(Shape::Detail, event, ""));
         row.extend(event, Some(text.into()));
-        row.is_over = true;
-        row
+        self.rows.push_mut(row)
+    }
+
+    /// A row that was begun and will not be completed.
+    fn give_up(&mut self, story: &Story) {
+        if let Some(mut row) = self.open.remove(story) {
+            row.paint(Colour::Doubtful);
+            self.rows.push(row);
+        }
     }
 
     /// A row of one event.
     fn single(&mut self, event: &Event, text: impl Into<String>) -> &mut Row {
-        self.rows.push(Row::new(Shape::Detail, event, &text.into()));
-        let index = self.rows.len() - 1;
-        let row = &mut self.rows[index];
-        row.is_over = true;
-        row
+        self.rows.push_mut(Row::new(Shape::Detail, event, &text.into()))
     }
 
     /// The same, about something that should not be.
-    fn trouble(&mut self, event: &Event, text: impl Into<String>) -> &mut Row {
-        let row = self.single(event, text);
-        row.colour = Some(Colour::Bad);
-        row
+    fn trouble(&mut self, event: &Event, text: impl Into<String>) {
+        self.single(event, text).paint(Colour::Bad);
     }
 }

@@ -23,7 +23,7 @@ impl Timeline {
             Body::NodeLost(e) => {
                 // What it was about to do is never completed.
                 for story in [Story::Collection, Story::Leaving, Story::Client] {
-                    self.open.remove(&story(e.node.clone()));
+                    self.give_up(&story(e.node.clone()));
                 }
                 let text = format!("{}: {}", e.node, e.reason);
                 self.end(&Story::Agent(e.node.clone()), event, text)
@@ -53,7 +53,7 @@ impl Timeline {
             }
             Body::NodeLeft(e) => {
                 let story = Story::Leaving(e.node.clone());
-                let open = self.open.get(&story).and_then(|index| self.rows.get(*index));
+                let open = self.open.get(&story);
                 let text = open.map_or_else(|| e.node.to_string(), |row| row.text.clone());
                 self.end(&story, event, text);
             }

@@ -13,6 +13,12 @@ use crate::words::{Colour, Style, bytes, clock, count, node_name, one_line, push
 /// Columns of the names in the heading.
 const NAME: usize = 9;
 
+/// A row, and whether no more events belong to it.
+struct Line<'a> {
+    row: &'a Row,
+    is_over: bool,
+}
+
 /// Columns that depend on the history.
 struct Layout {
     /// When the history begins.
@@ -32,34 +38,18 @@ impl Timeline {
         if let Some(created) = &self.created {
             push_heading(&mut text, created, style);
         }
-        if let Some(first) = self.rows.first() {
-            let layout = self.layout(first, style);
+        let mut rows: Vec<Line<'_>> = self.rows.iter().map(|row| Line { row, is_over: true }).collect();
+        rows.extend(self.open.values().map(|row| Line { row, is_over: false }));
+        rows.sort_by_key(|line| line.row.first);
+        if let Some(first) = rows.first() {
+            let layout = Layout::of(&rows, first.row.from, style);
             layout.push_titles(&mut text);
-            for row in &self.rows {
-                layout.push_row(&mut text, row);
+            for line in &rows {
+                layout.push_row(&mut text, line);
             }
         }
         self.push_end(&mut text);
         text
-    }
-
-    fn layout(&self, first: &Row, style: Style) -> Layout {
-        let origin = first.from;
-        let widest = |of: &dyn Fn(&Row) -> usize| self.rows.iter().map(of).max().unwrap_or_default();
-        Layout {
-            origin,
-            time: widest(&|row| clock(row.from.seconds_since(origin)).len()),
-            took: widest(&|row| took(row).len()).max("TOOK".len()),
-            seq: widest(&|row| numbers(row).len()).max("SEQ".len()),
-            kind: widest(&|row| {
-                if row.shape == Shape::Detail {
-                    row.kind.len()
-                } else {
-                    0
-                }
-            }),
-            style,
-        }
     }
 
     fn push_end(&self, text: &mut String) {
@@ -105,6 +95,24 @@ fn push_heading(text: &mut String, created: &RunCreated, style: Style) {
 }
 
 impl Layout {
+    fn of(lines: &[Line<'_>], origin: Timestamp, style: Style) -> Self {
+        let widest = |of: &dyn Fn(&Line<'_>) -> usize| lines.iter().map(of).max().unwrap_or_default();
+        Self {
+            origin,
+            time: widest(&|line| clock(line.row.from.seconds_since(origin)).len()),
+            took: widest(&|line| line.took().len()).max("TOOK".len()),
+            seq: widest(&|line| line.numbers().len()).max("SEQ".len()),
+            kind: widest(&|line| {
+                if line.row.shape == Shape::Detail {
+                    line.row.kind.len()
+                } else {
+                    0
+                }
+            }),
+            style,
+        }
+    }
+
     fn push_titles(&self, text: &mut String) {
         let Self { time, took, seq, .. } = self;
         let titles = format!("{:>time$}  {:>took$}  {:>seq$}  EVENT", "TIME", "TOOK", "SEQ");
@@ -112,7 +120,8 @@ impl Layout {
         text.push('\n');
     }
 
-    fn push_row(&self, text: &mut String, row: &Row) {
+    fn push_row(&self, text: &mut String, line: &Line<'_>) {
+        let row = line.row;
         let Self {
             time,
             took: width,
@@ -121,7 +130,7 @@ impl Layout {
             ..
         } = self;
         let at = clock(row.from.seconds_since(self.origin));
-        let mut columns = format!("{at:>time$}  {:>width$}  {:>seq$}  ", took(row), numbers(row));
+        let mut columns = format!("{at:>time$}  {:>width$}  {:>seq$}  ", line.took(), line.numbers());
         let words = match row.shape {
             Shape::Epoch => row.text.clone(),
             Shape::Phase => format!("phase {}", row.text),
@@ -150,22 +159,26 @@ impl Layout {
     }
 }
 
-/// How long the row took; nothing for a single event, dots for what is not over.
-fn took(row: &Row) -> String {
-    if !row.is_over {
-        "...".to_owned()
-    } else if row.first == row.last && row.shape != Shape::Phase {
-        String::new()
-    } else {
-        seconds(row.to.seconds_since(row.from))
+impl Line<'_> {
+    /// How long the row took; nothing for a single event, dots for what is not over.
+    fn took(&self) -> String {
+        let row = self.row;
+        if !self.is_over {
+            "...".to_owned()
+        } else if row.first == row.last && row.shape != Shape::Phase {
+            String::new()
+        } else {
+            seconds(row.to.seconds_since(row.from))
+        }
     }
-}
 
-/// The numbers of the row's events; others may be between them.
-fn numbers(row: &Row) -> String {
-    if row.first == row.last {
-        row.first.to_string()
-    } else {
-        format!("{}-{}", row.first, row.last)
+    /// The numbers of the row's events; others may be between them.
+    fn numbers(&self) -> String {
+        let Row { first, last, .. } = self.row;
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
     }
 }

@@ -26,8 +26,6 @@ pub(super) struct Row {
     /// Lines of a service's log, below it.
     pub(super) log: Vec<String>,
     pub(super) colour: Option<Colour>,
-    /// No more events belong to it.
-    pub(super) is_over: bool,
 }
 
 /// What a row is in the outline of a run.
@@ -53,7 +51,6 @@ impl Row {
             text: one_line(text),
             log: Vec::new(),
             colour: None,
-            is_over: false,
         }
     }
 

@@ -20,8 +20,8 @@ impl Timeline {
             }
             Body::PhaseEntered(e) => {
                 self.end_phase(event);
-                self.open.insert(Story::Phase, self.rows.len());
-                self.rows.push(Row::new(Shape::Phase, event, e.phase.as_str()));
+                self.open
+                    .insert(Story::Phase, Row::new(Shape::Phase, event, e.phase.as_str()));
             }
             Body::BusRequested(_) => self.begin(Story::Bus, event, "nats-server"),
             Body::BusStarted(e) => {
@@ -88,17 +88,14 @@ impl Timeline {
 
     /// What the former writer had begun is never completed.
     fn begin_epoch(&mut self, event: &Event, started: &EpochStarted) {
-        for (story, index) in std::mem::take(&mut self.open) {
-            let Some(row) = self.rows.get_mut(index) else {
-                continue;
-            };
-            row.is_over = true;
+        for (story, mut row) in std::mem::take(&mut self.open) {
             if story == Story::Phase {
                 row.to = self.last.unwrap_or(row.to);
             } else {
                 row.text.push_str(", cut off with its epoch");
                 row.paint(Colour::Doubtful);
             }
+            self.rows.push(row);
         }
         self.load_since = None;
         let writer = &started.writer;
@@ -112,20 +109,14 @@ impl Timeline {
             program.version,
             program.revision,
         );
-        let mut row = Row::new(Shape::Epoch, event, &text);
-        row.is_over = true;
-        self.rows.push(row);
+        self.rows.push(Row::new(Shape::Epoch, event, &text));
     }
 
     /// A phase takes until the next one begins or the run ends.
     fn end_phase(&mut self, event: &Event) {
-        let phase = self
-            .open
-            .remove(&Story::Phase)
-            .and_then(|index| self.rows.get_mut(index));
-        if let Some(phase) = phase {
+        if let Some(mut phase) = self.open.remove(&Story::Phase) {
             phase.to = event.at;
-            phase.is_over = true;
+            self.rows.push(phase);
         }
     }
 

@@ -44,7 +44,7 @@ fn a_history_may_end_anywhere() {
             width: 40,
         });
         // Every event but those on files is in a row.
-        let rows = timeline.rows.iter();
+        let rows = timeline.rows.iter().chain(timeline.open.values());
         let last = rows.map(|row| row.last).max().unwrap_or_default();
         let told = story
             .events
