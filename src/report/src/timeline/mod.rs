@@ -102,6 +102,11 @@ impl Timeline {
             | Body::TrialCompleted(_)
             | Body::TrialFailed(_)
             | Body::TrialInterrupted(_) => self.take_trial(event),
+            Body::BusRequested(_) | Body::BusStarted(_) | Body::BusExited(_) => self.take_bus(event),
+            Body::CancelRequested(_)
+            | Body::CommandRejected(_)
+            | Body::StateVerified(_)
+            | Body::Unreadable(_) => self.take_remark(event),
             _ => self.take_run(event),
         }
         self.last = Some(event.at);

@@ -23,6 +23,35 @@ impl Timeline {
                 self.open
                     .insert(Story::Phase, Row::new(Shape::Phase, event, e.phase.as_str()));
             }
+            Body::ArtifactRecorded(e) => {
+                self.files.count += 1;
+                self.files.bytes = self.files.bytes.saturating_add(e.bytes);
+            }
+            Body::RunCompleted(e) => {
+                let words = if e.exit_code == 0 {
+                    "every trial is valid"
+                } else {
+                    "not every trial is valid"
+                };
+                let colour = if e.exit_code == 0 {
+                    Colour::Good
+                } else {
+                    Colour::Doubtful
+                };
+                self.end_run(event, e.exit_code, words).paint(colour);
+            }
+            Body::RunFailed(e) => self.end_run(event, e.exit_code, &e.reason).paint(Colour::Bad),
+            Body::RunCancelled(e) => self
+                .end_run(event, e.exit_code, &e.reason)
+                .paint(Colour::Doubtful),
+            _ => {
+                self.single(event, "");
+            }
+        }
+    }
+
+    pub(super) fn take_bus(&mut self, event: &Event) {
+        match &event.body {
             Body::BusRequested(_) => self.begin(Story::Bus, event, "nats-server"),
             Body::BusStarted(e) => {
                 let text = format!("nats-server {} at {}, process {}", e.version, e.url, e.pid);
@@ -32,10 +61,13 @@ impl Timeline {
                 self.end(&Story::Bus, event, format!("nats-server: {}", e.reason))
                     .paint(Colour::Bad);
             }
-            Body::ArtifactRecorded(e) => {
-                self.files.count += 1;
-                self.files.bytes = self.files.bytes.saturating_add(e.bytes);
-            }
+            _ => {}
+        }
+    }
+
+    /// Cancels, refusals, checks, and what this version does not know.
+    pub(super) fn take_remark(&mut self, event: &Event) {
+        match &event.body {
             Body::CancelRequested(e) => {
                 let how = if e.at_once { "at once, " } else { "" };
                 self.trouble(event, format!("{how}by {}: {}", e.source, e.reason));
@@ -55,23 +87,6 @@ impl Timeline {
                     format!("the live state differs from the log's after event {}", e.through),
                 );
             }
-            Body::RunCompleted(e) => {
-                let words = if e.exit_code == 0 {
-                    "every trial is valid"
-                } else {
-                    "not every trial is valid"
-                };
-                let colour = if e.exit_code == 0 {
-                    Colour::Good
-                } else {
-                    Colour::Doubtful
-                };
-                self.end_run(event, e.exit_code, words).paint(colour);
-            }
-            Body::RunFailed(e) => self.end_run(event, e.exit_code, &e.reason).paint(Colour::Bad),
-            Body::RunCancelled(e) => self
-                .end_run(event, e.exit_code, &e.reason)
-                .paint(Colour::Doubtful),
             Body::Unreadable(e) => {
                 let why = if e.problem.is_empty() {
                     "this type is not known here"
@@ -80,9 +95,7 @@ impl Timeline {
                 };
                 self.single(event, why).paint(Colour::Doubtful);
             }
-            _ => {
-                self.single(event, "");
-            }
+            _ => {}
         }
     }
 
