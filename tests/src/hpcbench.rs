@@ -36,7 +36,12 @@ impl Hpcbench {
     /// The program with its home, its runs and its output below the folder, which is also where it starts. It finds
     /// nats-server on `PATH`, or where the project keeps one.
     pub(crate) fn new(folder: &Path) -> Result<Self> {
-        let mut command = Command::new(binary()?);
+        Ok(Self::at(&binary()?, folder))
+    }
+
+    /// Like [`Self::new`], with the program at this path.
+    pub(crate) fn at(program: &Path, folder: &Path) -> Self {
+        let mut command = Command::new(program);
         let tools = workspace().join(".tools/bin");
         let path = std::env::var("PATH").unwrap_or_default();
         command
@@ -46,11 +51,11 @@ impl Hpcbench {
             .env("HPCBENCH_RUNS", folder.join("runs"))
             .env("RUST_BACKTRACE", "1")
             .current_dir(folder);
-        Ok(Self {
+        Self {
             command,
             folder: folder.to_owned(),
             limit: LIMIT,
-        })
+        }
     }
 
     /// Adds an argument.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
+use crate::paths::binary;
 use crate::{Hpcbench, Process, Recipe, processes_of, wait_until};
 
 /// A temporary folder that holds all that a test's programs write, their home folder and runs included. Every process
@@ -59,6 +60,17 @@ impl Workdir {
     /// It has not been built.
     pub fn hpcbench(&self) -> Result<Hpcbench> {
         Hpcbench::new(self.path())
+    }
+
+    /// A copy of the program far from the project, on a machine where nothing else is installed.
+    ///
+    /// # Errors
+    ///
+    /// It has not been built, or cannot be copied.
+    pub fn lonely_hpcbench(&self) -> Result<Hpcbench> {
+        let copy = self.path().join("hpcbench");
+        fs::copy(binary()?, &copy).context("cannot copy the program")?;
+        Ok(Hpcbench::at(&copy, self.path()).env("PATH", self.path()))
     }
 
     /// `hpcbench run` of this recipe into [`Self::run`].

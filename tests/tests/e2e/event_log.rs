@@ -71,7 +71,7 @@ fn two_verifiers_agree() -> Result<()> {
     assert_eq!(verdict["ok"], true, "{verdict}");
     assert_eq!(verdict["events"], count, "{verdict}");
     assert_eq!(verdict["epochs"], 1, "{verdict}");
-    assert_eq!(verdict["head"], head.as_str(), "{verdict}");
+    assert_eq!(verdict["head"]["hash"], head.as_str(), "{verdict}");
     assert_eq!(summary::read(&workdir.run())?["chain_head"], head.as_str());
     let artifacts = of_type(&events(&workdir.run())?, "artifact.recorded").len();
     ensure!(artifacts >= 2, "only {artifacts} files are covered by the log");
