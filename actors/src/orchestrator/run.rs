@@ -218,7 +218,8 @@ async fn clean_up(
         publisher.flush(head, FLUSH).await;
     }
     bus.stop().await;
-    let patience = if end.is_ok() { AFTERMATH } else { AFTERMATH_AT_ONCE };
+    let in_order = end.as_ref().is_ok_and(|ended| !ended.at_once);
+    let patience = if in_order { AFTERMATH } else { AFTERMATH_AT_ONCE };
     let until = Instant::now() + patience;
     let own = std::process::id();
     while !children_of(own).is_empty() && Instant::now() < until {
