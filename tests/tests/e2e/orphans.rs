@@ -1,5 +1,6 @@
 //! Whoever is killed, nobody is left over.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -120,4 +121,27 @@ fn losing_the_bus_loses_no_history() -> Result<()> {
         "the measurement does not need the bus\n{finished}"
     );
     workdir.expect_no_process(SETTLE)
+}
+
+#[test]
+fn the_program_killed_at_any_moment() -> Result<()> {
+    for milliseconds in [0, 20, 40, 60, 80, 100, 150, 200, 300, 1000, 1600] {
+        let workdir = Workdir::new()?;
+        let running = workdir.bench(&Recipe::simulated())?.start()?;
+        thread::sleep(Duration::from_millis(milliseconds));
+        // It may have ended by itself meanwhile.
+        let _ = running.signal(Signal::SIGKILL);
+        running.wait()?;
+        workdir
+            .expect_no_process(SETTLE)
+            .with_context(|| format!("killed after {milliseconds} ms"))?;
+        if workdir.run().join("events").is_dir() {
+            let verified = workdir.hpcbench()?.arg("verify").arg(workdir.run()).run()?;
+            ensure!(
+                verified.code == Some(0),
+                "killed after {milliseconds} ms\n{verified}"
+            );
+        }
+    }
+    Ok(())
 }

@@ -1,8 +1,9 @@
 //! Ctrl-C and its relatives.
 
+use std::thread;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use hpcbench_tests::{Recipe, Running, Workdir, data, events, of_type, terminal, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -137,4 +138,28 @@ fn before_the_service_is_ready() -> Result<()> {
     assert!(finished.elapsed < Duration::from_secs(30), "{finished}");
     workdir.expect_no_process(SETTLE)?;
     expect_cancelled(&events(&workdir.run())?)
+}
+
+#[test]
+fn at_any_moment() -> Result<()> {
+    for milliseconds in [0, 10, 30, 50, 70, 100, 150, 250, 1300, 1400] {
+        let workdir = Workdir::new()?;
+        let running = workdir.bench(&Recipe::simulated())?.start()?;
+        thread::sleep(Duration::from_millis(milliseconds));
+        // It may have ended by itself meanwhile.
+        let _ = running.interrupt();
+        let finished = running.wait()?;
+        ensure!(
+            finished.code.is_some() || milliseconds < 50,
+            "interrupted after {milliseconds} ms\n{finished}"
+        );
+        workdir
+            .expect_no_process(SETTLE)
+            .with_context(|| format!("interrupted after {milliseconds} ms\n{finished}"))?;
+        if workdir.run().join("events").is_dir() {
+            let end = events(&workdir.run())?;
+            terminal(&end).with_context(|| format!("interrupted after {milliseconds} ms\n{finished}"))?;
+        }
+    }
+    Ok(())
 }
