@@ -172,3 +172,7 @@ fn count(count: &PlanCount) -> TokenCount {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "spec_tests.rs"]
+mod tests;

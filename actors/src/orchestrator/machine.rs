@@ -203,3 +203,7 @@ pub(super) fn folded(
     }
     Ok(state)
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -1,0 +1,91 @@
+//! From shipped recipes to what the load engine is asked to do.
+
+use std::path::Path;
+
+use hpcbench_recipes::{DiskFiles, Input, PathBase, Plan, RecipeChecker};
+use hpcbench_services::Registry;
+
+use super::*;
+
+fn plan(overrides: &[&str]) -> Plan {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes");
+    let source = std::fs::read(recipes.join("quickstart.yaml")).unwrap();
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    let checker = RecipeChecker::new(&Registry).unwrap();
+    let paths = PathBase {
+        directory: recipes,
+        home: None,
+    };
+    let input = Input {
+        source: &source,
+        overrides: &overrides,
+        paths: &paths,
+        files: &DiskFiles,
+    };
+    let checked = checker.check(&input);
+    checked
+        .plan
+        .unwrap_or_else(|| panic!("{:?}", checked.diagnostics))
+}
+
+fn share(attempt: u32) -> Share {
+    Share {
+        node: "client".parse().unwrap(),
+        attempt: Attempt(attempt),
+        client: ClientShare { index: 0, count: 1 },
+        endpoints: Vec::new(),
+        model: "m".to_owned(),
+        scratch: "/nowhere".into(),
+    }
+}
+
+#[test]
+fn a_plan_is_carried_over_to_the_letter() {
+    let plan = plan(&[
+        "workload.load={shape: gamma, rate: 5, burstiness: 2, max_in_flight: 7}",
+        "sweep={}",
+    ]);
+    let spec = load_spec(&plan.trials[0], share(1)).unwrap();
+    assert_eq!(
+        spec.shape,
+        Shape::Gamma {
+            rate: 5.0,
+            burstiness: 2.0,
+            max_in_flight: 7
+        }
+    );
+    assert_eq!(spec.dialect, Dialect::Chat);
+    assert_eq!(spec.warmup.as_secs(), 2);
+    assert!(
+        matches!(spec.length, Length::Duration { duration, cooldown: Cooldown::Load } if duration.as_secs() == 7)
+    );
+    assert_eq!(spec.seed, plan.trials[0].seed);
+}
+
+#[test]
+fn a_number_of_requests_is_one() {
+    let plan = plan(&["workload.duration=null", "workload.requests=12", "sweep={}"]);
+    assert_eq!(
+        load_spec(&plan.trials[0], share(1)).unwrap().length,
+        Length::Requests(12)
+    );
+}
+
+#[test]
+fn neither_trials_nor_attempts_share_prompts_or_request_ids() {
+    let plan = plan(&[]);
+    let specs: Vec<LoadSpec> = plan
+        .trials
+        .iter()
+        .flat_map(|trial| [1, 2].map(|attempt| load_spec(trial, share(attempt)).unwrap()))
+        .collect();
+    let distinct = |of: fn(&LoadSpec) -> String| {
+        specs
+            .iter()
+            .map(of)
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
+    };
+    assert_eq!(distinct(|spec| spec.seed.to_string()), specs.len());
+    assert_eq!(distinct(|spec| spec.request_prefix.clone()), specs.len());
+}
