@@ -8,6 +8,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::exchange::Exchange;
+use super::habit::Habit;
 
 /// One connection.
 #[derive(Debug)]
@@ -26,6 +27,18 @@ pub(super) struct Connection {
     pub(super) reported_in: u64,
     /// The request that it carries.
     pub(super) exchange: Option<Box<Exchange>>,
+    /// When its last response ended.
+    idle_since: Monotonic,
+}
+
+/// The connections of one endpoint that wait for a request.
+#[derive(Debug, Clone, Default)]
+struct Waiting {
+    /// What the endpoint's server does with them. Unless it keeps them, only one waits, and none is used again.
+    habit: Habit,
+    /// Their slots and ids; the last used is used next. Those that were closed meanwhile are found out when it is
+    /// their turn.
+    idle: Vec<(usize, u64)>,
 }
 
 /// All connections of a thread. A slot that was freed is used again only after the poll's reports are dealt with, so
@@ -35,9 +48,8 @@ pub(super) struct Connections {
     slots: Vec<Option<Connection>>,
     free: Vec<usize>,
     freed_this_turn: Vec<usize>,
-    /// Waiting connections per endpoint, with their ids; the last used is used next. Those that were closed
-    /// meanwhile are found out when it is their turn.
-    idle: Vec<Vec<(usize, u64)>>,
+    /// What waits at each endpoint.
+    waiting: Vec<Waiting>,
     open: usize,
     next_id: u64,
     stamps: bool,
@@ -50,7 +62,7 @@ impl Connections {
             slots: Vec::new(),
             free: Vec::new(),
             freed_this_turn: Vec::new(),
-            idle: vec![Vec::new(); endpoints],
+            waiting: vec![Waiting::default(); endpoints],
             open: 0,
             next_id: first_id,
             stamps,
@@ -85,6 +97,7 @@ impl Connections {
             emptied_at: Monotonic(i64::MIN),
             reported_in: 0,
             exchange: Some(exchange),
+            idle_since: Monotonic(i64::MIN),
         };
         match self.slots.get_mut(slot) {
             Some(place) => *place = Some(connection),
@@ -105,37 +118,84 @@ impl Connections {
         Ok((socket, slot))
     }
 
-    /// Takes a waiting connection to `endpoint`, if there is one that is still open.
-    pub(super) fn take_idle(&mut self, endpoint: u16) -> Option<usize> {
+    /// Takes a waiting connection to `endpoint`, if there is one that is still open and may be used again.
+    pub(super) fn take_idle(&mut self, endpoint: u16, now: Monotonic) -> Option<usize> {
+        if self.habit(endpoint, now) != Habit::Keeps {
+            return None;
+        }
         loop {
-            let (slot, id) = self.idle.get_mut(usize::from(endpoint))?.pop()?;
+            let (slot, id) = self.waiting.get_mut(usize::from(endpoint))?.idle.pop()?;
             let Some(connection) = self.get(slot).filter(|connection| connection.id == id) else {
                 continue;
             };
             if is_quiet(&connection.socket) {
                 return Some(slot);
             }
+            self.closed_while_idle(slot, now);
+        }
+    }
+
+    /// Makes a connection that has carried its request wait for the next, or closes it if enough are waiting.
+    pub(super) fn put_idle(&mut self, slot: usize, now: Monotonic) {
+        let Some(connection) = self.get(slot) else { return };
+        connection.used += 1;
+        connection.idle_since = now;
+        let (endpoint, id) = (connection.endpoint, connection.id);
+        let habit = self.habit(endpoint, now);
+        let limit = 2 * self.open + 16;
+        let Some(waiting) = self.waiting.get_mut(usize::from(endpoint)) else {
+            return;
+        };
+        if habit != Habit::Keeps || waiting.idle.len() > limit {
+            waiting.idle.retain(|entry| find(&self.slots, *entry).is_some());
+        }
+        if habit == Habit::Keeps || waiting.idle.is_empty() {
+            waiting.idle.push((slot, id));
+        } else {
             self.close(slot);
         }
     }
 
-    /// Makes a connection that has carried its request wait for the next.
-    pub(super) fn put_idle(&mut self, slot: usize) {
+    /// What is known of an endpoint's server by now.
+    fn habit(&mut self, endpoint: u16, now: Monotonic) -> Habit {
+        let Some(waiting) = self.waiting.get_mut(usize::from(endpoint)) else {
+            return Habit::Unknown;
+        };
+        if waiting.habit == Habit::Unknown {
+            let mut open = waiting.idle.iter().filter_map(|entry| find(&self.slots, *entry));
+            if let Some(probe) = open.next().filter(|probe| is_quiet(&probe.socket)) {
+                waiting.habit.seen_open(now.nanos_since(probe.idle_since));
+            }
+        }
+        waiting.habit
+    }
+
+    /// Closes a waiting connection, as the server has done.
+    pub(super) fn closed_while_idle(&mut self, slot: usize, now: Monotonic) {
         let Some(connection) = self.get(slot) else { return };
-        connection.used += 1;
-        let (endpoint, id) = (usize::from(connection.endpoint), connection.id);
-        let limit = 2 * self.open + 16;
-        let Some(idle) = self.idle.get_mut(endpoint) else {
+        let (endpoint, waited) = (connection.endpoint, now.nanos_since(connection.idle_since));
+        self.close(slot);
+        self.learn(endpoint, |habit| habit.seen_closed(waited));
+    }
+
+    /// A used connection to `endpoint` has ended under a request, before any answer.
+    pub(super) fn lost_request(&mut self, endpoint: u16) {
+        self.learn(endpoint, Habit::lost_request);
+    }
+
+    /// Learns something about an endpoint's server. Connections that are not to be used any more are closed.
+    fn learn(&mut self, endpoint: u16, lesson: impl FnOnce(&mut Habit)) {
+        let Some(waiting) = self.waiting.get_mut(usize::from(endpoint)) else {
             return;
         };
-        idle.push((slot, id));
-        if idle.len() > limit {
-            let slots = &self.slots;
-            idle.retain(|(slot, id)| {
-                slots
-                    .get(*slot)
-                    .is_some_and(|one| one.as_ref().is_some_and(|one| one.id == *id))
-            });
+        lesson(&mut waiting.habit);
+        if waiting.habit != Habit::Closes {
+            return;
+        }
+        for entry in std::mem::take(&mut waiting.idle) {
+            if find(&self.slots, entry).is_some() {
+                self.close(entry.0);
+            }
         }
     }
 
@@ -163,6 +223,11 @@ impl Connections {
             .map(|(slot, _)| slot)
             .collect()
     }
+}
+
+/// The connection in a slot, if it still is the one with this id.
+fn find(slots: &[Option<Connection>], (slot, id): (usize, u64)) -> Option<&Connection> {
+    slots.get(slot)?.as_ref().filter(|connection| connection.id == id)
 }
 
 /// Whether a waiting connection is open and has nothing to say. The server may have closed it just now.

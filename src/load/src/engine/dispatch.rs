@@ -61,7 +61,7 @@ impl Engine {
         self.in_flight += 1;
         self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
         self.recount(&mut exchange);
-        match self.connections.take_idle(endpoint) {
+        match self.connections.take_idle(endpoint, now) {
             Some(slot) => {
                 exchange.connection_free = true;
                 self.deadlines.insert((exchange.deadline, slot));

@@ -29,7 +29,7 @@ impl Engine {
             && exchange.reader.is_complete()
             && exchange.reader.keeps_connection();
         if keep {
-            self.connections.put_idle(slot);
+            self.connections.put_idle(slot, end);
         } else {
             self.connections.close(slot);
         }

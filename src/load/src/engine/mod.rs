@@ -14,6 +14,7 @@ mod connections;
 mod dispatch;
 mod ending;
 mod exchange;
+mod habit;
 mod meter;
 mod poller;
 mod receive;

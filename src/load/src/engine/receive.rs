@@ -117,7 +117,7 @@ impl Engine {
         };
         let reused = connection.used > 0;
         let Some(exchange) = connection.exchange.as_deref_mut() else {
-            self.connections.close(slot);
+            self.connections.closed_while_idle(slot, now);
             return Ok(());
         };
         if reused && exchange.reader.is_untouched() {
@@ -146,7 +146,7 @@ impl Engine {
         };
         let reused = connection.used > 0;
         let Some(exchange) = connection.exchange.as_deref() else {
-            self.connections.close(slot);
+            self.connections.closed_while_idle(slot, now);
             return Ok(());
         };
         if reused && exchange.reader.is_untouched() {
@@ -166,11 +166,16 @@ impl Engine {
     /// A connection that had carried requests before ended under this one, before any answer. Whether the server
     /// has seen the request cannot be known, unless nothing was sent.
     fn stale(&mut self, slot: usize, text: &'static str, now: Monotonic) -> Result<(), EngineError> {
-        let unsent = self
-            .connections
-            .get(slot)
-            .and_then(|connection| connection.exchange.as_ref());
-        if unsent.is_some_and(|exchange| exchange.written == 0) {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let endpoint = connection.endpoint;
+        let unsent = connection
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.written == 0);
+        self.connections.lost_request(endpoint);
+        if unsent {
             return self.move_to_fresh(slot, ErrorKind::StaleConnection, text.into(), now);
         }
         self.finish(

@@ -93,7 +93,9 @@ impl Engine {
             .exchange
             .as_ref()
             .is_some_and(|exchange| exchange.written > 0);
+        let endpoint = connection.endpoint;
         let kind = if connection.used > 0 {
+            self.connections.lost_request(endpoint);
             ErrorKind::StaleConnection
         } else {
             ErrorKind::Send

@@ -15,6 +15,14 @@ fn error(record: &Record) -> ErrorKind {
     record.error_kind.unwrap()
 }
 
+/// One user, who waits long enough between requests to see that the connection lasts.
+fn with_pauses() -> Shape {
+    Shape::Closed {
+        concurrency: 1,
+        think_time: Duration::from_millis(50),
+    }
+}
+
 #[test]
 fn an_error_status() {
     let scratch = tempfile::tempdir().unwrap();
@@ -26,6 +34,7 @@ fn an_error_status() {
         After::Keep
     });
     let mut spec = spec(server.address, &scratch);
+    spec.shape = with_pauses();
     spec.length = Length::Requests(2);
     let (records, _) = run(spec);
     assert_eq!(error(&records[0]), ErrorKind::HttpStatus);
@@ -145,7 +154,8 @@ fn a_connection_that_ends_under_a_request_is_stale() {
         }
     });
     let mut spec = spec(server.address, &scratch);
-    spec.length = Length::Requests(3);
+    spec.shape = with_pauses();
+    spec.length = Length::Requests(5);
     let (records, _) = run(spec);
     assert_eq!(records[0].status, Status::Ok);
     // The kernel had taken its bytes, so that it must not be sent again.
@@ -153,7 +163,34 @@ fn a_connection_that_ends_under_a_request_is_stale() {
         (error(&records[1]), records[1].retries),
         (ErrorKind::StaleConnection, 0)
     );
-    assert_eq!((records[2].status, records[2].conn_reused), (Status::Ok, false));
+    // It is not risked again.
+    assert!(
+        records[2..]
+            .iter()
+            .all(|record| record.status == Status::Ok && !record.conn_reused),
+        "{records:?}"
+    );
+}
+
+#[test]
+fn a_server_that_closes_silently_after_each_answer_loses_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(|_, socket| {
+        stream(socket, 2, Duration::from_millis(1));
+        After::Close
+    });
+    let mut spec = spec(server.address, &scratch);
+    spec.shape = Shape::Closed {
+        concurrency: 8,
+        think_time: Duration::ZERO,
+    };
+    spec.length = Length::Requests(400);
+    let (records, _) = run(spec);
+    assert_eq!(records.len(), 400);
+    let lost = records
+        .iter()
+        .find(|record| record.status != Status::Ok || record.conn_reused);
+    assert!(lost.is_none(), "{lost:?}");
 }
 
 #[test]

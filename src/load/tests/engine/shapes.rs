@@ -1,5 +1,6 @@
 //! When requests are made, and which of them are measured.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -54,11 +55,38 @@ fn a_number_of_requests_is_exact_on_several_threads() {
         (3, 3, 50)
     );
     // Every user, of seven on three threads, was there.
-    assert_eq!(records.iter().filter(|record| !record.conn_reused).count(), 7);
+    let mut fresh: Vec<(u16, u64)> = records
+        .iter()
+        .filter(|record| record.times.intended == 0)
+        .map(|record| (record.thread, record.conn_id))
+        .collect();
+    fresh.sort_unstable();
+    fresh.dedup();
+    assert_eq!(fresh.len(), 7);
+    let threads: BTreeSet<u16> = fresh.iter().map(|(thread, _)| *thread).collect();
+    assert_eq!(threads.len(), 3);
     let mut ids: Vec<&str> = records.iter().map(|record| record.request_id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), records.len());
+}
+
+#[test]
+fn connections_that_last_are_used_again_on_every_thread() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(|_, socket| stream(socket, 2, Duration::from_millis(5)));
+    let mut spec = spec(server.address, &scratch);
+    spec.shape = closed(8);
+    spec.threads = NonZeroU16::new(2);
+    spec.warmup = Duration::from_millis(500);
+    spec.length = Length::Requests(200);
+    let (records, _) = run(spec);
+    assert!(records.iter().all(|record| record.status == Status::Ok));
+    let cohort = records.iter().filter(|record| record.cohort);
+    assert!(cohort.clone().all(|record| record.conn_reused));
+    // The connection of the probe is one more than there are users, on each thread.
+    let connections: BTreeSet<u64> = cohort.map(|record| record.conn_id).collect();
+    assert!(connections.len() <= 10, "{connections:?}");
 }
 
 #[test]
