@@ -15,7 +15,7 @@ use super::line::CollectedLine;
 use super::sources::LogSource;
 use super::tail::Tail;
 use crate::agent::{AgentContext, Deliver};
-use crate::shell::{artifact, now, private_dir, private_file};
+use crate::shell::{artifact, now, private_append, private_dir};
 
 /// How often the logs are looked at.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -157,7 +157,7 @@ impl LogCollector {
         let (category, node) = (source.category.as_str(), &self.context.node);
         let path = format!("logs/{category}/{node}.{}.jsonl", source.component);
         if !self.files.contains_key(&path) {
-            let file = BufWriter::new(private_file(&self.context.run_dir.join(&path))?);
+            let file = BufWriter::new(private_append(&self.context.run_dir.join(&path))?);
             self.files.insert(path.clone(), Output { file, bytes: 0 });
         }
         let Some(output) = self.files.get_mut(&path) else {

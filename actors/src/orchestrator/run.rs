@@ -110,7 +110,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     let opened = open_epoch(&run_dir, &node, program, address_known)?;
     let state = evolve(State::new(outline), &upcast(opened.started.event.clone()));
     let epoch = state.epoch;
-    let scratch = Scratch::create(&scratch_base, &run).map_err(OrchestratorError::system(
+    let scratch = Scratch::create(&scratch_base, &run, epoch).map_err(OrchestratorError::system(
         "create the run's directory on the local disk",
     ))?;
     let spawner = Spawner::start(hpcbench, run_dir.clone())

@@ -2,7 +2,7 @@
 //!
 //! `PR_SET_PDEATHSIG` fires when the spawning *thread* ends, which the threads of a runtime do at their leisure.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
-use hpcbench_services::RUN_VARIABLE;
 use tokio::sync::oneshot;
 
 use super::Child;
+use super::leftovers::{RUN_VARIABLE, mark_of};
 
 /// What to start.
 #[derive(Debug)]
@@ -57,10 +57,11 @@ pub struct Spawner {
 impl Spawner {
     /// Starts the thread.
     ///
-    /// `hpcbench` is our own executable; `run_dir`, as the user gave it, marks every child as this run's.
+    /// `hpcbench` is our own executable; `run_dir`, as the user gave it, is for arguments. Made absolute, it marks the
+    /// environment of every child.
     pub fn start(hpcbench: PathBuf, run_dir: PathBuf) -> std::io::Result<Self> {
         let (requests, inbox) = mpsc::channel::<Request>();
-        let mark = run_dir.clone();
+        let mark = mark_of(&run_dir);
         std::thread::Builder::new()
             .name("spawner".to_owned())
             .spawn(move || {
@@ -112,18 +113,18 @@ impl Spawner {
     }
 }
 
-fn spawn(spec: ChildSpec, run_dir: &Path) -> Result<Child, SpawnError> {
+fn spawn(spec: ChildSpec, mark: &OsStr) -> Result<Child, SpawnError> {
     let program = spec.program.display().to_string();
-    try_spawn(spec, run_dir).map_err(|cause| SpawnError { program, cause })
+    try_spawn(spec, mark).map_err(|cause| SpawnError { program, cause })
 }
 
-fn try_spawn(spec: ChildSpec, run_dir: &Path) -> std::io::Result<Child> {
+fn try_spawn(spec: ChildSpec, mark: &OsStr) -> std::io::Result<Child> {
     let mut command = Command::new(&spec.program);
     command.args(&spec.args);
     if !spec.inherit_env {
         command.env_clear();
     }
-    command.envs(spec.env).env(RUN_VARIABLE, run_dir);
+    command.envs(spec.env).env(RUN_VARIABLE, mark);
     // A group of its own: Ctrl-C at the terminal is for `hpcbench run` alone, which ends the others in order.
     command.process_group(0).stdin(Stdio::piped());
     command.stdout(spec.stdout.map_or_else(Stdio::null, Stdio::from));

@@ -16,4 +16,4 @@ pub use facts::{boot_id, host_facts, hostname, process_start, user, writer};
 pub use gate::{Admission, Gate};
 pub use outbox::{Outbox, OutboxReader, outbox};
 pub use panics::{catch, catch_future};
-pub use scratch::{Scratch, private_dir, private_file};
+pub use scratch::{Scratch, private_append, private_dir, private_file};

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use hpcbench_core::RunId;
+use hpcbench_core::{Epoch, RunId};
 
 /// Creates a directory, and those above it that are missing, for its owner alone.
 pub fn private_dir(path: &Path) -> io::Result<()> {
@@ -22,14 +22,28 @@ pub fn private_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Opens a file to append to it, for its owner alone; created if missing.
+pub fn private_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
+
 /// A run's directory on a node-local disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Creates it below `base`, where other users may write too: it must not exist.
-    pub fn create(base: &Path, run: &RunId) -> io::Result<Self> {
-        let path = base.join(format!("hpcbench-{run}"));
+    /// Creates it for an epoch, below `base`, where other users may write too: it must not exist. What killed epochs have
+    /// left there is removed.
+    pub fn create(base: &Path, run: &RunId, epoch: Epoch) -> io::Result<Self> {
+        for former in 1..epoch.0 {
+            // Not there, as a rule; another user's directory of that name stays.
+            let _ = fs::remove_dir_all(base.join(format!("hpcbench-{run}-{former}")));
+        }
+        let path = base.join(format!("hpcbench-{run}-{epoch}"));
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }

@@ -8,9 +8,6 @@ use std::time::Duration;
 
 use hpcbench_recipes::plan::{SecretSource, ServicePlan};
 
-/// The variable that marks every process of a run; its value is the run's directory.
-pub const RUN_VARIABLE: &str = "HPCBENCH_RUN";
-
 /// Variables that a service inherits from the agent; no other one gets through.
 const INHERITED: [&str; 12] = [
     "PATH",
@@ -69,24 +66,17 @@ pub struct LaunchCommand {
 }
 
 impl LaunchCommand {
-    /// A command with the environment that every service gets: what is on the list, what the recipe sets, and the
-    /// mark of the run, which the recipe cannot change.
-    pub(crate) fn new(
-        program: PathBuf,
-        arguments: Vec<OsString>,
-        plan: &ServicePlan,
-        context: &LaunchContext,
-    ) -> Self {
+    /// A command with the environment that every service gets: what is on the list, and what the recipe sets.
+    pub(crate) fn new(program: PathBuf, arguments: Vec<OsString>, plan: &ServicePlan) -> Self {
         let recipe = plan
             .environment
             .iter()
             .map(|(name, value)| (name.clone(), OsString::from(value)));
-        let mark = (RUN_VARIABLE.to_owned(), context.run_dir.clone().into_os_string());
         Self {
             program,
             arguments,
             inherited: INHERITED.to_vec(),
-            environment: recipe.chain([mark]).collect(),
+            environment: recipe.collect(),
             secrets: plan.secrets.clone(),
         }
     }

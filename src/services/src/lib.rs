@@ -18,7 +18,7 @@ mod service;
 mod simulator;
 
 pub use endpoint::{BaseUrl, InvalidUrl, ServiceEndpoint};
-pub use launch::{LaunchCommand, LaunchContext, RUN_VARIABLE, Start, StopPolicy};
+pub use launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 pub use models::{InvalidModelList, ModelList};
 pub use readiness::{Probe, ProbeResult, Readiness};
 pub use registry::{Registry, find};

@@ -220,7 +220,6 @@ fn simulator_is_launched_without_a_shell() {
             "runs/x"
         ]
     );
-    assert_eq!(command.environment["HPCBENCH_RUN"], "runs/x");
     let endpoints = service.endpoints(&plan.services[0], &context).unwrap();
     assert_eq!(endpoints[0].url.to_string(), "http://127.0.0.1:4000");
 }

@@ -86,7 +86,6 @@ impl Service for Simulator {
             context.hpcbench_exe.clone(),
             arguments,
             plan,
-            context,
         )))
     }
 
