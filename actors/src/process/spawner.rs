@@ -14,7 +14,9 @@ use std::sync::mpsc;
 use tokio::sync::oneshot;
 
 use super::Child;
-use super::leftovers::{RUN_VARIABLE, mark_of};
+
+/// The variable that marks every process of a run; its value is the run's directory, absolute.
+const RUN_VARIABLE: &str = "HPCBENCH_RUN";
 
 /// What to start.
 #[derive(Debug)]
@@ -61,7 +63,10 @@ impl Spawner {
     /// environment of every child.
     pub fn start(hpcbench: PathBuf, run_dir: PathBuf) -> std::io::Result<Self> {
         let (requests, inbox) = mpsc::channel::<Request>();
-        let mark = mark_of(&run_dir);
+        // However the directory was named, the mark is the same.
+        let mark = std::fs::canonicalize(&run_dir)
+            .unwrap_or_else(|_| run_dir.clone())
+            .into_os_string();
         std::thread::Builder::new()
             .name("spawner".to_owned())
             .spawn(move || {
