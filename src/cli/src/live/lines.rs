@@ -43,3 +43,26 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::progress::testing::run_under_load;
+
+    #[test]
+    fn a_line_comes_after_a_pause_and_not_sooner() {
+        let mut pace = Pace::new();
+        let began = Instant::now();
+        let mut line =
+            |number, seconds| pace.line(&run_under_load(number), began + Duration::from_secs(seconds));
+        assert_eq!(line(1, 0), None);
+        assert_eq!(line(1, 9), None);
+        let text = "trial 1/2: 1/9 s, 10 in flight, 3 ok, 1 failed, 100 tok/s";
+        assert_eq!(line(1, 10).as_deref(), Some(text));
+        assert_eq!(line(1, 19), None);
+        assert!(line(1, 20).is_some());
+        assert_eq!(line(2, 40), None, "a new trial has little to tell");
+        assert!(line(2, 50).is_some());
+        assert_eq!(Pace::new().line(&RunProgress::default(), began), None);
+    }
+}

@@ -180,13 +180,15 @@ impl LoadProgress {
     }
 }
 
+/// Runs that tests show.
 #[cfg(test)]
-mod tests {
+pub(super) mod testing {
     use hpcbench_core::Attempt;
 
     use super::*;
 
-    fn progress(elapsed: f64, tokens: u64) -> Progress {
+    /// What a client of the trial `0123456789ab-r1` says.
+    pub(in crate::live) fn sign_of_life(elapsed: f64, tokens: u64) -> Progress {
         Progress {
             trial: "0123456789ab-r1".parse().unwrap(),
             attempt: Attempt(1),
@@ -199,17 +201,35 @@ mod tests {
         }
     }
 
-    fn running() -> RunningTrial {
+    /// That trial before a client has said anything.
+    pub(in crate::live) fn running(number: usize) -> RunningTrial {
         RunningTrial {
-            number: 1,
+            number,
             id: "0123456789ab-r1".parse().unwrap(),
             clients: BTreeMap::new(),
         }
     }
 
+    /// A run of two trials with this one under load.
+    pub(in crate::live) fn run_under_load(number: usize) -> RunProgress {
+        let mut running = running(number);
+        running.report(&"client".parse().unwrap(), &sign_of_life(1.0, 100));
+        RunProgress {
+            trials: 2,
+            running: Some(running),
+            ..RunProgress::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{running, sign_of_life as progress};
+    use super::*;
+
     #[test]
     fn clients_add_up_and_tokens_are_those_of_the_last_seconds() {
-        let mut running = running();
+        let mut running = running(1);
         let [a, b]: [NodeId; 2] = ["client", "client-2"].map(|name| name.parse().unwrap());
         assert_eq!(running.load(), None);
         running.report(&a, &progress(1.0, 100));
@@ -225,7 +245,7 @@ mod tests {
     #[test]
     fn a_former_trials_sign_of_life_is_ignored() {
         let mut run = RunProgress {
-            running: Some(running()),
+            running: Some(running(1)),
             ..RunProgress::default()
         };
         let former = Progress {
