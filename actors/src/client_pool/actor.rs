@@ -6,8 +6,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use hpcbench_core::event::{ClientConnected, ClientFailed, TrialPrepared};
 use hpcbench_core::message::{CommandBody, ReportBody};
 use hpcbench_core::{NodeId, Seq};
-use hpcbench_load::{CancelHandle, Prepared, Start};
-use hpcbench_timing::Monotonic;
+use hpcbench_load::{CancelHandle, Monotonic, Prepared, Start};
 
 use super::load::{Key, follow_and_keep, get_ready, report_share};
 use super::probe::probe;

@@ -20,8 +20,11 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 use crate::live::Screen;
 use crate::program;
 
-/// What is logged, in the syntax of `tracing`'s filters; by default everything from `info` up.
+/// What is logged, in the syntax of `tracing`'s filters; otherwise [`DEFAULT_FILTER`].
 const FILTER_VARIABLE: &str = "HPCBENCH_LOG";
+/// Everything from `info` up; the bus says itself what becomes of its connections, and its client library would call every
+/// end of one an error.
+const DEFAULT_FILTER: &str = "info,async_nats=off";
 /// Where these logs are below the run directory.
 const FOLDER: &str = "logs/benchmark";
 /// Only our own crates speak to the user.
@@ -98,10 +101,10 @@ fn file(run_dir: &Path, node: &NodeId) -> io::Result<RollingFileAppender> {
 }
 
 fn filter() -> EnvFilter {
-    EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .with_env_var(FILTER_VARIABLE)
-        .from_env_lossy()
+    let wanted = std::env::var(FILTER_VARIABLE)
+        .ok()
+        .filter(|text| !text.is_empty());
+    EnvFilter::new(wanted.as_deref().unwrap_or(DEFAULT_FILTER))
 }
 
 /// Logs panics, which most actors survive.

@@ -33,6 +33,7 @@ mod spec;
 mod stream;
 mod writer;
 
+pub use hpcbench_timing::Monotonic;
 pub use limits::LimitError;
 pub use outcome::{BlockFile, LoadError, Outcome};
 pub use prepare::{PrepareError, prepare};
