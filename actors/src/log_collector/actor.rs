@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,7 +58,11 @@ impl LogCollector {
             private_dir(&self.context.run_dir.join("logs").join(category.as_str()))?;
         }
         if !self.collecting {
-            ctx.run_interval(INTERVAL, |actor, _| actor.look(false));
+            ctx.run_interval(INTERVAL, |actor, _| {
+                if actor.collecting {
+                    actor.look(false);
+                }
+            });
             self.collecting = true;
         }
         let started = CollectionStarted {
@@ -74,26 +79,26 @@ impl LogCollector {
     }
 
     fn finish(&mut self, cause: Seq) {
-        if self.collecting {
+        if std::mem::take(&mut self.collecting) {
             self.look(true);
         }
-        let files = self.files.keys().filter_map(|path| self.seal(path)).collect();
         let dropped: u64 = self.tails.iter().map(|(_, tail)| tail.dropped()).sum();
         let stopped = CollectionStopped {
             node: self.context.node.clone(),
             lines: self.lines,
             dropped_bytes: self.dropped + dropped,
         };
-        self.context
-            .outbox
-            .report(Some(cause), ReportBody::CollectionStopped { stopped, files });
-        self.context.end();
-    }
-
-    fn seal(&self, path: &str) -> Option<ArtifactRecorded> {
-        artifact(&self.context.run_dir, path)
-            .inspect_err(|error| tracing::error!(path, %error, "failed to digest a collected log"))
-            .ok()
+        let (context, paths) = (Arc::clone(&self.context), std::mem::take(&mut self.files));
+        // Digesting large files takes a while, in which heartbeats go on.
+        actix::spawn(async move {
+            let run_dir = context.run_dir.clone();
+            let work = tokio::task::spawn_blocking(move || seal(&run_dir, paths.into_keys()));
+            let files = work.await.unwrap_or_default();
+            context
+                .outbox
+                .report(Some(cause), ReportBody::CollectionStopped { stopped, files });
+            context.end();
+        });
     }
 
     /// Takes what is new; at the end, all there is.
@@ -178,6 +183,16 @@ impl LogCollector {
             tracing::error!("{problem}");
         }
     }
+}
+
+/// The digests of collected logs.
+fn seal(run_dir: &Path, paths: impl Iterator<Item = String>) -> Vec<ArtifactRecorded> {
+    let seal = |path: String| {
+        artifact(run_dir, &path)
+            .inspect_err(|error| tracing::error!(path, %error, "failed to digest a collected log"))
+            .ok()
+    };
+    paths.filter_map(seal).collect()
 }
 
 impl Actor for LogCollector {
