@@ -20,6 +20,8 @@ use crate::shell::{artifact, now, private_append, private_dir};
 
 /// How often the logs are looked at.
 const INTERVAL: Duration = Duration::from_millis(200);
+/// Most blocks of one log that are still read at the end.
+const LAST_READS: u32 = 16;
 /// Largest collected file; beyond it lines are counted, not kept.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 
@@ -110,7 +112,8 @@ impl LogCollector {
         let mut tails = std::mem::take(&mut self.tails);
         for (source, tail) in &mut tails {
             let mut taken = Vec::new();
-            loop {
+            // Not to the end: a service may write faster than it is read, and heartbeats have to go on.
+            for _ in 0..if all { LAST_READS } else { 1 } {
                 let more = tail.read(all, &mut |line| taken.push(line.to_vec()));
                 for line in taken.drain(..) {
                     self.keep(source, &line);

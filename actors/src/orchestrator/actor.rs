@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use hpcbench_core::event::Event;
-use hpcbench_core::message::Heartbeat;
+use hpcbench_core::message::{CommandReply, Heartbeat};
 use hpcbench_core::{Command, Effect, NodeId, Rejection, Seq};
 use hpcbench_journal::SyncOutcome;
 use hpcbench_nats::{Receipt, Responder};
@@ -96,7 +96,7 @@ pub(super) struct Orchestrator {
     /// What follows from events that are not synced yet.
     pending: VecDeque<(Box<Event>, Vec<Effect>)>,
     /// Who waits for which event to be synced.
-    acks: VecDeque<(Seq, Ack)>,
+    acks: VecDeque<(Seq, Ack, CommandReply)>,
     first: Option<Input>,
     done: Option<Done>,
     ticks: u32,
@@ -127,8 +127,8 @@ impl Orchestrator {
     }
 
     fn take(&mut self, input: Input, ctx: &mut Context<Self>) {
-        let taken = self.machine.take(&input.command, input.cause, now());
-        match taken {
+        let mut refused = None;
+        match self.machine.take(&input.command, input.cause, now()) {
             Ok(Taken::Events(appended)) => {
                 for one in appended {
                     self.pending.push_back((Box::new(one.event), one.effects));
@@ -136,11 +136,13 @@ impl Orchestrator {
             }
             Ok(Taken::Rejected(Rejection { command, reason })) => {
                 tracing::debug!(command, reason, "a command did not fit");
+                refused = Some(reason);
             }
             Err(error) => return self.fail(error, ctx),
         }
         // A repeated report has no event of its own, but what it once led to may still wait for the disk.
-        self.acks.push_back((self.machine.head(), input.ack));
+        let reply = CommandReply { refused };
+        self.acks.push_back((self.machine.head(), input.ack, reply));
         if let Ok(durable) = self.machine.durable() {
             self.release(durable);
         }
@@ -148,8 +150,8 @@ impl Orchestrator {
 
     /// Everything through `seq` is durable: what waited for it may happen.
     fn release(&mut self, seq: Seq) {
-        while let Some((_, ack)) = self.acks.pop_front_if(|(waiting, _)| *waiting <= seq) {
-            acknowledge(ack);
+        while let Some((_, ack, reply)) = self.acks.pop_front_if(|(waiting, ..)| *waiting <= seq) {
+            acknowledge(ack, &reply);
         }
     }
 
@@ -205,7 +207,7 @@ impl Orchestrator {
     }
 }
 
-fn acknowledge(ack: Ack) {
+fn acknowledge(ack: Ack, reply: &CommandReply) {
     match ack {
         Ack::None => {}
         Ack::Receipt(receipt) => {
@@ -216,7 +218,7 @@ fn acknowledge(ack: Ack) {
                 }
             });
         }
-        Ack::Answer(responder) => responder.respond(r#"{"accepted":true}"#.as_bytes()),
+        Ack::Answer(responder) => responder.respond(serde_json::to_vec(reply).unwrap_or_default()),
     }
 }
 

@@ -24,6 +24,8 @@ use crate::shell::{Scratch, describe, private_file};
 
 /// How long nats-server may take to be ready, and its client to connect.
 const READY: Duration = Duration::from_secs(15);
+/// Pause before a failed start is told, and so before the next.
+const AGAIN: Duration = Duration::from_millis(200);
 /// Seconds that nats-server has to end before it is killed.
 const GRACE_SECONDS: u32 = 5;
 
@@ -128,6 +130,7 @@ impl BusHost {
             Ok((server, started)) => {
                 if let Err(reason) = self.connect(&orchestrator).await {
                     server.signal(Signal::SIGTERM);
+                    server.ended().await;
                     orchestrator.do_send(down(reason));
                     return;
                 }
@@ -135,6 +138,9 @@ impl BusHost {
                 server
             }
             Err(reason) => {
+                // Where clients look for it first may be taken by now; a new `bus.json` tells them of another place.
+                self.running().port = None;
+                tokio::time::sleep(AGAIN).await;
                 orchestrator.do_send(down(reason));
                 return;
             }
@@ -258,6 +264,7 @@ impl BusHost {
 
     /// Ends the server.
     pub(super) async fn stop(&self) {
+        const PATIENCE: Duration = Duration::from_secs(GRACE_SECONDS as u64 + 2);
         let server = {
             let mut running = self.running();
             running.stopping = true;
@@ -265,7 +272,8 @@ impl BusHost {
         };
         if let Some(server) = server {
             server.signal(Signal::SIGTERM);
-            server.ended().await;
+            // What stays then is killed with everything else.
+            let _ = tokio::time::timeout(PATIENCE, server.ended()).await;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Requests to end the run: from a signal, from the bus, from a file.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use hpcbench_core::Command;
@@ -10,6 +12,8 @@ use super::actor::{Ack, Input};
 
 /// The file in the run directory that cancels a run whose bus cannot be reached.
 const CANCEL_FILE: &str = "cancel";
+/// As much of it as is read.
+const MAX_FILE_BYTES: u64 = 4096;
 /// Longest reason that is kept.
 const MAX_REASON_CHARS: usize = 500;
 
@@ -27,7 +31,16 @@ pub(super) fn from_bus(request: CancelRequest) -> Input {
 /// A request by the file, if it is there.
 pub(super) fn from_file(run_dir: &Path) -> Option<Input> {
     let path = run_dir.join(CANCEL_FILE);
-    let text = std::fs::read(&path).ok()?;
+    // Only a plain file: a pipe of that name would hold everything up.
+    if !std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
+        return None;
+    }
+    let mut text = Vec::new();
+    File::open(&path)
+        .ok()?
+        .take(MAX_FILE_BYTES)
+        .read_to_end(&mut text)
+        .ok()?;
     // Taken once: a resumed run must not meet it again.
     if let Err(error) = std::fs::remove_file(&path) {
         tracing::warn!(%error, "the cancel file cannot be removed");

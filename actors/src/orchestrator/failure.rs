@@ -13,7 +13,9 @@ pub enum OrchestratorError {
     #[error("failed to write the event log")]
     Journal(#[from] JournalError),
     /// The disk refused to make an event durable.
-    #[error("failed to sync the event log: nothing more may be done in this epoch; resume the run")]
+    #[error(
+        "failed to sync the event log: nothing more may be done in this epoch, and what was not synced did not happen"
+    )]
     Sync(#[source] Arc<StorageError>),
     /// Another orchestrator has taken the run over.
     #[error("epoch {by} has taken this run over: this orchestrator does nothing more")]
@@ -22,9 +24,7 @@ pub enum OrchestratorError {
         by: Epoch,
     },
     /// The state machine keeps panicking: a fault of this program.
-    #[error(
-        "deciding failed {count} times within a minute, last with {last}; the log is intact: resume the run"
-    )]
+    #[error("deciding failed {count} times within a minute, last with {last}; the log is intact up to there")]
     Panics {
         /// How often.
         count: usize,

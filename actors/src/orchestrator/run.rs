@@ -11,7 +11,7 @@ use hpcbench_core::{
     Actor as ActorName, Command, Epoch, NodeId, Outline, Role, Seq, State, Timestamp, evolve, upcast,
 };
 use hpcbench_journal::{DirStorage, Entry, Journal, Opened, Opening};
-use hpcbench_nats::{Passwords, SECRET_BYTES};
+use hpcbench_nats::{Passwords, Rendezvous, SECRET_BYTES};
 use hpcbench_recipes::Plan;
 use tokio::sync::{mpsc, oneshot};
 
@@ -31,7 +31,9 @@ use crate::shell::{Scratch, now, writer};
 const FLUSH: Duration = Duration::from_secs(3);
 /// How long what was started may take to end by itself: a service's own grace and some more.
 const AFTERMATH: Duration = Duration::from_secs(12);
-/// The same when the run is to end at once.
+/// How long it may take to end by force. A process in an uninterruptible wait does not end at all.
+const FORCE: Duration = Duration::from_secs(5);
+/// The same as [`AFTERMATH`] when the run is to end at once.
 const AFTERMATH_AT_ONCE: Duration = Duration::from_millis(500);
 
 /// What a run is started with.
@@ -226,18 +228,31 @@ async fn clean_up(
         reap();
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    while kill_descendants(own, &[]) > 0 {
+    let until = Instant::now() + FORCE;
+    while kill_descendants(own, &[]) > 0 && Instant::now() < until {
         reap();
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let rendezvous = hpcbench_nats::Rendezvous::path(&bus.run_dir);
-    if let Err(error) = std::fs::remove_file(&rendezvous)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(%error, "failed to remove {}", rendezvous.display());
+    for pid in children_of(own) {
+        tracing::error!(
+            pid,
+            "a process of this run cannot be killed: look what it waits for"
+        );
     }
+    remove_rendezvous(bus);
     if let Err(error) = scratch.remove() {
         tracing::warn!(%error, "failed to remove {}", scratch.path().display());
+    }
+}
+
+/// Removes `bus.json`, unless it is a successor's.
+fn remove_rendezvous(bus: &BusHost) {
+    if !Rendezvous::read(&bus.run_dir).is_ok_and(|found| found.epoch == bus.epoch) {
+        return;
+    }
+    let path = Rendezvous::path(&bus.run_dir);
+    if let Err(error) = std::fs::remove_file(&path) {
+        tracing::warn!(%error, "failed to remove {}", path.display());
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `PR_SET_PDEATHSIG` fires when the spawning *thread* ends, which the threads of a runtime do at their leisure.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
@@ -9,11 +10,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use tokio::sync::oneshot;
 
-use super::Child;
+use super::{Child, tree};
 
 /// The variable that marks every process of a run; its value is the run's directory, absolute.
 const RUN_VARIABLE: &str = "HPCBENCH_RUN";
@@ -54,6 +58,8 @@ pub struct Spawner {
     requests: mpsc::Sender<Request>,
     hpcbench: PathBuf,
     run_dir: PathBuf,
+    /// Held while a child is started, so that it is never taken for a stray.
+    own: Arc<Mutex<BTreeSet<u32>>>,
 }
 
 impl Spawner {
@@ -63,6 +69,8 @@ impl Spawner {
     /// environment of every child.
     pub fn start(hpcbench: PathBuf, run_dir: PathBuf) -> std::io::Result<Self> {
         let (requests, inbox) = mpsc::channel::<Request>();
+        let own = Arc::new(Mutex::new(BTreeSet::new()));
+        let started = Arc::clone(&own);
         // However the directory was named, the mark is the same.
         let mark = std::fs::canonicalize(&run_dir)
             .unwrap_or_else(|_| run_dir.clone())
@@ -72,13 +80,18 @@ impl Spawner {
             .spawn(move || {
                 // It ends when the last handle is dropped, which the process keeps until its own end.
                 for (spec, reply) in inbox {
-                    let _ = reply.send(spawn(spec, &mark));
+                    let mut own = started.lock().unwrap_or_else(PoisonError::into_inner);
+                    let child = spawn(spec, &mark);
+                    own.extend(child.as_ref().ok().map(Child::pid));
+                    drop(own);
+                    let _ = reply.send(child);
                 }
             })?;
         Ok(Self {
             requests,
             hpcbench,
             run_dir,
+            own,
         })
     }
 
@@ -90,6 +103,21 @@ impl Spawner {
     /// The run directory, as given.
     pub fn run_dir(&self) -> &Path {
         &self.run_dir
+    }
+
+    /// Kills what this process has adopted, as a subreaper, from children of its own that are gone.
+    pub fn sweep(&self) {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        for pid in tree::children_of(std::process::id())
+            .into_iter()
+            .filter(|pid| !own.contains(pid))
+        {
+            tree::kill_descendants(pid, &[]);
+            let pid = Pid::from_raw(pid as i32);
+            let _ = kill(pid, Signal::SIGKILL);
+            // In a thread: a process in an uninterruptible wait takes its time to die.
+            std::thread::spawn(move || waitpid(pid, None));
+        }
     }
 
     /// Starts a process.

@@ -22,6 +22,8 @@ use crate::log_collector::{LogSource, log_tail};
 use crate::process::{Child, ChildSpec};
 use crate::shell::{describe, private_file};
 
+/// How long the list of models may take.
+const LIST_PATIENCE: Duration = Duration::from_secs(5);
 /// Lines of its log that the end of a service shows.
 const TAIL_LINES: usize = 20;
 /// Longest pause between two probes while a service starts: the first ones come at short distances, so that a quick service is
@@ -123,11 +125,15 @@ impl Instance {
     }
 
     fn fail(&self, reason: impl Into<String>) {
+        self.fail_with(reason.into(), self.tail());
+    }
+
+    fn fail_with(&self, reason: String, log_tail: Vec<String>) {
         let failed = ServiceFailed {
             instance: self.id.clone(),
             launch: self.launch,
-            reason: reason.into(),
-            log_tail: self.tail(),
+            reason,
+            log_tail,
         };
         self.report(ReportBody::ServiceFailed(failed));
     }
@@ -230,7 +236,14 @@ impl Instance {
                 .as_ref()
                 .and_then(|name| keys.get(name))
                 .map(String::as_str);
-            while let Err(last) = ask(&readiness.probe, endpoint, key).await? {
+            while let Err(last) = ask(
+                &readiness.probe,
+                endpoint,
+                key,
+                timeout.saturating_sub(since.elapsed()),
+            )
+            .await?
+            {
                 let left = timeout.saturating_sub(since.elapsed());
                 if left.is_zero() {
                     let seconds = timeout.as_secs_f64();
@@ -275,7 +288,7 @@ impl Instance {
         let Some(list) = &readiness.models else {
             return Ok(Vec::new());
         };
-        let names = match get(&endpoint.url, &list.path, key).await {
+        let names = match get(&endpoint.url, &list.path, key, LIST_PATIENCE).await {
             Ok((200, body)) => list.names(&body).unwrap_or_default(),
             // Not every server has such a list.
             _ => Vec::new(),
@@ -291,6 +304,12 @@ impl Instance {
     }
 
     async fn conclude(&self, end: End, child: Option<Child>, grace: Duration) {
+        self.end_as_it_was(end, child, grace).await;
+        // A guard that was killed could not end what the service had started.
+        self.context.spawner.sweep();
+    }
+
+    async fn end_as_it_was(&self, end: End, child: Option<Child>, grace: Duration) {
         let exited = |how: String, expected: bool| {
             ReportBody::ServiceExited(ServiceExited {
                 instance: self.id.clone(),
@@ -303,10 +322,12 @@ impl Instance {
         match end {
             End::Exited(how) => self.report(exited(how, false)),
             End::Failed(reason) => {
-                self.fail(reason);
+                // What it said until now; it may be started again as soon as its failure is known, so it ends before that.
+                let log_tail = self.tail();
                 if let Some(child) = child {
                     stop(&child, grace).await;
                 }
+                self.fail_with(reason, log_tail);
             }
             End::Asked(cause) => {
                 let how = match child {
@@ -324,8 +345,9 @@ async fn ask(
     probe: &Probe,
     endpoint: &ServiceEndpoint,
     key: Option<&str>,
+    patience: Duration,
 ) -> Result<Result<(), String>, String> {
-    Ok(match get(&endpoint.url, &probe.path, key).await {
+    Ok(match get(&endpoint.url, &probe.path, key, patience).await {
         Ok((status, _)) => match probe.judge(status) {
             ProbeResult::Ready => Ok(()),
             ProbeResult::NotYet => Err(format!("{} answers with status {status}", endpoint.url)),

@@ -9,7 +9,7 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// How long one answer may take.
+/// How long one answer may take at the most.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Largest answer.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -38,8 +38,10 @@ pub(super) enum ProbeError {
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Nothing in time.
-    #[error("no answer from {authority}{path} within {} s", PATIENCE.as_secs())]
+    #[error("no answer from {authority}{path} within {} s", patience.as_secs_f64())]
     Late {
+        /// For how long it was waited for.
+        patience: Duration,
         /// Who was asked.
         authority: String,
         /// For what.
@@ -47,20 +49,22 @@ pub(super) enum ProbeError {
     },
 }
 
-/// Status and body of `path`, which is below the service's base path.
+/// Status and body of `path`, which is below the service's base path; waits no longer than `patience`.
 pub(super) async fn get(
     url: &BaseUrl,
     path: &str,
     bearer: Option<&str>,
+    patience: Duration,
 ) -> Result<(u16, Vec<u8>), ProbeError> {
     let (authority, path) = (url.authority(), url.request_path(path));
-    let late = || ProbeError::Late {
-        authority: authority.clone(),
-        path: path.clone(),
-    };
-    match tokio::time::timeout(PATIENCE, ask(url, &authority, &path, bearer)).await {
+    let patience = patience.min(PATIENCE);
+    match tokio::time::timeout(patience, ask(url, &authority, &path, bearer)).await {
         Ok(answer) => answer,
-        Err(_) => Err(late()),
+        Err(_) => Err(ProbeError::Late {
+            patience,
+            authority,
+            path,
+        }),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
+use hpcbench_actors::orchestrator::OrchestratorError;
 use hpcbench_journal::JournalError;
 use hpcbench_report::ReportError;
 use hpcbench_sim::SimError;
@@ -12,6 +13,8 @@ use crate::terminal;
 
 /// Bad usage or an invalid recipe.
 const USAGE: u8 = 2;
+/// Exit code of a run that was interrupted.
+const INTERRUPTED: u8 = 1;
 /// The environment lacks something.
 const ENVIRONMENT: u8 = 3;
 /// The event log is damaged or does not verify.
@@ -64,6 +67,12 @@ fn code(error: &anyhow::Error) -> u8 {
     let code = error.chain().find_map(|cause| {
         if let Some(JournalError::Damaged(_)) = cause.downcast_ref() {
             return Some(DAMAGED);
+        }
+        if let Some(
+            OrchestratorError::Sync(_) | OrchestratorError::Fenced { .. } | OrchestratorError::Panics { .. },
+        ) = cause.downcast_ref()
+        {
+            return Some(INTERRUPTED);
         }
         if let Some(error) = cause.downcast_ref::<ReportError>() {
             return Some(error.exit_code());

@@ -21,7 +21,7 @@ pub enum TableError {
         source: io::Error,
     },
     /// No space or no quota is left. The unfinished file is removed; the block files that it is made from remain.
-    #[error("no space left to write {path}; free some and make the file again from the block files")]
+    #[error("no space left to write {path}; free some and run the trial again")]
     DiskFull {
         /// The file.
         path: PathBuf,

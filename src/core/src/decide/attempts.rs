@@ -1,5 +1,7 @@
 //! What ends an attempt, and what becomes of its trial.
 
+use hpcbench_stats::{TrialSummary, VerdictStatus};
+
 use super::draft::DraftRun;
 use crate::TrialId;
 use crate::command::Measured;
@@ -49,6 +51,7 @@ pub(super) fn conclude(run: &mut DraftRun<'_>, measured: Measured) -> Result<(),
         (None, Ok(summary), None) if summary.requests.ok == 0 => {
             (nothing_succeeded(&trial, summary), log_tail)
         }
+        (None, Ok(summary), None) if is_stuck(summary) => (stuck(&trial, summary), log_tail),
         (None, Ok(_), None) => {
             if let Ok(summary) = result {
                 run.emit(TrialCompleted {
@@ -80,7 +83,19 @@ fn share_problem(attempt: &AttemptState) -> Option<String> {
     })
 }
 
-fn nothing_succeeded(trial: &TrialId, summary: &hpcbench_stats::TrialSummary) -> String {
+/// Whether requests got no answer in time, more than the trial tolerates.
+fn is_stuck(summary: &TrialSummary) -> bool {
+    summary.requests.timeout > 0 && summary.verdict.status == VerdictStatus::Invalid
+}
+
+fn stuck(trial: &TrialId, summary: &TrialSummary) -> String {
+    let (late, issued) = (summary.requests.timeout, summary.requests.issued);
+    format!(
+        "{late} of {issued} requests of trial {trial} got no complete answer in time: the service hangs or is too slow"
+    )
+}
+
+fn nothing_succeeded(trial: &TrialId, summary: &TrialSummary) -> String {
     let kinds: Vec<String> = summary
         .errors
         .iter()
