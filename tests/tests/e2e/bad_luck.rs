@@ -224,3 +224,28 @@ fn a_service_that_already_runs_is_left_running() -> Result<()> {
     ensure!(truth.to_string().len() > 2, "{truth}");
     workdir.expect_no_process(SETTLE)
 }
+
+#[test]
+fn a_service_that_failed_is_gone_before_it_starts_again() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let recipe = Recipe::simulated()
+        .service("options", "{never_ready: true}")
+        .service("health", "{timeout: 1s, interval: 100ms}")
+        .service("restart", "{max: 1, backoff: 1ms}");
+    let mut running = workdir.bench(&recipe)?.start()?;
+    let services = || -> Result<Vec<Process>> {
+        let all = workdir.processes()?;
+        Ok(all.into_iter().filter(Process::is_simulator).collect())
+    };
+    let stopped = wait_until(SETTLE, "the service", || Ok(services()?.into_iter().next()))?;
+    // It does not hear that it is to end, so that the guard has to be patient with it.
+    stopped.signal(Signal::SIGSTOP)?;
+    while !running.has_ended()? {
+        let living = services()?;
+        ensure!(living.len() <= 1, "two at once: {living:#?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.wait()?.expect_code(1)?;
+    assert_eq!(of_type(&events(&workdir.run())?, "service.failed").len(), 2);
+    workdir.expect_no_process(SETTLE)
+}

@@ -6,3 +6,4 @@ mod event_log;
 mod llama;
 mod orphans;
 mod signals;
+mod takeover;

@@ -145,3 +145,36 @@ fn the_program_killed_at_any_moment() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_bus_whose_port_was_taken_moves() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let (running, processes) = under_load(&workdir)?;
+    let first = events(&workdir.run())?;
+    let url = |event: &serde_json::Value| event["data"]["url"].as_str().unwrap_or_default().to_owned();
+    let taken = url(of_type(&first, "bus.started").first().context("no bus.started")?);
+    let bus = processes
+        .iter()
+        .find(|process| process.command.contains("nats-server") && !process.command.contains(" guard "))
+        .context("no nats-server")?;
+    // Held still, so that it cannot be quicker than we are.
+    running.signal(Signal::SIGSTOP)?;
+    bus.signal(Signal::SIGKILL)?;
+    let address = taken.trim_start_matches("nats://").to_owned();
+    let squatter = wait_until(SETTLE, "the port", || {
+        Ok(std::net::TcpListener::bind(&address).ok())
+    })?;
+    running.signal(Signal::SIGCONT)?;
+    let finished = running.wait()?;
+    drop(squatter);
+    ensure!(matches!(finished.code, Some(0 | 1)), "{finished}");
+    let events = events(&workdir.run())?;
+    let started = of_type(&events, "bus.started");
+    assert_eq!(started.len(), 2, "{finished}");
+    ensure!(
+        url(started[1]) != taken,
+        "it claims to be where somebody else is\n{finished}"
+    );
+    assert_eq!(of_type(&events, "trial.completed").len(), 1, "{finished}");
+    workdir.expect_no_process(SETTLE)
+}
