@@ -77,10 +77,18 @@ impl Tail {
 pub fn log_tail(path: &Path, lines: usize) -> Vec<String> {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        let skipped = file.metadata()?.len().saturating_sub(TAIL_BYTES);
+        file.seek(SeekFrom::Start(skipped))?;
         let mut text = Vec::new();
         file.take(TAIL_BYTES).read_to_end(&mut text)?;
+        if skipped > 0 {
+            // What comes first is the end of a line.
+            let rest = text
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map_or(0, |end| end + 1);
+            text.drain(..rest);
+        }
         Ok(text)
     };
     let text = read().unwrap_or_default();
@@ -149,5 +157,8 @@ mod tests {
         std::fs::write(&path, "a\nb\n\nc\n").unwrap();
         assert_eq!(log_tail(&path, 2), ["b", "c"]);
         assert!(log_tail(&dir.path().join("none"), 2).is_empty());
+        let long = "x".repeat(TAIL_BYTES as usize);
+        std::fs::write(&path, format!("{long}\nlast\n")).unwrap();
+        assert_eq!(log_tail(&path, 2), ["last"]);
     }
 }

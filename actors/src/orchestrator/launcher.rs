@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,29 @@ pub(super) struct Launcher {
     bus: Arc<BusHost>,
     local: Option<(NodeId, LocalAgent)>,
     agents: BTreeMap<NodeId, Agent>,
+}
+
+/// An agent that was not started.
+#[derive(Debug, thiserror::Error)]
+enum LaunchError {
+    /// The plan has no such node, so that the bus would not let it in.
+    #[error("node {0} has no password for the bus: the plan does not name it")]
+    Unplanned(NodeId),
+    /// What it is told cannot be written.
+    #[error("failed to write its greeting")]
+    Greeting(#[from] serde_json::Error),
+    /// Its log cannot be created.
+    #[error("failed to create its log {}", path.display())]
+    Log {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The system does not start it.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
 }
 
 struct Agent {
@@ -146,30 +170,28 @@ async fn spawn(
     node: &NodeId,
     role: Role,
     launch: u32,
-) -> Result<Child, SpawnError> {
+) -> Result<Child, LaunchError> {
     let spawner = &bus.spawner;
+    let password = bus.passwords.nodes.get(node);
+    let password = password.ok_or_else(|| LaunchError::Unplanned(node.clone()))?;
     let greeting = Greeting {
         run: bus.run.clone(),
         epoch: bus.epoch,
         plan: plan.hash.clone(),
         bus: bus.url().unwrap_or_default(),
-        // Every node of the plan has a password; without one nats-server refuses the agent, which then says so.
-        password: bus
-            .passwords
-            .nodes
-            .get(node)
-            .cloned()
-            .unwrap_or_else(|| bus.passwords.observer.clone()),
+        password: password.clone(),
         scratch: bus.scratch.path().to_path_buf(),
     };
-    let mut line = serde_json::to_vec(&greeting).unwrap_or_default();
+    let mut line = serde_json::to_vec(&greeting)?;
     line.push(b'\n');
     let path = bus
         .scratch
         .path()
         .join(format!("agent-{node}-{}-{launch}.log", bus.epoch));
-    let log =
-        private_file(&path).inspect_err(|error| tracing::warn!(%error, "an agent's log cannot be created"));
+    let log = private_file(&path).map_err(|cause| LaunchError::Log {
+        path: path.clone(),
+        cause,
+    })?;
     bus.sources.add(LogSource {
         path,
         category: LogCategory::Benchmark,
@@ -186,9 +208,9 @@ async fn spawn(
         inherit_env: true,
         greeting: line,
         stdout: None,
-        stderr: log.ok(),
+        stderr: Some(log),
     };
-    spawner.spawn(spec).await
+    Ok(spawner.spawn(spec).await?)
 }
 
 /// Waits for the agent's end; once it is let go, not for long.

@@ -57,9 +57,10 @@ fn in_words(run_dir: &Path, report: &VerifyReport) -> String {
     let VerifyReport {
         events, epochs, head, ..
     } = report;
+    let word = if *epochs == 1 { "epoch" } else { "epochs" };
     let _ = writeln!(
         text,
-        "{}: {verdict}, {events} events in {epochs} epochs, head {} {}",
+        "{}: {verdict}, {events} events in {epochs} {word}, head {} {}",
         run_dir.display(),
         head.seq,
         head.hash
