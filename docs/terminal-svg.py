@@ -12,7 +12,7 @@ COLOURS = [
 ]
 
 lines = ["$ " + " ".join(sys.argv[1:])] + [line.rstrip("\n") for line in sys.stdin]
-width = int(max(map(len, lines)) * SIZE * 0.602) + 2 * PAD
+width = int(max(map(len, lines)) * SIZE * 0.64) + 2 * PAD
 height = len(lines) * LINE + 2 * PAD
 print(f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">')
 print(f'<rect width="{width}" height="{height}" rx="8" fill="#0d1117"/>')
