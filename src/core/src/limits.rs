@@ -28,8 +28,8 @@ pub const MEASURE_SECONDS: f64 = 120.0;
 pub const AGENT_LAUNCHES: u32 = 3;
 /// How often the bus is started before the run gives up.
 pub const BUS_LAUNCHES: u32 = 3;
-/// How often a trial is attempted.
-pub const ATTEMPTS: u32 = 3;
+/// How often a trial may be interrupted before it counts as failed; a resumed run begins to count anew.
+pub const INTERRUPTIONS: u32 = 3;
 /// How many anomalies the state keeps; later ones are only counted.
 pub const ANOMALIES: usize = 100;
 /// How many events one command may lead to.

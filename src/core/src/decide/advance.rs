@@ -245,10 +245,11 @@ fn execute(state: &State, trial: &TrialOutline) -> Step {
     }
     let known = state.trials.get(&trial.id);
     let attempts = known.map_or(Attempt(0), |known| known.attempt);
-    if let Some(TrialStatus::Interrupted { reason }) = known.map(|known| &known.status)
-        && attempts.0 >= limits::ATTEMPTS
+    if let Some(known) = known
+        && let TrialStatus::Interrupted { reason } = &known.status
+        && known.interruptions >= limits::INTERRUPTIONS
     {
-        let reason = format!("it was interrupted {attempts} times, last: {reason}");
+        let reason = format!("it was interrupted {} times, last: {reason}", known.interruptions);
         let failed = TrialFailed {
             trial: trial.id.clone(),
             attempt: attempts,

@@ -27,7 +27,8 @@ pub fn decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Dec
         command: name,
         reason,
     };
-    if state.outcome.is_some() {
+    let reopens = matches!(&command, Command::Resume(resumed) if resumed.retry_failed);
+    if state.outcome.is_some() && !reopens {
         return Err(reject("the run has ended".to_owned()));
     }
     if state.run.is_none() && !matches!(command, Command::Create(_)) {

@@ -91,6 +91,10 @@ pub struct RunResumed {
     pub host: String,
     /// With which words.
     pub command_line: Vec<String>,
+    /// Versions of the tools that the run uses from now on.
+    pub tools: BTreeMap<String, String>,
+    /// Whether failed trials are to be repeated, and a run that has ended is to go on with what was left.
+    pub retry_failed: bool,
 }
 
 /// Data of `phase.entered`.

@@ -78,7 +78,11 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
             state.run = Some(created.run.clone());
         }
         Body::EpochStarted(started) => start_epoch(state, started.epoch)?,
-        Body::RunResumed(_) => state.cancel = None,
+        Body::RunResumed(resumed) => {
+            state.cancel = None;
+            state.outcome = state.outcome.take().filter(|_| !resumed.retry_failed);
+            trials::resume(state, resumed.retry_failed);
+        }
         Body::PhaseEntered(entered) => state.phase = Some(entered.phase),
         Body::BusRequested(requested) => {
             state.bus.launches = requested.launch;

@@ -51,14 +51,11 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         }
         Body::TrialInterrupted(e) => {
             running(state, &e.trial, e.attempt)?;
-            settle(
-                state,
-                &e.trial,
-                e.attempt,
-                TrialStatus::Interrupted {
-                    reason: e.reason.clone(),
-                },
-            );
+            let status = TrialStatus::Interrupted {
+                reason: e.reason.clone(),
+            };
+            let trial = settle(state, &e.trial, e.attempt, status);
+            trial.interruptions = trial.interruptions.saturating_add(1);
         }
         _ => {}
     }
@@ -91,8 +88,28 @@ fn start(state: &mut State, started: &TrialStarted, at: Timestamp) -> Result<(),
     }
 }
 
-fn settle(state: &mut State, id: &TrialId, attempt: Attempt, status: TrialStatus) {
-    state.trials.insert(id.clone(), Trial { attempt, status });
+fn settle<'a>(state: &'a mut State, id: &TrialId, attempt: Attempt, status: TrialStatus) -> &'a mut Trial {
+    let interruptions = state.trials.get(id).map_or(0, |known| known.interruptions);
+    let trial = Trial {
+        attempt,
+        interruptions,
+        status,
+    };
+    state.trials.entry(id.clone()).insert_entry(trial).into_mut()
+}
+
+/// The run goes on: what was interrupted gets its full number of attempts again, and so does what failed, if it is to be
+/// repeated.
+pub(super) fn resume(state: &mut State, retry_failed: bool) {
+    for trial in state.trials.values_mut() {
+        trial.interruptions = 0;
+        if let TrialStatus::Failed { reason } = &trial.status
+            && retry_failed
+        {
+            let reason = format!("to be repeated after it failed: {reason}");
+            trial.status = TrialStatus::Interrupted { reason };
+        }
+    }
 }
 
 fn running<'a>(state: &'a mut State, id: &TrialId, number: Attempt) -> Result<&'a mut AttemptState, Misfit> {

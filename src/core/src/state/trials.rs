@@ -13,6 +13,8 @@ use crate::{Attempt, NodeId, Timestamp};
 pub struct Trial {
     /// The latest attempt. Of a trial that could not be attempted: the one that it would have been.
     pub attempt: Attempt,
+    /// How often an attempt was cut short since the run was created or last resumed.
+    pub interruptions: u32,
     /// How it stands.
     pub status: TrialStatus,
 }

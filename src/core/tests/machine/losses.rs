@@ -1,10 +1,11 @@
 //! Runs that lose agents, the bus or their orchestrator.
 
-use hpcbench_core::Attempt;
 use hpcbench_core::event::CollectionStopped;
 use hpcbench_core::message::ReportBody;
+use hpcbench_core::{Attempt, Command, decide};
+use hpcbench_stats::VerdictStatus;
 
-use crate::world::given::{node, outline, trial};
+use crate::world::given::{cancel, node, outline, run_resumed, summary, trial};
 use crate::world::{Fault, Happening, Point, World};
 
 const OF_NODES_AND_TRIALS: [&str; 5] = ["agent.", "node.", "service.", "trial.", "run."];
@@ -150,10 +151,10 @@ fn a_new_epoch_attempts_the_interrupted_trial_again_and_keeps_the_others() {
 }
 
 #[test]
-fn a_trial_that_is_interrupted_by_every_epoch_is_given_up() {
+fn a_trial_that_every_epoch_interrupts_is_attempted_as_often_as_somebody_resumes_the_run() {
     let mut world = World::new(outline(&[2]));
     world.begin();
-    for attempt in 1..=3 {
+    for attempt in 1..=4 {
         while world
             .state
             .active()
@@ -165,7 +166,40 @@ fn a_trial_that_is_interrupted_by_every_epoch_is_given_up() {
     }
     world.finish();
     insta::assert_snapshot!(world.told(&["epoch.", "run.", "trial."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn a_run_that_has_ended_repeats_what_failed_if_it_is_asked_to() {
+    let mut world = World::new(outline(&[3]));
+    let mut results = [Ok(summary(VerdictStatus::Valid, 100)), Err("no aggregate".to_owned())].into_iter();
+    world.results =
+        Box::new(move |_, _| results.next().unwrap_or_else(|| Ok(summary(VerdictStatus::Valid, 100))));
+    world.begin();
+    world.finish();
     assert_eq!(world.finished, Some(1));
+    world.retry_in_new_epoch();
+    world.finish();
+    insta::assert_snapshot!(world.told(&["epoch.", "run.", "trial."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn a_cancelled_run_goes_on_if_it_is_asked_to() {
+    let mut world = World::new(outline(&[2]));
+    world.begin();
+    while world.state.active().is_none() {
+        world.step();
+    }
+    world.submit(Command::Cancel(cancel(false)), None);
+    world.finish();
+    assert_eq!(world.finished, Some(1));
+    let resumed = Command::Resume(run_resumed());
+    let refused = decide(&world.state, resumed, world.time()).unwrap_err();
+    assert_eq!(refused.reason, "the run has ended");
+    world.retry_in_new_epoch();
+    world.finish();
+    assert_eq!(world.finished, Some(0));
 }
 
 #[test]

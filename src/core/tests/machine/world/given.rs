@@ -106,6 +106,8 @@ pub(crate) fn run_resumed() -> RunResumed {
         user: "me".to_owned(),
         host: "here".to_owned(),
         command_line: vec!["hpcbench".to_owned(), "resume".to_owned()],
+        tools: BTreeMap::new(),
+        retry_failed: false,
     }
 }
 

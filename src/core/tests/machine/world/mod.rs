@@ -11,7 +11,7 @@ mod story;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hpcbench_core::event::{Body, BusExited, Event, RawEvent};
+use hpcbench_core::event::{Body, BusExited, Event, RawEvent, RunResumed};
 use hpcbench_core::message::{Report, ReportId};
 use hpcbench_core::{Actor, message::ReportBody};
 use hpcbench_core::{
@@ -199,6 +199,15 @@ impl World {
 
     /// Everything ends at once, as at a power cut; a new epoch resumes the run. What was on the bus is still on it.
     pub(crate) fn resume_in_new_epoch(&mut self) {
+        self.resume(false);
+    }
+
+    /// The same of a run that may have ended; what failed is repeated.
+    pub(crate) fn retry_in_new_epoch(&mut self) {
+        self.resume(true);
+    }
+
+    fn resume(&mut self, retry_failed: bool) {
         self.queue
             .retain(|_, happening| matches!(happening, Happening::Arrive(..)));
         self.agents.clear();
@@ -208,7 +217,12 @@ impl World {
         self.verified = false;
         self.state = self.folded();
         self.open_epoch(self.state.epoch.next());
-        self.submit(Command::Resume(given::run_resumed()), None);
+        self.finished = None;
+        let resumed = RunResumed {
+            retry_failed,
+            ..given::run_resumed()
+        };
+        self.submit(Command::Resume(resumed), None);
     }
 
     fn open_epoch(&mut self, epoch: Epoch) {
@@ -363,7 +377,7 @@ impl World {
         (self.luck)(point)
     }
 
-    fn time(&self) -> Timestamp {
+    pub(crate) fn time(&self) -> Timestamp {
         Timestamp::from_micros(1_700_000_000_000_000 + self.now as i64 * 1000)
     }
 
