@@ -28,7 +28,7 @@ pub use run::{
     run_dirs,
 };
 pub use status::{ListEntry, NodeLine, RunState, Status, TrialCounts, WriterLife, list_table};
-pub use summary::{Summary, TrialReport, write_reports};
+pub use summary::{Summary, TrialReport, write_missing_reports, write_reports};
 pub use table::results_table;
 pub use timeline::Timeline;
 pub use words::Style;

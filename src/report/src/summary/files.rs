@@ -19,6 +19,19 @@ const REPORT_DIR: &str = "report";
 ///
 /// The run cannot be read, or a file cannot be written.
 pub fn write_reports(run_dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    write_some(run_dir, |_| true)
+}
+
+/// Writes those of these reports that are not there, and returns their paths.
+///
+/// # Errors
+///
+/// As [`write_reports`].
+pub fn write_missing_reports(run_dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    write_some(run_dir, |path| !path.exists())
+}
+
+fn write_some(run_dir: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, ReportError> {
     let view = RunView::load(run_dir)?;
     let summary = Summary::of(&view);
     let dir = run_dir.join(REPORT_DIR);
@@ -32,6 +45,9 @@ pub fn write_reports(run_dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
             ReportFormat::Html => continue,
         };
         let path = dir.join(name);
+        if !wanted(&path) {
+            continue;
+        }
         write_private(&path, text.as_bytes())?;
         written.push(path);
     }

@@ -12,7 +12,7 @@ use hpcbench_stats::TrialSummary;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use files::write_reports;
+pub use files::{write_missing_reports, write_reports};
 
 use crate::run::{ReportError, RunView};
 

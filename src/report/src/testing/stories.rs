@@ -116,6 +116,8 @@ pub(crate) fn interrupted_and_cancelled() -> Story {
         user: "bob".to_owned(),
         host: "mel2042".to_owned(),
         command_line: ["hpcbench", "resume", "quick"].map(str::to_owned).into(),
+        tools: [("nats-server".to_owned(), "2.15.1".to_owned())].into(),
+        retry_failed: false,
     });
     let reason = "its epoch ended before it did".to_owned();
     story.tell(TrialInterrupted {
