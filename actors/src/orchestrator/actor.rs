@@ -1,13 +1,14 @@
 //! The actor.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use hpcbench_core::event::Event;
 use hpcbench_core::message::{CommandReply, Heartbeat};
-use hpcbench_core::{Command, Effect, NodeId, Rejection, Seq};
+use hpcbench_core::{Command, Effect, Epoch, NodeId, Rejection, Seq};
 use hpcbench_journal::SyncOutcome;
 use hpcbench_nats::{Receipt, Responder};
 use tokio::sync::oneshot;
@@ -24,6 +25,8 @@ use crate::shell::now;
 const TICK: Duration = Duration::from_millis(250);
 /// How often the cancel file is looked for.
 const LOOK_FOR_FILE: u32 = 4;
+/// A look for a successor counts for so long. A process that was stopped may have been given up meanwhile.
+const STALE: Duration = Duration::from_secs(1);
 /// Room for messages that wait while one is handled.
 const MAILBOX: usize = 4096;
 
@@ -43,6 +46,8 @@ pub(super) enum Ack {
     Receipt(Receipt),
     /// Who asked for it.
     Answer(Responder),
+    /// Whoever left this file: it is removed.
+    Remove(PathBuf),
 }
 
 impl Input {
@@ -70,7 +75,11 @@ impl Message for Heard {
 }
 
 /// What became of appended events.
-pub(super) struct Synced(pub(super) SyncOutcome);
+pub(super) struct Synced {
+    pub(super) outcome: SyncOutcome,
+    /// When there was no successor yet.
+    pub(super) checked: Instant,
+}
 
 impl Message for Synced {
     type Result = ();
@@ -126,7 +135,8 @@ impl Orchestrator {
         }
     }
 
-    fn take(&mut self, input: Input, ctx: &mut Context<Self>) {
+    /// Takes a command; returns why it was refused, if it was.
+    fn take(&mut self, input: Input, ctx: &mut Context<Self>) -> Option<String> {
         let mut refused = None;
         match self.machine.take(&input.command, input.cause, now()) {
             Ok(Taken::Events(appended)) => {
@@ -138,14 +148,20 @@ impl Orchestrator {
                 tracing::debug!(command, reason, "a command did not fit");
                 refused = Some(reason);
             }
-            Err(error) => return self.fail(error, ctx),
+            Err(error) => {
+                self.fail(error, ctx);
+                return None;
+            }
         }
         // A repeated report has no event of its own, but what it once led to may still wait for the disk.
-        let reply = CommandReply { refused };
+        let reply = CommandReply {
+            refused: refused.clone(),
+        };
         self.acks.push_back((self.machine.head(), input.ack, reply));
         if let Ok(durable) = self.machine.durable() {
             self.release(durable);
         }
+        refused
     }
 
     /// Everything through `seq` is durable: what waited for it may happen.
@@ -153,6 +169,15 @@ impl Orchestrator {
         while let Some((_, ack, reply)) = self.acks.pop_front_if(|(waiting, ..)| *waiting <= seq) {
             acknowledge(ack, &reply);
         }
+    }
+
+    /// A successor that began after the journal's thread had looked for one: only looked for where the look is stale, so
+    /// that this thread does not wait for a file system.
+    fn successor_since(&self, checked: Instant) -> Option<Epoch> {
+        if checked.elapsed() < STALE {
+            return None;
+        }
+        self.machine.successor()
     }
 
     fn act(&mut self, seq: Seq, ctx: &mut Context<Self>) {
@@ -219,6 +244,7 @@ fn acknowledge(ack: Ack, reply: &CommandReply) {
             });
         }
         Ack::Answer(responder) => responder.respond(serde_json::to_vec(reply).unwrap_or_default()),
+        Ack::Remove(path) => super::cancel::remove(&path),
     }
 }
 
@@ -228,8 +254,10 @@ impl Actor for Orchestrator {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(TICK, Self::tick);
-        if let Some(first) = self.first.take() {
-            self.take(first, ctx);
+        if let Some(first) = self.first.take()
+            && let Some(reason) = self.take(first, ctx)
+        {
+            self.fail(OrchestratorError::Begin { reason }, ctx);
         }
     }
 }
@@ -261,9 +289,12 @@ impl Handler<Heard> for Orchestrator {
 impl Handler<Synced> for Orchestrator {
     type Result = ();
 
-    fn handle(&mut self, Synced(outcome): Synced, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Synced { outcome, checked }: Synced, ctx: &mut Context<Self>) {
         match outcome {
             SyncOutcome::Synced { through, entries } => {
+                if let Some(by) = self.successor_since(checked) {
+                    return self.fail(OrchestratorError::Fenced { by }, ctx);
+                }
                 self.publisher.publish(entries);
                 self.release(through);
                 self.act(through, ctx);

@@ -41,15 +41,28 @@ pub(super) fn from_file(run_dir: &Path) -> Option<Input> {
         .take(MAX_FILE_BYTES)
         .read_to_end(&mut text)
         .ok()?;
-    // Taken once: a resumed run must not meet it again.
-    if let Err(error) = std::fs::remove_file(&path) {
-        tracing::warn!(%error, "the cancel file cannot be removed");
+    let reason = reason(&text, "asked by a file in the run directory");
+    Some(Input {
+        command: cancel("file", reason, false),
+        cause: None,
+        // Not before the log has it: whoever left the file may be waiting for it to be taken.
+        ack: Ack::Remove(path),
+    })
+}
+
+/// A request that nobody took in a former epoch is not meant for this one.
+pub(super) fn forget_file(run_dir: &Path) {
+    remove(&run_dir.join(CANCEL_FILE));
+}
+
+/// Removes the file, if it is there.
+pub(super) fn remove(path: &Path) {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "failed to remove {}", path.display());
+        }
+        _ => {}
     }
-    Some(Input::new(cancel(
-        "file",
-        reason(&text, "asked by a file in the run directory"),
-        false,
-    )))
 }
 
 /// A request by a signal.

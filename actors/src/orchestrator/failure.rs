@@ -23,6 +23,18 @@ pub enum OrchestratorError {
         /// The successor.
         by: Epoch,
     },
+    /// Another orchestrator went on with the run while this one got ready.
+    #[error("the run cannot go on from here: {reason}; look at `hpcbench status`, then resume it again")]
+    Begin {
+        /// What the state machine says.
+        reason: String,
+    },
+    /// The user gave up before anything was started.
+    #[error("interrupted by {signal} before the event log was opened: nothing was started")]
+    Interrupted {
+        /// Which signal.
+        signal: &'static str,
+    },
     /// The state machine keeps panicking: a fault of this program.
     #[error("deciding failed {count} times within a minute, last with {last}; the log is intact up to there")]
     Panics {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use hpcbench_core::event::{CommandRejected, Draft, Event};
 use hpcbench_core::{
-    Command, Decided, Effect, NodeId, Outline, Rejection, Seq, State, Timestamp, decide, effects, evolve,
-    upcast,
+    Command, Decided, Effect, Epoch, NodeId, Outline, Rejection, Seq, State, Timestamp, decide, effects,
+    evolve, upcast,
 };
-use hpcbench_journal::{Entry, Journal, JournalError};
+use hpcbench_journal::{DirStorage, Entry, Journal, JournalError, Storage};
 
 use super::OrchestratorError;
 use crate::shell::catch;
@@ -67,6 +67,12 @@ impl Machine {
 
     pub(super) fn durable(&self) -> Result<Seq, JournalError> {
         self.journal.durable()
+    }
+
+    /// The epoch that has taken this run over, if one has. Where that cannot be found out, the journal will.
+    pub(super) fn successor(&self) -> Option<Epoch> {
+        let storage = DirStorage::new(&self.run_dir);
+        storage.higher_than(self.journal.epoch()).ok().flatten()
     }
 
     /// Takes a command that the event `cause` led to. A command that makes the machine panic twice is rejected, and

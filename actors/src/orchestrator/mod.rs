@@ -14,6 +14,7 @@ mod bus;
 mod cancel;
 mod courier;
 mod effects;
+mod epoch;
 mod failure;
 mod launcher;
 mod liveness;
@@ -24,4 +25,4 @@ mod publisher;
 mod run;
 
 pub use failure::OrchestratorError;
-pub use run::{LiveUpdate, RunEnd, RunSetup, run};
+pub use run::{Begin, LiveUpdate, RunEnd, RunSetup, run};

@@ -1,31 +1,30 @@
 //! One orchestrator's life: from the opening of its epoch to the end of everything that it started.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Actor;
-use hpcbench_core::event::{Event, Program, RunCreated};
+use hpcbench_core::event::{Event, Program, RunCreated, RunResumed};
 use hpcbench_core::message::Progress;
-use hpcbench_core::{
-    Actor as ActorName, Command, Epoch, NodeId, Outline, Role, Seq, State, Timestamp, evolve, upcast,
-};
-use hpcbench_journal::{DirStorage, Entry, Journal, Opened, Opening};
+use hpcbench_core::{Command, Epoch, NodeId, Outline, Role, RunId, Seq, upcast};
+use hpcbench_journal::LOOKUP_CACHE_WAIT;
 use hpcbench_nats::{Passwords, Rendezvous, SECRET_BYTES};
 use hpcbench_recipes::Plan;
 use tokio::sync::{mpsc, oneshot};
 
 use super::OrchestratorError;
-use super::actor::{Ended, Input, Orchestrator, Synced};
+use super::actor::{Ended, Input, Orchestrator};
 use super::bus::BusHost;
 use super::cancel;
 use super::effects::Executor;
+use super::epoch::{self, EpochSetup, OpenEpoch};
 use super::launcher::Launcher;
 use super::machine::Machine;
 use super::publisher::Publisher;
 use crate::log_collector::LogSources;
-use crate::process::{Spawner, children_of, kill_descendants};
-use crate::shell::{Scratch, now, writer};
+use crate::process::{Spawner, children_of, kill_descendants, kill_leftovers};
+use crate::shell::Scratch;
 
 /// How long the last events may take to be published.
 const FLUSH: Duration = Duration::from_secs(3);
@@ -48,14 +47,47 @@ pub struct RunSetup {
     pub hpcbench: PathBuf,
     /// The program, for the audit.
     pub program: Program,
-    /// The run as it is created.
-    pub created: RunCreated,
+    /// How the run begins or goes on.
+    pub begin: Begin,
+    /// The orchestrators of this epoch and of all before are proven dead; 0 if nothing is proven.
+    pub dead_through: Epoch,
     /// Where live updates go.
     pub live: mpsc::UnboundedSender<LiveUpdate>,
     /// The user's wishes to end: the first asks for an end in order, the second for one at once.
     pub interrupts: mpsc::UnboundedReceiver<&'static str>,
     /// Random bytes for passwords.
     pub random: Box<dyn FnMut() -> [u8; SECRET_BYTES]>,
+}
+
+/// The first that an orchestrator does.
+#[derive(Debug)]
+pub enum Begin {
+    /// There is no event yet.
+    Create(RunCreated),
+    /// The run's former orchestrator is gone.
+    Resume {
+        /// Which run.
+        run: RunId,
+        /// Who resumes it, and how.
+        resumed: RunResumed,
+    },
+}
+
+impl Begin {
+    /// Which run.
+    pub const fn run(&self) -> &RunId {
+        match self {
+            Self::Create(created) => &created.run,
+            Self::Resume { run, .. } => run,
+        }
+    }
+
+    fn into_command(self) -> Command {
+        match self {
+            Self::Create(created) => Command::Create(created),
+            Self::Resume { resumed, .. } => Command::Resume(resumed),
+        }
+    }
 }
 
 /// What whoever watches this process is shown. Events are synced before they are.
@@ -97,7 +129,8 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         scratch_base,
         hpcbench,
         program,
-        created,
+        begin,
+        dead_through,
         live,
         mut interrupts,
         mut random,
@@ -105,13 +138,23 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     // What a killed agent leaves behind becomes our child, and is found.
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| OrchestratorError::system("become a subreaper")(error.into()))?;
-    let run = created.run.clone();
+    let run = begin.run().clone();
     let node = orchestrator_node(&plan)?;
-    let outline = Arc::new(Outline::of(&plan));
     let (address, address_known) = std::sync::mpsc::sync_channel::<actix::Addr<Orchestrator>>(1);
-    let opened = open_epoch(&run_dir, &node, program, address_known)?;
-    let state = evolve(State::new(outline), &upcast(opened.started.event.clone()));
+    let setup = EpochSetup {
+        run_dir: run_dir.clone(),
+        node: node.clone(),
+        program,
+        outline: Arc::new(Outline::of(&plan)),
+        dead_through,
+        wait: Box::new(wait_for_caches(run_dir.clone())),
+    };
+    let OpenEpoch { opened, state } = tokio::select! {
+        opened = epoch::open(setup, address_known) => opened?,
+        Some(signal) = interrupts.recv() => return Err(OrchestratorError::Interrupted { signal }),
+    };
     let epoch = state.epoch;
+    end_former_epochs(&run_dir, epoch);
     let scratch = Scratch::create(&scratch_base, &run, epoch).map_err(OrchestratorError::system(
         "create the run's directory on the local disk",
     ))?;
@@ -141,7 +184,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         Launcher::new(plan, Arc::clone(&bus)),
     );
     let (done, ended) = oneshot::channel();
-    let first = Input::new(Command::Create(created));
+    let first = Input::new(begin.into_command());
     let orchestrator =
         Orchestrator::new(machine, executor, Arc::clone(&publisher), live, first, done).start();
     // The journal's thread waits for it before it tells what was synced.
@@ -170,41 +213,6 @@ fn orchestrator_node(plan: &Plan) -> Result<NodeId, OrchestratorError> {
         let cause = std::io::Error::other("the plan names none");
         OrchestratorError::system("find the orchestrator's node")(cause)
     })
-}
-
-fn open_epoch(
-    run_dir: &std::path::Path,
-    node: &NodeId,
-    program: Program,
-    address: std::sync::mpsc::Receiver<actix::Addr<Orchestrator>>,
-) -> Result<Opened, OrchestratorError> {
-    let mut data = serde_json::Map::new();
-    data.insert("writer".to_owned(), serde_json::to_value(writer(program))?);
-    let mut known: Option<actix::Addr<Orchestrator>> = None;
-    let opening = Opening {
-        node: node.clone(),
-        actor: ActorName::Orchestrator.as_str().to_owned(),
-        correlation: "run".to_owned(),
-        data,
-        dead_through: Epoch(0),
-        clock: &now as &dyn Fn() -> Timestamp,
-        wait: &mut |_| {},
-        history: &mut |_: Entry| {},
-    };
-    let opened = Journal::open(
-        Arc::new(DirStorage::new(run_dir)),
-        opening,
-        Box::new(move |outcome| {
-            if known.is_none() {
-                known = address.recv().ok();
-            }
-            // Not `try_send`: a sync that nobody hears of would stop the run. The journal's queue bounds these.
-            if let Some(orchestrator) = &known {
-                orchestrator.do_send(Synced(outcome));
-            }
-        }),
-    )?;
-    Ok(opened)
 }
 
 /// Ends whatever was started and removes what was only for this run's life.
@@ -239,18 +247,54 @@ async fn clean_up(
             "a process of this run cannot be killed: look what it waits for"
         );
     }
-    remove_rendezvous(bus);
+    remove_rendezvous(&bus.run_dir, bus.epoch);
     if let Err(error) = scratch.remove() {
         tracing::warn!(%error, "failed to remove {}", scratch.path().display());
     }
 }
 
+/// Before this epoch starts anything: whatever a former one has left is ended, and no message to it is taken for one to us.
+fn end_former_epochs(run_dir: &Path, epoch: Epoch) {
+    let found = kill_leftovers(run_dir, FORCE);
+    if found.killed > 0 {
+        tracing::warn!(
+            "killed {} processes that a former orchestrator had left running",
+            found.killed
+        );
+    }
+    for pid in found.left {
+        tracing::error!(
+            pid,
+            "a process of a former epoch cannot be killed: look what it waits for"
+        );
+    }
+    remove_rendezvous(run_dir, epoch);
+    cancel::forget_file(run_dir);
+}
+
+/// Where a file system caches look-ups, a former writer that may live must have had the time to see the claim.
+fn wait_for_caches(run_dir: PathBuf) -> impl FnMut(Epoch) + Send {
+    move |former| {
+        if {
+            let _ = &run_dir;
+            false
+        } {
+            tracing::warn!(
+                epoch = former.0,
+                seconds = LOOKUP_CACHE_WAIT.as_secs(),
+                "waiting, because the former orchestrator may live and this file system caches look-ups"
+            );
+            std::thread::sleep(LOOKUP_CACHE_WAIT);
+        }
+    }
+}
+
 /// Removes `bus.json`, unless it is a successor's.
-fn remove_rendezvous(bus: &BusHost) {
-    if !Rendezvous::read(&bus.run_dir).is_ok_and(|found| found.epoch == bus.epoch) {
+fn remove_rendezvous(run_dir: &Path, epoch: Epoch) {
+    if !Rendezvous::read(run_dir).is_ok_and(|found| found.epoch <= epoch) {
         return;
     }
-    let path = Rendezvous::path(&bus.run_dir);
+    let path = Rendezvous::path(run_dir);
     if let Err(error) = std::fs::remove_file(&path) {
         tracing::warn!(%error, "failed to remove {}", path.display());
     }

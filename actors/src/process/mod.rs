@@ -12,10 +12,12 @@
 
 mod child;
 mod guard;
+mod leftovers;
 mod spawner;
 mod tree;
 
 pub use child::{Child, Exit};
 pub use guard::{GuardOptions, exec_child, run_guard};
+pub use leftovers::{Leftovers, kill_leftovers};
 pub use spawner::{ChildSpec, SpawnError, Spawner};
 pub use tree::{children_of, kill_descendants};

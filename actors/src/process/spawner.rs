@@ -17,10 +17,8 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use tokio::sync::oneshot;
 
+use super::leftovers::{RUN_VARIABLE, run_mark};
 use super::{Child, tree};
-
-/// The variable that marks every process of a run; its value is the run's directory, absolute.
-const RUN_VARIABLE: &str = "HPCBENCH_RUN";
 
 /// What to start.
 #[derive(Debug)]
@@ -71,10 +69,7 @@ impl Spawner {
         let (requests, inbox) = mpsc::channel::<Request>();
         let own = Arc::new(Mutex::new(BTreeSet::new()));
         let started = Arc::clone(&own);
-        // However the directory was named, the mark is the same.
-        let mark = std::fs::canonicalize(&run_dir)
-            .unwrap_or_else(|_| run_dir.clone())
-            .into_os_string();
+        let mark = run_mark(&run_dir);
         std::thread::Builder::new()
             .name("spawner".to_owned())
             .spawn(move || {

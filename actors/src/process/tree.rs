@@ -38,6 +38,11 @@ pub fn kill_descendants(root: u32, except: &[u32]) -> usize {
     doomed.len()
 }
 
+/// A process's parent.
+pub(super) fn parent(pid: u32) -> Option<u32> {
+    parent_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
 /// Every process's parent.
 fn processes() -> BTreeMap<u32, u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
@@ -46,12 +51,7 @@ fn processes() -> BTreeMap<u32, u32> {
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-        .filter_map(|pid| {
-            Some((
-                pid,
-                parent_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?,
-            ))
-        })
+        .filter_map(|pid| Some((pid, parent(pid)?)))
         .collect()
 }
 

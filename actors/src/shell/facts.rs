@@ -5,7 +5,8 @@ use std::fs;
 use hpcbench_core::event::{HostFacts, Program, Writer};
 use nix::sys::resource::{Resource, getrlimit};
 
-/// Field of `/proc/PID/stat` after the name in parentheses: start time in clock ticks since boot.
+/// Fields of `/proc/PID/stat` after the name in parentheses: the state, and the start time in clock ticks since boot.
+const STATE_FIELD: usize = 0;
 const START_TIME_FIELD: usize = 19;
 
 /// What this process finds on its node. What cannot be read is 0 or `unknown`.
@@ -43,11 +44,27 @@ pub fn boot_id(launch: u32) -> String {
     )
 }
 
-/// When a process started, in clock ticks since its host did; with its pid it names one process.
+/// When a process started, in clock ticks since its host did; with its pid it names one process. One that has ended and
+/// is only waited for by its parent does not count.
 pub fn process_start(pid: u32) -> Option<u64> {
+    let fields = stat(pid)?;
+    if matches!(fields.get(STATE_FIELD)?.as_str(), "Z" | "X") {
+        return None;
+    }
+    fields.get(START_TIME_FIELD)?.parse().ok()
+}
+
+/// Whether a process was stopped by a signal or a debugger: it does nothing until it is continued.
+pub fn is_stopped(pid: u32) -> bool {
+    let state = stat(pid).and_then(|fields| fields.into_iter().nth(STATE_FIELD));
+    state.is_some_and(|state| matches!(state.as_str(), "T" | "t"))
+}
+
+/// The fields of `/proc/PID/stat` after the name, which may hold anything.
+fn stat(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_ascii_whitespace().nth(START_TIME_FIELD)?.parse().ok()
+    Some(rest.split_ascii_whitespace().map(ToOwned::to_owned).collect())
 }
 
 /// This host's name.
@@ -83,4 +100,29 @@ fn memory_bytes() -> Option<u64> {
 
 fn unknown() -> String {
     "unknown".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    use nix::unistd::Pid;
+
+    use super::*;
+
+    #[test]
+    fn a_stopped_process_lives_and_one_that_has_ended_does_not() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed());
+        assert!(process_start(child.id()).is_some() && !is_stopped(child.id()));
+        kill(pid, Signal::SIGSTOP).unwrap();
+        waitid(Id::Pid(pid), WaitPidFlag::WSTOPPED).unwrap();
+        assert!(process_start(child.id()).is_some() && is_stopped(child.id()));
+        kill(pid, Signal::SIGKILL).unwrap();
+        waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
+        assert_eq!(process_start(child.id()), None, "nobody has waited for it yet");
+        child.wait().unwrap();
+    }
 }

@@ -12,7 +12,7 @@ mod scratch;
 pub use clock::now;
 pub use describe::describe;
 pub use digest::{FileDigest, artifact, digest_file, hex};
-pub use facts::{boot_id, host_facts, hostname, process_start, user, writer};
+pub use facts::{boot_id, host_facts, hostname, is_stopped, process_start, user, writer};
 pub use gate::{Admission, Gate};
 pub use outbox::{Outbox, OutboxReader, outbox};
 pub use panics::{catch, catch_future};

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, completions, guard, list, plan, replay, report, run, schema, simulate, status, validate, verify,
+    agent, completions, guard, list, plan, replay, report, resume, run, schema, simulate, status, validate,
+    verify,
 };
 use crate::{logging, program};
 
@@ -42,6 +43,7 @@ enum Command {
     Schema(schema::SchemaArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
+    Resume(resume::ResumeArgs),
     List(list::ListArgs),
     Status(status::StatusArgs),
     Replay(replay::ReplayArgs),
@@ -67,6 +69,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Schema(args) => schema::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(args, &runs_dir),
+        Command::Resume(args) => resume::run(&args, &runs_dir),
         Command::List(args) => list::run(&args, &runs_dir),
         Command::Status(args) => status::run(&args, &runs_dir),
         Command::Replay(args) => replay::run(&args, &runs_dir),

@@ -69,7 +69,10 @@ fn code(error: &anyhow::Error) -> u8 {
             return Some(DAMAGED);
         }
         if let Some(
-            OrchestratorError::Sync(_) | OrchestratorError::Fenced { .. } | OrchestratorError::Panics { .. },
+            OrchestratorError::Sync(_)
+            | OrchestratorError::Fenced { .. }
+            | OrchestratorError::Interrupted { .. }
+            | OrchestratorError::Panics { .. },
         ) = cause.downcast_ref()
         {
             return Some(INTERRUPTED);

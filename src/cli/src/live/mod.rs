@@ -28,11 +28,14 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Shows updates and texts as they come.
+    /// Shows updates and texts as they come; so many trials of the plan are settled already.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub(crate) fn start(plan: &Plan) -> anyhow::Result<(Self, UnboundedSender<LiveUpdate>, Screen)> {
+    pub(crate) fn start(
+        plan: &Plan,
+        settled: usize,
+    ) -> anyhow::Result<(Self, UnboundedSender<LiveUpdate>, Screen)> {
         // Bounded by the log, which has every event, and by the heartbeats.
         let (updates, coming_updates) = mpsc::unbounded_channel();
         let (texts, coming_texts) = mpsc::channel(screen::MAX_WAITING);
@@ -40,7 +43,7 @@ impl Live {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .context("failed to start the live view")?;
-        let mut view = View::new(plan);
+        let mut view = View::new(plan, settled);
         let thread = std::thread::Builder::new()
             .name("live".to_owned())
             .spawn(move || {

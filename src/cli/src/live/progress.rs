@@ -55,11 +55,12 @@ pub(super) struct LoadProgress {
 }
 
 impl RunProgress {
-    /// A run that has not begun.
-    pub(super) fn of(plan: &Plan) -> Self {
+    /// A run that has not begun, or goes on after so many settled trials.
+    pub(super) fn of(plan: &Plan, settled: usize) -> Self {
         let ids = plan.trials.iter().map(|trial| trial.id.clone());
         Self {
             trials: plan.trials.len(),
+            done: settled,
             order: ids.zip(1..).collect(),
             ..Self::default()
         }

@@ -11,6 +11,7 @@ use hpcbench_report::live::EventLines;
 use super::bars::Bars;
 use super::lines::Pace;
 use super::progress::RunProgress;
+use crate::feed::stamped;
 use crate::terminal;
 
 /// The live view, as long as it is shown.
@@ -27,9 +28,9 @@ enum Style {
 }
 
 impl View {
-    /// A view of a run that has not begun.
-    pub(super) fn new(plan: &Plan) -> Self {
-        let progress = RunProgress::of(plan);
+    /// A view of a run that has not begun, or goes on after so many settled trials.
+    pub(super) fn new(plan: &Plan, settled: usize) -> Self {
+        let progress = RunProgress::of(plan, settled);
         let style = if terminal::can_draw_on_stderr() {
             Style::Bars(Bars::new(&progress))
         } else {
@@ -69,8 +70,7 @@ impl View {
             return;
         }
         if let Some(line) = self.lines.describe(event) {
-            let seconds = event.at.seconds_since(began);
-            self.say(&format!("{seconds:>6.1} s  {line}"));
+            self.say(&stamped(began, event.at, &line));
         }
     }
 

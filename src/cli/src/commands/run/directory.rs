@@ -13,8 +13,9 @@ use crate::program::private_options;
 
 /// The recipe, as given.
 const RECIPE: &str = "recipe.yaml";
-/// The resolved plan.
+/// The resolved plan, and what it is called until all of it is on the disk: a directory without it is no run.
 const PLAN: &str = "plan.json";
+const UNFINISHED_PLAN: &str = ".plan.json.new";
 
 /// Creates the run directory with the recipe and the plan in it, all of it on the disk for good.
 ///
@@ -28,7 +29,8 @@ pub(super) fn create(path: &Path, recipe: &[u8], plan: &Plan) -> anyhow::Result<
     text.push(b'\n');
     let write = || -> io::Result<()> {
         write(&path.join(RECIPE), recipe)?;
-        write(&path.join(PLAN), &text)?;
+        write(&path.join(UNFINISHED_PLAN), &text)?;
+        fs::rename(path.join(UNFINISHED_PLAN), path.join(PLAN))?;
         sync_dir(path)?;
         sync_dir(&parent(path))
     };

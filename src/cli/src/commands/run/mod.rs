@@ -20,7 +20,7 @@ use crate::exit::Failure;
 use crate::live::Live;
 use crate::recipe_file::{Overrides, RecipeFile};
 use crate::{exit, logging, terminal};
-use setup::Prepared;
+pub(super) use setup::Prepared;
 
 /// Run a recipe in the foreground, with processes on this machine
 #[derive(Debug, clap::Args)]
@@ -43,7 +43,7 @@ pub(crate) fn run(args: RunArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     let recipe = RecipeFile::read(&args.recipe, &args.overrides)?;
     let plan = recipe.plan()?;
     refuse_slurm(&plan)?;
-    let prepared = Prepared::new(plan, args.run_dir, runs_dir)?;
+    let prepared = Prepared::to_create(plan, args.run_dir, runs_dir)?;
     directory::create(&prepared.run_dir, recipe.bytes(), &prepared.plan)?;
     let run_dir = prepared.run_dir.clone();
     let end = execute(prepared)?;
@@ -51,9 +51,12 @@ pub(crate) fn run(args: RunArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(end.exit_code))
 }
 
-/// The run itself: everything that it starts has ended when this returns.
-fn execute(prepared: Prepared) -> anyhow::Result<RunEnd> {
-    let (live, updates, screen) = Live::start(&prepared.plan)?;
+/// The run itself, from its beginning or from where it was left: everything that it starts has ended when this returns.
+///
+/// # Errors
+/// The event log cannot be written, or the system refuses what every run needs.
+pub(super) fn execute(prepared: Prepared) -> anyhow::Result<RunEnd> {
+    let (live, updates, screen) = Live::start(&prepared.plan, prepared.settled)?;
     logging::of_run(&prepared.run_dir, &prepared.node, screen.clone())?;
     screen.say(&format!("run directory {}", prepared.run_dir.display()));
     let end = actix::System::new().block_on(async move {
@@ -64,7 +67,8 @@ fn execute(prepared: Prepared) -> anyhow::Result<RunEnd> {
     end.inspect_err(|error| tracing::error!(target: logging::LOG_ONLY, "{}", exit::in_words(error)))
 }
 
-fn refuse_slurm(plan: &Plan) -> Result<(), Failure> {
+/// A recipe for a Slurm job is not run without one.
+pub(super) fn refuse_slurm(plan: &Plan) -> Result<(), Failure> {
     if plan.launch.mode != LaunchMode::Slurm {
         return Ok(());
     }
@@ -77,7 +81,7 @@ fn refuse_slurm(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Writes the reports and prints the table. What fails here does not change how the run ended.
-fn tell_results(run_dir: &Path) {
+pub(super) fn tell_results(run_dir: &Path) {
     if let Err(error) = results(run_dir) {
         let text = exit::in_words(&error);
         tracing::error!(target: logging::LOG_ONLY, "failed to report the results: {text}");

@@ -1,15 +1,17 @@
 //! What a run is started with.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use hpcbench_actors::orchestrator::{LiveUpdate, RunSetup};
+use hpcbench_actors::orchestrator::{Begin, LiveUpdate, RunSetup};
 use hpcbench_actors::shell::{hostname, now, user};
-use hpcbench_core::event::RunCreated;
-use hpcbench_core::{NodeId, Role};
+use hpcbench_core::event::{RunCreated, RunResumed};
+use hpcbench_core::{Epoch, NodeId, Role, RunId};
 use hpcbench_nats::SECRET_BYTES;
 use hpcbench_recipes::Plan;
+use hpcbench_report::{RunView, TrialCounts};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -22,56 +24,76 @@ const SLURM_SCRATCH: &str = "SLURM_TMPDIR";
 /// The recipe leaves the choice of the scratch directory to us.
 const AUTO: &str = "auto";
 
-/// A run that is about to begin. Nothing has been created yet.
-pub(super) struct Prepared {
+/// A run that is about to begin or to go on. Nothing has been created or started yet.
+pub(in crate::commands) struct Prepared {
     /// What is to be done.
     pub plan: Arc<Plan>,
     /// Where.
     pub run_dir: PathBuf,
     /// The orchestrator's node.
     pub node: NodeId,
-    /// The first words of the log.
-    pub created: RunCreated,
+    /// Trials about which nothing more will be done.
+    pub settled: usize,
+    begin: Begin,
+    dead_through: Epoch,
     hpcbench: PathBuf,
     random: StdRng,
 }
 
 impl Prepared {
-    /// Gathers what is needed.
+    /// Gathers what a new run needs.
     ///
     /// # Errors
     /// There is no nats-server, or no randomness.
-    pub(super) fn new(plan: Plan, run_dir: Option<PathBuf>, runs_dir: &Path) -> anyhow::Result<Self> {
+    pub(super) fn to_create(plan: Plan, run_dir: Option<PathBuf>, runs_dir: &Path) -> anyhow::Result<Self> {
         let mut random = seeded()?;
-        let mut suffix = [0; 2];
-        random.fill_bytes(&mut suffix);
-        let run = identity::run_id(now(), &plan.name, suffix)?;
-        let tools = [("nats-server".to_owned(), bus_server::version()?)].into();
-        let created = RunCreated {
-            run: run.clone(),
-            name: plan.name.clone(),
-            plan: plan.hash.clone(),
-            recipe: plan.recipe_sha256.clone(),
-            trials: plan.trials.len() as u64,
-            nodes: plan
-                .nodes
-                .iter()
-                .map(|node| (node.node.clone(), node.role))
-                .collect(),
-            user: user(),
-            host: hostname(),
-            command_line: words::without_secrets(
-                std::env::args_os().map(|word| word.to_string_lossy().into_owned()),
-            ),
-            program: program::program(),
-            tools,
+        let run = identity::run_id(now(), &plan.name, two_bytes(&mut random))?;
+        let run_dir = run_dir.unwrap_or_else(|| runs_dir.join(run.as_str()));
+        Self::new(plan.into(), run_dir, Beginning::Create(run), random)
+    }
+
+    /// Gathers what the run in `run_dir` needs to go on. The orchestrators through that epoch are proven dead.
+    ///
+    /// # Errors
+    /// There is no nats-server, or no randomness.
+    pub(in crate::commands) fn to_resume(
+        view: &RunView,
+        run_dir: PathBuf,
+        retry_failed: bool,
+        dead_through: Epoch,
+    ) -> anyhow::Result<Self> {
+        let mut random = seeded()?;
+        let beginning = match &view.state.run {
+            Some(run) => Beginning::Resume(run.clone(), retry_failed),
+            // It was killed before its first event.
+            None => {
+                let run = identity::of_directory(&run_dir, &view.plan.name).map_or_else(
+                    || identity::run_id(now(), &view.plan.name, two_bytes(&mut random)),
+                    Ok,
+                )?;
+                Beginning::Create(run)
+            }
         };
+        let settled = TrialCounts::of(view);
+        let pending_again = if retry_failed { settled.failed } else { 0 };
+        let prepared = Self::new(Arc::clone(&view.plan), run_dir, beginning, random)?;
         Ok(Self {
-            run_dir: run_dir.unwrap_or_else(|| runs_dir.join(run.as_str())),
+            settled: settled.settled() - pending_again,
+            dead_through,
+            ..prepared
+        })
+    }
+
+    fn new(plan: Arc<Plan>, run_dir: PathBuf, beginning: Beginning, random: StdRng) -> anyhow::Result<Self> {
+        let tools = [("nats-server".to_owned(), bus_server::version()?)].into();
+        Ok(Self {
+            run_dir,
             node: orchestrator(&plan)?,
+            settled: 0,
+            begin: beginning.recorded(&plan, tools),
+            dead_through: Epoch(0),
             hpcbench: program::executable()?,
-            plan: Arc::new(plan),
-            created,
+            plan,
             random,
         })
     }
@@ -88,7 +110,8 @@ impl Prepared {
             run_dir: self.run_dir,
             hpcbench: self.hpcbench,
             program: program::program(),
-            created: self.created,
+            begin: self.begin,
+            dead_through: self.dead_through,
             live,
             interrupts,
             random: Box::new(move || {
@@ -98,6 +121,56 @@ impl Prepared {
             }),
         }
     }
+}
+
+/// What is to be recorded as the first that happens.
+enum Beginning {
+    Create(RunId),
+    Resume(RunId, bool),
+}
+
+impl Beginning {
+    /// With who asks for it, where and how.
+    fn recorded(self, plan: &Plan, tools: BTreeMap<String, String>) -> Begin {
+        let (user, host) = (user(), hostname());
+        let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        let command_line = words::without_secrets(words);
+        match self {
+            Self::Create(run) => Begin::Create(RunCreated {
+                run,
+                name: plan.name.clone(),
+                plan: plan.hash.clone(),
+                recipe: plan.recipe_sha256.clone(),
+                trials: plan.trials.len() as u64,
+                nodes: plan
+                    .nodes
+                    .iter()
+                    .map(|node| (node.node.clone(), node.role))
+                    .collect(),
+                user,
+                host,
+                command_line,
+                program: program::program(),
+                tools,
+            }),
+            Self::Resume(run, retry_failed) => Begin::Resume {
+                run,
+                resumed: RunResumed {
+                    user,
+                    host,
+                    command_line,
+                    tools,
+                    retry_failed,
+                },
+            },
+        }
+    }
+}
+
+fn two_bytes(random: &mut StdRng) -> [u8; 2] {
+    let mut bytes = [0; 2];
+    random.fill_bytes(&mut bytes);
+    bytes
 }
 
 /// A generator fit for passwords, with a seed of the system's.

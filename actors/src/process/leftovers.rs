@@ -1,0 +1,121 @@
+//! Processes of a run whose orchestrator is gone.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// The variable that marks every process of a run.
+pub(super) const RUN_VARIABLE: &str = "HPCBENCH_RUN";
+/// Pause between two looks at processes that were killed.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The mark's value: the run's directory, the same however it was named.
+pub(super) fn run_mark(run_dir: &Path) -> OsString {
+    fs::canonicalize(run_dir)
+        .unwrap_or_else(|_| run_dir.to_path_buf())
+        .into_os_string()
+}
+
+/// What was found of a run's former life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Processes that were killed.
+    pub killed: usize,
+    /// Processes that did not end in time: they wait for a device or a file system.
+    pub left: Vec<u32>,
+}
+
+/// Kills every process on this host that carries the run's mark, this process and its ancestors excepted, and waits for
+/// their end.
+///
+/// To be called before this process starts any of its own. Other users' processes cannot be looked at, nor are they ours.
+pub fn kill_leftovers(run_dir: &Path, patience: Duration) -> Leftovers {
+    let mark = run_mark(run_dir);
+    let spared = ancestry();
+    let until = Instant::now() + patience;
+    let mut killed = std::collections::BTreeSet::new();
+    loop {
+        let found = marked(&mark, &spared);
+        if found.is_empty() || Instant::now() > until {
+            return Leftovers {
+                killed: killed.len(),
+                left: found,
+            };
+        }
+        for pid in found {
+            killed.insert(pid);
+            // It may have ended by itself.
+            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// The living processes whose environment has the mark. That of a process that has ended is empty.
+fn marked(mark: &OsStr, spared: &[u32]) -> Vec<u32> {
+    let entry = [RUN_VARIABLE.as_bytes(), b"=", mark.as_bytes()].concat();
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| !spared.contains(pid))
+        .filter(|pid| {
+            fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|found| found == entry))
+        })
+        .collect()
+}
+
+/// This process and those that it descends from: a run may be resumed out of another's shell.
+fn ancestry() -> Vec<u32> {
+    let mut pids = vec![std::process::id()];
+    while let Some(parent) = pids.last().and_then(|pid| super::tree::parent(*pid)) {
+        if parent == 0 || pids.contains(&parent) {
+            break;
+        }
+        pids.push(parent);
+    }
+    pids
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_carries_the_runs_mark_is_killed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("run");
+        fs::create_dir(&run).unwrap();
+        let sleep = |mark: &Path| {
+            let mut command = Command::new("sleep");
+            command.arg("60").env(RUN_VARIABLE, mark).process_group(0);
+            command.spawn().unwrap()
+        };
+        let mut ours = sleep(&run);
+        let mut other = sleep(dir.path());
+        // By another name of the same directory.
+        let found = kill_leftovers(&dir.path().join("run/../run"), Duration::from_secs(10));
+        assert_eq!(
+            found,
+            Leftovers {
+                killed: 1,
+                left: Vec::new()
+            }
+        );
+        assert!(!ours.wait().unwrap().success());
+        assert_eq!(other.try_wait().unwrap(), None);
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}

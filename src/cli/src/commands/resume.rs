@@ -1,0 +1,114 @@
+//! `hpcbench resume`: a run goes on where it was left.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use hpcbench_actors::shell::is_stopped;
+use hpcbench_core::Epoch;
+use hpcbench_nats::{Control, ControlBus};
+use hpcbench_report::{RunView, TrialCounts, WriterLife, find_run, write_missing_reports};
+
+use crate::commands::run::{self, Prepared};
+use crate::commands::status::writer_life;
+use crate::exit::Failure;
+use crate::terminal;
+
+/// How long the bus may take to let us in, and the orchestrator to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Go on with a run that was killed, preempted or lost its machine
+///
+/// What the former orchestrator left running is ended first. Completed trials stay as they are; the one that was under
+/// way is attempted again, then come the others. Of a run that has ended only missing reports are written again. The exit
+/// code is the run's.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResumeArgs {
+    /// A run directory, or the beginning of a run's id
+    run: String,
+    /// Also repeat failed trials, and go on with a run that failed or was cancelled
+    #[arg(long)]
+    retry_failed: bool,
+}
+
+/// Goes on with a run to its end and prints the results.
+///
+/// # Errors
+/// There is no such run, its log is damaged, its orchestrator is at work, or something that every run needs is missing. How
+/// the run itself ended is in the exit code.
+pub(crate) fn run(args: &ResumeArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
+    let run_dir = find_run(runs_dir, &args.run)?;
+    let view = RunView::load(&run_dir)?;
+    if let Some(code) = ended(&view, args.retry_failed) {
+        for path in write_missing_reports(&run_dir)? {
+            terminal::say(&format!("wrote {}", path.display()));
+        }
+        run::tell_results(&run_dir);
+        return Ok(ExitCode::from(code));
+    }
+    run::refuse_slurm(&view.plan)?;
+    let dead_through = refuse_at_work(&view, &run_dir)?;
+    let prepared = Prepared::to_resume(&view, run_dir.clone(), args.retry_failed, dead_through)?;
+    let TrialCounts { total, .. } = TrialCounts::of(&view);
+    let settled = prepared.settled;
+    terminal::say(&format!(
+        "resuming after epoch {}: {settled} of {total} trials are settled",
+        view.state.epoch
+    ));
+    let end = run::execute(prepared)?;
+    run::tell_results(&run_dir);
+    Ok(ExitCode::from(end.exit_code))
+}
+
+/// The exit code of a run about which nothing is left to do.
+fn ended(view: &RunView, retry_failed: bool) -> Option<u8> {
+    let outcome = view.state.outcome.as_ref()?;
+    let TrialCounts { total, completed, .. } = TrialCounts::of(view);
+    (!retry_failed || completed == total).then(|| outcome.exit_code())
+}
+
+/// The epoch through which the orchestrators are proven dead; 0 if nothing is proven.
+fn refuse_at_work(view: &RunView, run_dir: &Path) -> anyhow::Result<Epoch> {
+    let life = writer_life(view);
+    if life == WriterLife::Gone {
+        return Ok(view.state.epoch);
+    }
+    let Some(writer) = view.epochs.last().map(|epoch| &epoch.writer) else {
+        return Ok(Epoch(0));
+    };
+    let (host, pid) = (&writer.host, writer.pid);
+    let name = run_dir.display();
+    if answers(run_dir)? {
+        return Err(Failure::Environment(format!(
+            "the run's orchestrator answers: process {pid} on {host}; `hpcbench watch {name}` shows what it does, \
+             `hpcbench cancel {name}` ends it"
+        ))
+        .into());
+    }
+    if life == WriterLife::Alive && !is_stopped(pid) {
+        return Err(Failure::Environment(format!(
+            "the run's orchestrator does not answer on its bus, but its process {pid} on this host is alive; wait for it, \
+             or kill it and resume then"
+        ))
+        .into());
+    }
+    Ok(Epoch(0))
+}
+
+/// Whether an orchestrator answers on the run's bus.
+fn answers(run_dir: &Path) -> anyhow::Result<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("failed to ask the orchestrator")?;
+    Ok(runtime.block_on(async {
+        match Control::connect(run_dir, PATIENCE).await {
+            Ok(control) => {
+                let _ = control;
+                true
+            }
+            Err(_) => false,
+        }
+    }))
+}
