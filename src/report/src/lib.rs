@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`live::EventLines`] | progress, a line an event |
 //! | [`Timeline`] | `replay`: a row for what belongs together |
+//! | [`why`] | `why`: what led to an event |
 //! | [`RunView`] | what the others below are made of: plan, state and results |
 //! | [`results_table`] | the end of `run`, `report` |
 //! | [`Summary`], [`write_reports`] | `report/summary.json`, `report/summary.csv` |
@@ -13,6 +14,7 @@
 //! Nothing here asks for the time or for processes: both are given. Whatever a service or a user wrote is shown without
 //! control characters.
 
+mod elapsed;
 pub mod live;
 mod run;
 mod status;
@@ -21,6 +23,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod timeline;
+mod why;
 mod words;
 
 pub use run::{
@@ -31,4 +34,5 @@ pub use status::{ListEntry, NodeLine, RunState, Status, TrialCounts, WriterLife,
 pub use summary::{Summary, TrialReport, write_missing_reports, write_reports};
 pub use table::results_table;
 pub use timeline::Timeline;
+pub use why::{why, why_text};
 pub use words::Style;

@@ -1,5 +1,6 @@
 //! Events as they happen, a line each.
 
+mod audit;
 mod trial;
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ impl EventLines {
         Some(line)
     }
 
-    fn trial(&self, id: &TrialId) -> String {
+    pub(super) fn trial(&self, id: &TrialId) -> String {
         format!("trial {}", self.place(id))
     }
 

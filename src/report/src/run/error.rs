@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hpcbench_core::Seq;
 use hpcbench_journal::JournalError;
 
 /// Why a run cannot be shown.
@@ -37,6 +38,16 @@ pub enum ReportError {
     /// A directory that holds no run.
     #[error("{} is not a run directory: it has no plan.json", .0.display())]
     NotARun(PathBuf),
+    /// A number that no event has.
+    #[error("{} has no event {seq}: {}", run_dir.display(), range(*last))]
+    NoSuchEvent {
+        /// Where it was looked for.
+        run_dir: PathBuf,
+        /// As the user gave it.
+        seq: Seq,
+        /// The last one that there is; 0 if there is none.
+        last: Seq,
+    },
     /// The plan is not the one that was made.
     #[error("{} is not a plan that this version can read: {problem}", path.display())]
     BadPlan {
@@ -91,9 +102,11 @@ impl ReportError {
     /// named, else 3.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::NoSuchRun { .. } | Self::Ambiguous { .. } | Self::TooManyRuns { .. } | Self::NotARun(_) => {
-                2
-            }
+            Self::NoSuchRun { .. }
+            | Self::Ambiguous { .. }
+            | Self::TooManyRuns { .. }
+            | Self::NotARun(_)
+            | Self::NoSuchEvent { .. } => 2,
             Self::BadPlan { .. }
             | Self::OtherPlan { .. }
             | Self::Log {
@@ -102,5 +115,13 @@ impl ReportError {
             } => 4,
             Self::Log { .. } | Self::File { .. } | Self::Encode(_) => 3,
         }
+    }
+}
+
+/// The numbers that there are.
+fn range(last: Seq) -> String {
+    match last {
+        Seq(0) => "its log is empty".to_owned(),
+        last => format!("its events are 1 to {last}"),
     }
 }

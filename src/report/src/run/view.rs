@@ -53,6 +53,8 @@ pub struct Settled {
     pub summary: Box<TrialSummary>,
     /// The service's last log lines, where the trial failed.
     pub log_tail: Vec<String>,
+    /// Whether the trial failed.
+    failed: bool,
 }
 
 /// A trial of the plan and what became of it.
@@ -124,12 +126,19 @@ impl RunView {
                 started: event.at,
                 writer: started.writer.clone(),
             }),
+            Body::RunResumed(resumed) => {
+                self.chain_head = None;
+                if resumed.retry_failed {
+                    self.results.retain(|_, settled| !settled.failed);
+                }
+            }
             Body::TrialStarted(e) => drop(self.results.remove(&e.trial)),
             Body::TrialCompleted(e) => {
                 let settled = Settled {
                     attempt: e.attempt,
                     summary: e.summary.clone(),
                     log_tail: Vec::new(),
+                    failed: false,
                 };
                 self.results.insert(e.trial.clone(), settled);
             }
@@ -175,6 +184,7 @@ impl Settled {
             attempt: failed.attempt,
             summary,
             log_tail: failed.log_tail.clone(),
+            failed: true,
         }
     }
 }

@@ -7,8 +7,9 @@ use hpcbench_core::event::RunCreated;
 
 use super::Timeline;
 use super::row::{Row, Shape};
-use super::run::shell_words;
-use crate::words::{Colour, Style, bytes, clock, count, node_name, one_line, push_wrapped, seconds};
+use crate::words::{
+    Colour, Style, bytes, clock, count, node_name, one_line, push_wrapped, seconds, shell_words,
+};
 
 /// Columns of the names in the heading.
 const NAME: usize = 9;

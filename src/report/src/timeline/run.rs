@@ -4,7 +4,7 @@ use hpcbench_core::event::{Body, EpochStarted, Event};
 
 use super::row::{Row, Shape};
 use super::{Story, Timeline};
-use crate::words::{Colour, date};
+use crate::words::{Colour, date, shell_words};
 
 impl Timeline {
     pub(super) fn take_run(&mut self, event: &Event) {
@@ -137,32 +137,5 @@ impl Timeline {
         self.end_phase(event);
         self.ended = true;
         self.single(event, format!("exit code {exit_code}: {words}"))
-    }
-}
-
-/// Words as a shell would take them.
-pub(super) fn shell_words(words: &[String]) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    let quoted = words.iter().map(|word| {
-        if !word.is_empty() && word.chars().all(is_plain) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_can_be_pasted_into_a_shell() {
-        let words = ["hpcbench", "run", "my recipe.yaml", "--set", "a=it's", ""].map(str::to_owned);
-        assert_eq!(
-            shell_words(&words),
-            r"hpcbench run 'my recipe.yaml' --set 'a=it'\''s' ''"
-        );
     }
 }

@@ -3,6 +3,7 @@
 mod names;
 mod numbers;
 mod parameters;
+mod shell;
 mod style;
 mod text;
 mod wrap;
@@ -10,6 +11,7 @@ mod wrap;
 pub(crate) use names::{date, node_name};
 pub(crate) use numbers::{bytes, clock, count, milliseconds, rate, seconds};
 pub(crate) use parameters::{ParameterNames, shown};
+pub(crate) use shell::shell_words;
 pub(crate) use style::Colour;
 pub use style::Style;
 pub(crate) use text::one_line;

@@ -1,0 +1,44 @@
+//! What a first cause was, in words.
+
+use hpcbench_core::event::{Body, Event};
+
+use crate::words::shell_words;
+
+/// What made an event happen that no other event led to.
+pub(super) fn first_cause(event: &Event) -> String {
+    match &event.body {
+        Body::RunCreated(e) => {
+            format!(
+                "a command of {} on {}: {}",
+                e.user,
+                e.host,
+                shell_words(&e.command_line)
+            )
+        }
+        Body::RunResumed(e) => {
+            format!(
+                "a command of {} on {}: {}",
+                e.user,
+                e.host,
+                shell_words(&e.command_line)
+            )
+        }
+        Body::EpochStarted(e) => format!(
+            "hpcbench was started by {} on {}, process {}",
+            e.writer.user, e.writer.host, e.writer.pid
+        ),
+        Body::CancelRequested(e) => format!("a request from outside, by {}", e.source),
+        Body::BusStarted(_) => "nats-server answered".to_owned(),
+        Body::BusExited(_) => "the process of nats-server ended, or did not start".to_owned(),
+        Body::NodeLost(_) => "silence of the node, or the end of its agent's process".to_owned(),
+        Body::NodeLeft(_) => "the end of the agent's process".to_owned(),
+        Body::TrialCompleted(_) => "the clients' shares were put together".to_owned(),
+        Body::CommandRejected(_) => "a command that failed twice".to_owned(),
+        Body::StateVerified(_) => "the orchestrator compared its state with the log".to_owned(),
+        _ if event.report.is_some() => {
+            let node = event.node.as_ref().map(|node| format!(" on {node}"));
+            format!("a report of {}{}", event.actor, node.unwrap_or_default())
+        }
+        _ => "time passed, or the orchestrator saw it by itself".to_owned(),
+    }
+}
