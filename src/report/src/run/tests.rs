@@ -156,3 +156,22 @@ fn runs_are_found_by_directory_by_id_and_by_its_beginning() {
     assert_eq!(found(runs, &empty), Err("NotARun".to_owned()));
     assert_eq!(found(&runs.join("nowhere"), "mine"), Err("NoSuchRun".to_owned()));
 }
+
+#[test]
+fn a_run_that_goes_on_has_no_result_of_what_is_to_be_repeated() {
+    let mut story = crate::testing::troubled();
+    let before = story.view();
+    assert!(before.chain_head.is_some());
+    let settled = |view: &RunView| view.trials().filter(|trial| trial.settled.is_some()).count();
+    assert_eq!(settled(&before), 3);
+    story.epoch().tell(hpcbench_core::event::RunResumed {
+        user: "ada".to_owned(),
+        host: "mel2041".to_owned(),
+        command_line: Vec::new(),
+        tools: [].into(),
+        retry_failed: true,
+    });
+    let after = story.view();
+    assert_eq!((after.chain_head, after.state.outcome.as_ref()), (None, None));
+    assert_eq!(settled(&after), 2, "the failed one is to be repeated");
+}
