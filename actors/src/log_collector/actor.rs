@@ -1,8 +1,7 @@
 //! The actor.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +12,16 @@ use hpcbench_core::message::{CommandBody, ReportBody};
 use hpcbench_core::{LogCategory, Seq};
 
 use super::line::CollectedLine;
+use super::output::Output;
 use super::sources::LogSource;
 use super::tail::Tail;
 use crate::agent::{AgentContext, Deliver};
-use crate::shell::{artifact, now, private_append, private_dir};
+use crate::shell::{artifact, now, private_dir};
 
 /// How often the logs are looked at.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Most blocks of one log that are still read at the end.
 const LAST_READS: u32 = 16;
-/// Largest collected file; beyond it lines are counted, not kept.
-const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// Follows the logs of a node.
 pub struct LogCollector {
@@ -34,11 +32,6 @@ pub struct LogCollector {
     collecting: bool,
     lines: u64,
     dropped: u64,
-}
-
-struct Output {
-    file: BufWriter<File>,
-    bytes: u64,
 }
 
 impl LogCollector {
@@ -130,7 +123,7 @@ impl LogCollector {
         }
         self.tails = tails;
         for output in self.files.values_mut() {
-            if let Err(error) = output.file.flush() {
+            if let Err(error) = output.flush() {
                 tracing::error!(%error, "failed to write a collected log");
             }
         }
@@ -165,19 +158,15 @@ impl LogCollector {
         let (category, node) = (source.category.as_str(), &self.context.node);
         let path = format!("logs/{category}/{node}.{}.jsonl", source.component);
         if !self.files.contains_key(&path) {
-            let file = BufWriter::new(private_append(&self.context.run_dir.join(&path))?);
-            self.files.insert(path.clone(), Output { file, bytes: 0 });
+            let output = Output::open(&self.context.run_dir.join(&path))?;
+            self.files.insert(path.clone(), output);
         }
         let Some(output) = self.files.get_mut(&path) else {
             return Ok(false);
         };
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        if output.bytes + text.len() as u64 > MAX_FILE_BYTES {
-            return Ok(false);
-        }
-        output.bytes += text.len() as u64;
-        output.file.write_all(&text).map(|()| true)
+        output.append(&text)
     }
 
     /// Says the same thing once.

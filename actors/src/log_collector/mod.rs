@@ -2,6 +2,7 @@
 
 mod actor;
 mod line;
+mod output;
 mod sources;
 mod tail;
 

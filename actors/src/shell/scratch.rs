@@ -22,10 +22,11 @@ pub fn private_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Opens a file to append to it, for its owner alone; created if missing.
+/// Opens a file to append to it, and to read it, for its owner alone; created if missing.
 pub fn private_append(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
+        .read(true)
         .append(true)
         .mode(0o600)
         .open(path)
