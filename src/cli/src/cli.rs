@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, completions, guard, list, plan, replay, report, resume, run, schema, simulate, status, validate,
-    verify,
+    agent, cancel, completions, guard, list, plan, replay, report, resume, run, schema, simulate, status,
+    validate, verify, watch,
 };
 use crate::{logging, program};
 
@@ -46,6 +46,8 @@ enum Command {
     Resume(resume::ResumeArgs),
     List(list::ListArgs),
     Status(status::StatusArgs),
+    Watch(watch::WatchArgs),
+    Cancel(cancel::CancelArgs),
     Replay(replay::ReplayArgs),
     Verify(verify::VerifyArgs),
     Report(report::ReportArgs),
@@ -72,6 +74,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Resume(args) => resume::run(&args, &runs_dir),
         Command::List(args) => list::run(&args, &runs_dir),
         Command::Status(args) => status::run(&args, &runs_dir),
+        Command::Watch(args) => watch::run(args, &runs_dir),
+        Command::Cancel(args) => cancel::run(&args, &runs_dir),
         Command::Replay(args) => replay::run(&args, &runs_dir),
         Command::Verify(args) => verify::run(&args, &runs_dir),
         Command::Report(args) => report::run(&args, &runs_dir),

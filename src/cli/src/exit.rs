@@ -13,8 +13,8 @@ use crate::terminal;
 
 /// Bad usage or an invalid recipe.
 const USAGE: u8 = 2;
-/// Exit code of a run that was interrupted.
-const INTERRUPTED: u8 = 1;
+/// Exit code of a run that was interrupted, or that ends otherwise than it was asked to.
+pub(crate) const INTERRUPTED: u8 = 1;
 /// The environment lacks something.
 const ENVIRONMENT: u8 = 3;
 /// The event log is damaged or does not verify.

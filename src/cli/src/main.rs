@@ -3,11 +3,13 @@
 mod cli;
 mod commands;
 mod exit;
+mod feed;
 mod live;
 mod logging;
 mod program;
 mod recipe_file;
 mod terminal;
+mod writer;
 
 use std::process::ExitCode;
 

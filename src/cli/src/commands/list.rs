@@ -8,9 +8,8 @@ use hpcbench_core::Timestamp;
 use hpcbench_report::{ListEntry, RunView, list_table, run_dirs};
 use serde::Serialize;
 
-use super::status::writer_life;
 use crate::commands::Format;
-use crate::terminal;
+use crate::{terminal, writer};
 
 /// List the runs in the directory of runs
 #[derive(Debug, clap::Args)]
@@ -44,7 +43,7 @@ pub(crate) fn run(args: &ListArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> 
 
 fn entry(run_dir: &Path, now: Timestamp) -> ListEntry {
     match RunView::load(run_dir) {
-        Ok(view) => ListEntry::of(run_dir, &view, writer_life(&view), now),
+        Ok(view) => ListEntry::of(run_dir, &view, writer::life_in(&view), now),
         Err(error) => ListEntry::unreadable(run_dir, &error),
     }
 }

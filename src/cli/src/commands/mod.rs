@@ -1,6 +1,7 @@
 //! The commands, one module each: its arguments and what it does.
 
 pub(crate) mod agent;
+pub(crate) mod cancel;
 pub(crate) mod completions;
 pub(crate) mod guard;
 pub(crate) mod list;
@@ -14,6 +15,7 @@ pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod validate;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 /// How a command prints what it found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use hpcbench_actors::shell::{hostname, process_start};
-use hpcbench_report::{RunView, Status, WriterLife, find_run};
+use hpcbench_report::{RunView, Status, find_run};
 
 use crate::commands::Format;
-use crate::terminal;
+pub(super) use crate::writer::life_in as writer_life;
+use crate::{terminal, writer};
 
 /// Show how a run stands
 #[derive(Debug, clap::Args)]
@@ -25,22 +25,10 @@ pub(crate) struct StatusArgs {
 /// There is no such run, or its log is damaged.
 pub(crate) fn run(args: &StatusArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     let view = RunView::load(&find_run(runs_dir, &args.run)?)?;
-    let status = Status::of(&view, writer_life(&view));
+    let status = Status::of(&view, writer::life_in(&view));
     match args.format {
         Format::Text => terminal::print(&status.to_text(terminal::style_of_stdout().width))?,
         Format::Json => terminal::print_json(&status)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Whether the process that writes a run's log lives, as far as this host can tell.
-pub(super) fn writer_life(view: &RunView) -> WriterLife {
-    match view.epochs.last().map(|epoch| &epoch.writer) {
-        Some(writer) if writer.host == hostname() => match process_start(writer.pid) {
-            // A start time of 0 was not known when it was written.
-            Some(start) if start == writer.process_start || writer.process_start == 0 => WriterLife::Alive,
-            _ => WriterLife::Gone,
-        },
-        _ => WriterLife::Unknown,
-    }
 }

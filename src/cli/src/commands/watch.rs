@@ -1,0 +1,122 @@
+//! `hpcbench watch`: a run's events as they happen.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use hpcbench_core::Seq;
+use hpcbench_report::{Until, find_run, history, read_plan};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::feed::{Feed, FeedFormat, Printer, Step, TypeFilter, TypeGlob};
+use crate::terminal;
+
+/// How often it is looked whether anybody still reads what is printed.
+const LOOK_FOR_READER: Duration = Duration::from_millis(500);
+
+/// Show a run's events: what has happened, then what happens
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct WatchArgs {
+    /// A run directory, or the beginning of a run's id
+    run: String,
+    /// Begin with the event of this number
+    #[arg(long, value_name = "SEQ", default_value_t = 1)]
+    from: u64,
+    /// Show events of these types only, such as 'trial.*' or '{run,node}.*'; may be repeated
+    #[arg(long = "filter", value_name = "GLOB")]
+    filters: Vec<TypeGlob>,
+    /// How the events are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: FeedFormat,
+}
+
+const MORE: &str = "\
+Events come from the run's message bus, with the observer's password of the run's bus.json, and from the log's files
+while the bus cannot be reached; each comes once and in order. With --format json they are the lines of the log, and
+everything else, such as the mark between what has happened and what happens, is on standard error. Without --filter,
+the text leaves out what only matters in an audit.
+
+The command ends when the run does, with the run's exit code; at once if it has ended already. If the process that runs
+it is gone, that is told, and the command waits until `hpcbench resume` continues the run.";
+
+/// Prints events until the run ends.
+///
+/// # Errors
+/// There is no such run, its log is damaged, or standard output cannot be written.
+pub(crate) fn run(args: WatchArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
+    let run_dir = find_run(runs_dir, &args.run)?;
+    let plan = read_plan(&run_dir)?;
+    let filter = TypeFilter::any_of(args.filters);
+    let mut printer = Printer::new(&plan, args.format, filter, io::stdout());
+    if let Some(Ok(first)) = history(&run_dir, Until::End)?.next() {
+        printer.begin(first.event.at);
+    }
+    // The bus has a thread of its own: whoever reads our output may be slow.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("failed to start the connection's thread")?;
+    let ended = runtime.block_on(async {
+        let mut feed = Feed::new(&run_dir, Seq(args.from));
+        tokio::select! {
+            ended = show(&mut feed, &mut printer, &run_dir) => ended,
+            () = nobody_reads() => Ok(ExitCode::SUCCESS),
+        }
+    });
+    // A file system that does not answer is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn show(
+    feed: &mut Feed,
+    printer: &mut Printer<io::Stdout>,
+    run_dir: &Path,
+) -> anyhow::Result<ExitCode> {
+    const PRINT: &str = "failed to print an event";
+    loop {
+        let step = feed.next().await;
+        let step = step.with_context(|| format!("failed to follow the events of {}", run_dir.display()))?;
+        if let Step::Event(line) = &step {
+            printer.event(&line.event, &line.bytes).context(PRINT)?;
+            continue;
+        }
+        // In this order on a terminal.
+        printer.flush().context(PRINT)?;
+        match step {
+            Step::Event(_) | Step::Pause => {}
+            Step::CaughtUp(seq) => terminal::say(&format!("caught up with the run after event {seq}")),
+            Step::Discarded { from } => terminal::say(&format!(
+                "the events from {from} on never happened: a new writer went on before them; what follows did happen"
+            )),
+            Step::NotBegun => terminal::say("the run has no events yet; waiting for them"),
+            Step::WriterGone(writer) => terminal::say(&format!(
+                "the process that ran it ({} on {}) has gone without ending the run; waiting for `hpcbench resume {}`",
+                writer.pid,
+                writer.host,
+                run_dir.display()
+            )),
+            Step::Ended(exit_code) => return Ok(ExitCode::from(exit_code)),
+        }
+    }
+}
+
+/// Ends when standard output is a pipe that nobody reads any more.
+async fn nobody_reads() {
+    loop {
+        let stdout = io::stdout();
+        let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        let polled = poll(&mut fds, PollTimeout::ZERO);
+        let [fd] = fds;
+        let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
+        if polled.is_ok() && fd.revents().is_some_and(|events| events.intersects(gone)) {
+            return;
+        }
+        tokio::time::sleep(LOOK_FOR_READER).await;
+    }
+}
