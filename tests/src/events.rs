@@ -6,12 +6,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// All complete lines of all epochs, in order. A last line without its end is still being written and is left out.
+/// A line of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its place.
+    pub seq: u64,
+    /// Its bytes, without the newline.
+    pub text: String,
+}
+
+/// The history: the complete lines of all epochs, in order, where a later epoch's first line discards what it did not
+/// continue. A last line without its end is still being written and is left out.
 ///
 /// # Errors
 ///
-/// There is no log, or a complete line is not JSON.
-pub fn events(run: &Path) -> Result<Vec<Value>> {
+/// There is no log, or a complete line is not JSON or has no seq.
+pub fn history(run: &Path) -> Result<Vec<Line>> {
     let folder = run.join("events");
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)
         .with_context(|| format!("cannot list {}", folder.display()))?
@@ -19,19 +29,35 @@ pub fn events(run: &Path) -> Result<Vec<Value>> {
         .collect::<Result<_, _>>()?;
     files.retain(|file| file.extension().is_some_and(|ending| ending == "jsonl"));
     files.sort();
-    let mut found = Vec::new();
+    let mut found: Vec<Line> = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file)?;
-        for (line, number) in text
-            .split_inclusive('\n')
-            .zip(1..)
-            .filter(|(line, _)| line.ends_with('\n'))
-        {
-            let event = serde_json::from_str(line);
-            found.push(event.with_context(|| format!("{}:{number} is not JSON: {line}", file.display()))?);
+        let bytes = fs::read(&file)?;
+        let complete = bytes.split_inclusive(|byte| *byte == b'\n');
+        for (line, number) in complete.filter_map(|line| line.strip_suffix(b"\n")).zip(1..) {
+            let text = String::from_utf8_lossy(line).into_owned();
+            let seq = serde_json::from_str::<Value>(&text).ok();
+            let seq = seq.and_then(|event| event["seq"].as_u64());
+            let seq = seq.with_context(|| format!("{}:{number} is no event: {text}", file.display()))?;
+            if number == 1 {
+                found.retain(|line| line.seq < seq);
+            }
+            found.push(Line { seq, text });
         }
     }
     Ok(found)
+}
+
+/// The events of the history.
+///
+/// # Errors
+///
+/// There is no log, or a complete line is no event.
+pub fn events(run: &Path) -> Result<Vec<Value>> {
+    let lines = history(run)?;
+    lines
+        .iter()
+        .map(|line| Ok(serde_json::from_str(&line.text)?))
+        .collect()
 }
 
 /// Those of one type.
@@ -90,13 +116,16 @@ mod tests {
     }
 
     #[test]
-    fn epochs_follow_each_other_and_an_unfinished_line_is_left_out() {
+    fn epochs_follow_each_other_and_what_is_not_history_is_left_out() {
         let run = run(&[
             (
                 "000002.jsonl",
-                "{\"type\":\"run.completed\",\"data\":{\"exit_code\":0}}\n{\"type\":\"x",
+                "{\"seq\":2,\"type\":\"run.completed\",\"data\":{\"exit_code\":0}}\n{\"seq\":3,\"type\":\"x",
             ),
-            ("000001.jsonl", "{\"type\":\"run.created\"}\n"),
+            (
+                "000001.jsonl",
+                "{\"seq\":1,\"type\":\"run.created\"}\n{\"seq\":2,\"type\":\"fenced\"}\n",
+            ),
             ("000001.torn", "{"),
         ]);
         let events = events(run.path()).unwrap();
@@ -107,8 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_line_that_is_not_json_is_an_error_with_its_place() {
-        let run = run(&[("000001.jsonl", "{}\n{\n")]);
+    fn a_complete_line_that_is_no_event_is_an_error_with_its_place() {
+        let run = run(&[("000001.jsonl", "{\"seq\":1}\n{\n")]);
         assert!(
             events(run.path())
                 .unwrap_err()

@@ -33,7 +33,7 @@ pub struct Hpcbench {
 }
 
 impl Hpcbench {
-    /// The program with its home, its runs and its output below the folder, which is also where it starts. It finds
+    /// The program with its home, its runs, its scratch and its output below the folder, which is also where it starts. It finds
     /// nats-server on `PATH`, or where the project keeps one.
     pub(crate) fn new(folder: &Path) -> Result<Self> {
         Ok(Self::at(&binary()?, folder))
@@ -49,6 +49,7 @@ impl Hpcbench {
             .env("PATH", format!("{}:{path}", tools.display()))
             .env("HOME", folder.join("home"))
             .env("HPCBENCH_RUNS", folder.join("runs"))
+            .env("TMPDIR", folder.join("scratch"))
             .env("RUST_BACKTRACE", "1")
             .current_dir(folder);
         Self {

@@ -26,7 +26,7 @@ impl Workdir {
     /// The folder for temporary files cannot be written.
     pub fn new() -> Result<Self> {
         let folder = TempDir::with_prefix("hpcbench-test-").context("cannot make a temporary folder")?;
-        for name in ["home", "runs"] {
+        for name in ["home", "runs", "scratch"] {
             fs::create_dir(folder.path().join(name))?;
         }
         Ok(Self { folder })
@@ -91,6 +91,27 @@ impl Workdir {
     /// The run directory of [`Self::bench`].
     pub fn run(&self) -> PathBuf {
         self.runs().join("test")
+    }
+
+    /// `hpcbench resume` of [`Self::run`].
+    ///
+    /// # Errors
+    ///
+    /// The program has not been built.
+    pub fn resume(&self) -> Result<Hpcbench> {
+        Ok(self.hpcbench()?.arg("resume").arg(self.run()))
+    }
+
+    /// What runs have left on the local disk outside their directories.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read.
+    pub fn scratch(&self) -> Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(self.path().join("scratch"))?;
+        Ok(entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?)
     }
 
     /// The processes that were started in this world and still live.

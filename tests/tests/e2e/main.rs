@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_luck;
 mod event_log;
+mod kill_resume;
 mod llama;
 mod orphans;
 mod signals;
