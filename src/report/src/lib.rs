@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`live::EventLines`] | progress, a line an event |
 //! | [`Timeline`] | `replay`: a row for what belongs together |
+//! | [`Trace`] | `replay --format trace`: the same as spans |
 //! | [`why`] | `why`: what led to an event |
 //! | [`RunView`] | what the others below are made of: plan, state and results |
 //! | [`results_table`] | the end of `run`, `report` |
@@ -23,6 +24,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod timeline;
+mod trace;
 mod why;
 mod words;
 
@@ -34,5 +36,6 @@ pub use status::{ListEntry, NodeLine, RunState, Status, TrialCounts, WriterLife,
 pub use summary::{Summary, TrialReport, write_missing_reports, write_reports};
 pub use table::results_table;
 pub use timeline::Timeline;
+pub use trace::Trace;
 pub use why::{why, why_text};
 pub use words::Style;

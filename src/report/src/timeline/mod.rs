@@ -1,6 +1,7 @@
 //! A run's history as a person reads it: one row for what belongs together, such as an instance of the service that is
 //! requested, launched and ready.
 
+mod audit;
 mod nodes;
 mod render;
 mod row;
@@ -12,35 +13,41 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use hpcbench_core::event::{Body, Event, RunCreated};
-use hpcbench_core::{InstanceId, NodeId, Timestamp, TrialId};
+use hpcbench_core::event::{Body, Event};
+use hpcbench_core::{InstanceId, NodeId, TrialId};
 use hpcbench_recipes::Plan;
 
+use crate::elapsed::Elapsed;
 use crate::live::EventLines;
 use crate::words::Colour;
 
-use row::{Row, Shape};
+use audit::Audit;
+
+pub(crate) use row::{Row, Shape};
 
 /// A run's history, made of its events in their order.
 #[derive(Debug, Clone)]
 pub struct Timeline {
     trials: EventLines,
-    created: Option<RunCreated>,
+    audit: Audit,
     /// The rows to which no more events belong.
     rows: Vec<Row>,
     /// The others, by what they are about.
     open: BTreeMap<Story, Row>,
     /// When the load of the attempt under way began.
-    load_since: Option<Timestamp>,
-    /// When the last event happened.
-    last: Option<Timestamp>,
+    load_since: Option<u64>,
+    elapsed: Elapsed,
+    /// When the last event happened, in microseconds since the first.
+    now: u64,
+    /// When the one before it did.
+    before: u64,
     files: Files,
     ended: bool,
 }
 
 /// What a row with several events is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Story {
+pub(crate) enum Story {
     Phase,
     Bus,
     Agent(NodeId),
@@ -64,11 +71,13 @@ impl Timeline {
     pub fn new(plan: &Plan) -> Self {
         Self {
             trials: EventLines::of(plan),
-            created: None,
+            audit: Audit::default(),
             rows: Vec::new(),
             open: BTreeMap::new(),
             load_since: None,
-            last: None,
+            elapsed: Elapsed::default(),
+            now: 0,
+            before: 0,
             files: Files::default(),
             ended: false,
         }
@@ -76,6 +85,9 @@ impl Timeline {
 
     /// Takes the next event into account.
     pub fn take(&mut self, event: &Event) {
+        self.before = self.now;
+        self.now = self.elapsed.advance(event.at);
+        self.audit.take(event);
         match &event.body {
             Body::AgentRequested(_)
             | Body::NodeJoined(_)
@@ -109,27 +121,57 @@ impl Timeline {
             | Body::Unreadable(_) => self.take_remark(event),
             _ => self.take_run(event),
         }
-        self.last = Some(event.at);
+    }
+
+    /// The rows in the order of their first events, each with whether no more events belong to it.
+    pub(crate) fn rows(&self) -> Vec<(&Row, bool)> {
+        let over = self.rows.iter().map(|row| (row, true));
+        let mut rows: Vec<_> = over.chain(self.open.values().map(|row| (row, false))).collect();
+        rows.sort_by_key(|(row, _)| row.first());
+        rows
+    }
+
+    /// When the last event happened, in microseconds since the first.
+    pub(crate) const fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// What is said of trials.
+    pub(crate) const fn trials(&self) -> &EventLines {
+        &self.trials
+    }
+
+    fn row(&self, story: Option<&Story>, event: &Event, text: &str) -> Row {
+        let mut row = Row::new(Shape::Detail, event, self.now, text);
+        row.story = story.cloned();
+        row
     }
 
     /// A row that more events may belong to.
-    fn begin(&mut self, story: Story, event: &Event, text: impl Into<String>) {
-        let row = Row::new(Shape::Detail, event, &text.into());
+    fn begin(&mut self, story: Story, event: &Event, text: impl AsRef<str>) {
+        let row = self.row(Some(&story), event, text.as_ref());
         self.rows.extend(self.open.insert(story, row));
     }
 
     /// A further event of a row; a row of its own if none is open.
     fn go_on(&mut self, story: Story, event: &Event, text: Option<String>) {
-        let row = self.open.entry(story);
-        row.or_insert_with(|| Row::new(Shape::Detail, event, ""))
-            .extend(event, text);
+        if let Some(row) = self.open.get_mut(&story) {
+            row.extend(event, self.now, text);
+        } else {
+            self.begin(story, event, text.unwrap_or_default());
+        }
     }
 
     /// The last event of a row; a row of its own if none is open.
     fn end(&mut self, story: &Story, event: &Event, text: impl Into<String>) -> &mut Row {
-        let open = self.open.remove(story);
-        let mut row = open.unwrap_or_else(|| Row::new(Shape::Detail, event, ""));
-        row.extend(event, Some(text.into()));
+        let text = text.into();
+        let row = match self.open.remove(story) {
+            Some(mut row) => {
+                row.extend(event, self.now, Some(text));
+                row
+            }
+            None => self.row(Some(story), event, &text),
+        };
         self.rows.push_mut(row)
     }
 
@@ -142,12 +184,13 @@ impl Timeline {
     }
 
     /// A row of one event.
-    fn single(&mut self, event: &Event, text: impl Into<String>) -> &mut Row {
-        self.rows.push_mut(Row::new(Shape::Detail, event, &text.into()))
+    fn single(&mut self, event: &Event, text: impl AsRef<str>) -> &mut Row {
+        let row = self.row(None, event, text.as_ref());
+        self.rows.push_mut(row)
     }
 
     /// The same, about something that should not be.
-    fn trouble(&mut self, event: &Event, text: impl Into<String>) {
+    fn trouble(&mut self, event: &Event, text: impl AsRef<str>) {
         self.single(event, text).paint(Colour::Bad);
     }
 }

@@ -2,17 +2,8 @@
 
 use std::fmt::Write;
 
-use hpcbench_core::Timestamp;
-use hpcbench_core::event::RunCreated;
-
-use super::Timeline;
-use super::row::{Row, Shape};
-use crate::words::{
-    Colour, Style, bytes, clock, count, node_name, one_line, push_wrapped, seconds, shell_words,
-};
-
-/// Columns of the names in the heading.
-const NAME: usize = 9;
+use super::{Row, Shape, Timeline};
+use crate::words::{Colour, Style, bytes, clock, count, push_wrapped, seconds};
 
 /// A row, and whether no more events belong to it.
 struct Line<'a> {
@@ -22,8 +13,6 @@ struct Line<'a> {
 
 /// Columns that depend on the history.
 struct Layout {
-    /// When the history begins.
-    origin: Timestamp,
     time: usize,
     took: usize,
     seq: usize,
@@ -36,14 +25,14 @@ impl Timeline {
     /// long they took, their events' numbers, the last event's type and what it says.
     pub fn render(&self, style: Style) -> String {
         let mut text = String::new();
-        if let Some(created) = &self.created {
-            push_heading(&mut text, created, style);
-        }
-        let mut rows: Vec<Line<'_>> = self.rows.iter().map(|row| Line { row, is_over: true }).collect();
-        rows.extend(self.open.values().map(|row| Line { row, is_over: false }));
-        rows.sort_by_key(|line| line.row.first);
-        if let Some(first) = rows.first() {
-            let layout = Layout::of(&rows, first.row.from, style);
+        self.audit.push(&mut text, style);
+        let rows = self
+            .rows()
+            .into_iter()
+            .map(|(row, is_over)| Line { row, is_over });
+        let rows: Vec<Line<'_>> = rows.collect();
+        if !rows.is_empty() {
+            let layout = Layout::of(&rows, style);
             layout.push_titles(&mut text);
             for line in &rows {
                 layout.push_row(&mut text, line);
@@ -65,42 +54,11 @@ impl Timeline {
     }
 }
 
-/// Who started the run and with what.
-fn push_heading(text: &mut String, created: &RunCreated, style: Style) {
-    let program = &created.program;
-    let mut programs = format!("hpcbench {} ({})", program.version, program.revision);
-    for (tool, version) in &created.tools {
-        let _ = write!(programs, ", {tool} {version}");
-    }
-    let nodes: Vec<String> = created
-        .nodes
-        .iter()
-        .map(|(node, role)| node_name(node, *role))
-        .collect();
-    let lines = [
-        ("run", format!("{} ({})", created.run, created.name)),
-        ("by", format!("{} on {}", created.user, created.host)),
-        ("command", shell_words(&created.command_line)),
-        ("program", programs),
-        ("recipe", format!("SHA-256 {}", created.recipe)),
-        (
-            "plan",
-            format!("{}, SHA-256 {}", count(created.trials, "trial"), created.plan),
-        ),
-        ("nodes", nodes.join(", ")),
-    ];
-    for (name, value) in lines {
-        push_wrapped(text, &format!("{name:NAME$}"), &one_line(&value), style.width);
-    }
-    text.push('\n');
-}
-
 impl Layout {
-    fn of(lines: &[Line<'_>], origin: Timestamp, style: Style) -> Self {
+    fn of(lines: &[Line<'_>], style: Style) -> Self {
         let widest = |of: &dyn Fn(&Line<'_>) -> usize| lines.iter().map(of).max().unwrap_or_default();
         Self {
-            origin,
-            time: widest(&|line| clock(line.row.from.seconds_since(origin)).len()),
+            time: widest(&|line| clock(line.row.from as f64 / 1e6).len()),
             took: widest(&|line| line.took().len()).max("TOOK".len()),
             seq: widest(&|line| line.numbers().len()).max("SEQ".len()),
             kind: widest(&|line| {
@@ -130,7 +88,7 @@ impl Layout {
             kind,
             ..
         } = self;
-        let at = clock(row.from.seconds_since(self.origin));
+        let at = clock(row.from as f64 / 1e6);
         let mut columns = format!("{at:>time$}  {:>width$}  {:>seq$}  ", line.took(), line.numbers());
         let words = match row.shape {
             Shape::Epoch => row.text.clone(),
@@ -166,16 +124,16 @@ impl Line<'_> {
         let row = self.row;
         if !self.is_over {
             "...".to_owned()
-        } else if row.first == row.last && row.shape != Shape::Phase {
+        } else if row.events.len() == 1 && row.shape != Shape::Phase {
             String::new()
         } else {
-            seconds(row.to.seconds_since(row.from))
+            seconds((row.to - row.from) as f64 / 1e6)
         }
     }
 
     /// The numbers of the row's events; others may be between them.
     fn numbers(&self) -> String {
-        let Row { first, last, .. } = self.row;
+        let (first, last) = (self.row.first(), self.row.last());
         if first == last {
             first.to_string()
         } else {

@@ -1,28 +1,31 @@
 //! A row of the timeline.
 
+use hpcbench_core::Seq;
 use hpcbench_core::event::Event;
-use hpcbench_core::{Seq, Timestamp};
 
+use super::Story;
 use crate::words::{Colour, one_line};
 
 /// Most lines of a service's log below a row; the log itself has all.
 const MAX_LOG_LINES: usize = 10;
 
-/// One row.
+/// One row. Times are microseconds since the first event.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub(super) shape: Shape,
-    /// Its first event.
-    pub(super) first: Seq,
-    /// Its last event so far.
-    pub(super) last: Seq,
-    pub(super) from: Timestamp,
+pub(crate) struct Row {
+    pub(crate) shape: Shape,
+    /// What it is about; none for a row of one event that belongs to nothing.
+    pub(crate) story: Option<Story>,
+    /// Its events, each with its time.
+    pub(crate) events: Vec<(Seq, u64)>,
+    pub(crate) from: u64,
     /// When its last event happened.
-    pub(super) to: Timestamp,
+    pub(crate) to: u64,
     /// The type of its last event.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// What it says, free of control characters.
-    pub(super) text: String,
+    pub(crate) text: String,
+    /// Its epoch ended before it did; when it really ended is not known.
+    pub(crate) is_cut: bool,
     /// Lines of a service's log, below it.
     pub(super) log: Vec<String>,
     pub(super) colour: Option<Colour>,
@@ -30,7 +33,7 @@ pub(super) struct Row {
 
 /// What a row is in the outline of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// A writer took over.
     Epoch,
     /// A phase began.
@@ -40,28 +43,40 @@ pub(super) enum Shape {
 }
 
 impl Row {
-    pub(super) fn new(shape: Shape, event: &Event, text: &str) -> Self {
+    /// A row that begins `now`.
+    pub(super) fn new(shape: Shape, event: &Event, now: u64, text: &str) -> Self {
         Self {
             shape,
-            first: event.seq,
-            last: event.seq,
-            from: event.at,
-            to: event.at,
+            story: None,
+            events: vec![(event.seq, now)],
+            from: now,
+            to: now,
             kind: event.body.kind().to_owned(),
             text: one_line(text),
+            is_cut: false,
             log: Vec::new(),
             colour: None,
         }
     }
 
     /// A further event belongs to the row, and may change what it says.
-    pub(super) fn extend(&mut self, event: &Event, text: Option<String>) {
-        self.last = event.seq;
-        self.to = event.at;
+    pub(super) fn extend(&mut self, event: &Event, now: u64, text: Option<String>) {
+        self.events.push((event.seq, now));
+        self.to = now;
         event.body.kind().clone_into(&mut self.kind);
         if let Some(text) = text {
             self.text = one_line(&text);
         }
+    }
+
+    /// Its first event.
+    pub(crate) fn first(&self) -> Seq {
+        self.events.first().map_or(Seq(0), |(seq, _)| *seq)
+    }
+
+    /// Its last event so far.
+    pub(crate) fn last(&self) -> Seq {
+        self.events.last().map_or(Seq(0), |(seq, _)| *seq)
     }
 
     pub(super) fn paint(&mut self, colour: Colour) {

@@ -2,26 +2,25 @@
 
 use hpcbench_core::event::{Body, EpochStarted, Event};
 
-use super::row::{Row, Shape};
-use super::{Story, Timeline};
-use crate::words::{Colour, date, shell_words};
+use super::audit::{cancel_words, resumed_words};
+use super::{Row, Shape, Story, Timeline};
+use crate::words::{Colour, date};
 
 impl Timeline {
     pub(super) fn take_run(&mut self, event: &Event) {
         match &event.body {
             Body::RunCreated(e) => {
-                self.created = Some(e.clone());
                 self.single(event, format!("run {}", e.run));
             }
             Body::EpochStarted(e) => self.begin_epoch(event, e),
             Body::RunResumed(e) => {
-                let words = shell_words(&e.command_line);
-                self.single(event, format!("by {} on {}: {words}", e.user, e.host));
+                self.single(event, resumed_words(e));
             }
             Body::PhaseEntered(e) => {
-                self.end_phase(event);
-                self.open
-                    .insert(Story::Phase, Row::new(Shape::Phase, event, e.phase.as_str()));
+                self.end_phase();
+                let mut row = self.row(Some(&Story::Phase), event, e.phase.as_str());
+                row.shape = Shape::Phase;
+                self.open.insert(Story::Phase, row);
             }
             Body::ArtifactRecorded(e) => {
                 self.files.count += 1;
@@ -69,8 +68,7 @@ impl Timeline {
     pub(super) fn take_remark(&mut self, event: &Event) {
         match &event.body {
             Body::CancelRequested(e) => {
-                let how = if e.at_once { "at once, " } else { "" };
-                self.trouble(event, format!("{how}by {}: {}", e.source, e.reason));
+                self.trouble(event, cancel_words(e));
             }
             Body::CommandRejected(e) => {
                 self.trouble(event, format!("{}: {}", e.command, e.reason));
@@ -102,8 +100,9 @@ impl Timeline {
     /// What the former writer had begun is never completed.
     fn begin_epoch(&mut self, event: &Event, started: &EpochStarted) {
         for (story, mut row) in std::mem::take(&mut self.open) {
+            row.is_cut = true;
             if story == Story::Phase {
-                row.to = self.last.unwrap_or(row.to);
+                row.to = self.before;
             } else {
                 row.text.push_str(", cut off with its epoch");
                 row.paint(Colour::Doubtful);
@@ -122,19 +121,19 @@ impl Timeline {
             program.version,
             program.revision,
         );
-        self.rows.push(Row::new(Shape::Epoch, event, &text));
+        self.rows.push(Row::new(Shape::Epoch, event, self.now, &text));
     }
 
     /// A phase takes until the next one begins or the run ends.
-    fn end_phase(&mut self, event: &Event) {
+    fn end_phase(&mut self) {
         if let Some(mut phase) = self.open.remove(&Story::Phase) {
-            phase.to = event.at;
+            phase.to = self.now;
             self.rows.push(phase);
         }
     }
 
     fn end_run(&mut self, event: &Event, exit_code: u8, words: &str) -> &mut Row {
-        self.end_phase(event);
+        self.end_phase();
         self.ended = true;
         self.single(event, format!("exit code {exit_code}: {words}"))
     }

@@ -45,7 +45,7 @@ fn a_history_may_end_anywhere() {
         });
         // Every event but those on files is in a row.
         let rows = timeline.rows.iter().chain(timeline.open.values());
-        let last = rows.map(|row| row.last).max().unwrap_or_default();
+        let last = rows.map(Row::last).max().unwrap_or_default();
         let told = story
             .events
             .iter()

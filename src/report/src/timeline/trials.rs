@@ -18,7 +18,7 @@ impl Timeline {
             }
             Body::TrialPrepared(e) => self.go_on(Story::Attempt(e.trial.clone()), event, None),
             Body::LoadStarted(e) => {
-                self.load_since = Some(event.at);
+                self.load_since = Some(self.now);
                 let text = format!("{}: under load", self.attempt(&e.trial, e.attempt));
                 self.go_on(Story::Attempt(e.trial.clone()), event, Some(text));
             }
@@ -28,7 +28,7 @@ impl Timeline {
             }
             Body::ShareReported(e) => self.go_on(Story::Attempt(e.trial.clone()), event, None),
             Body::TrialCompleted(e) => {
-                let load = self.load_time(event);
+                let load = self.load_time();
                 let text = format!(
                     "{}: {}{load}",
                     self.attempt(&e.trial, e.attempt),
@@ -62,8 +62,10 @@ impl Timeline {
     }
 
     /// How long the load was on.
-    fn load_time(&self, event: &Event) -> String {
-        let since = self.load_since.map(|since| event.at.seconds_since(since));
-        since.map_or_else(String::new, |load| format!(", load {}", seconds(load)))
+    fn load_time(&self) -> String {
+        let since = self
+            .load_since
+            .map(|since| seconds((self.now - since) as f64 / 1e6));
+        since.map_or_else(String::new, |load| format!(", load {load}"))
     }
 }

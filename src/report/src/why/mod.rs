@@ -56,7 +56,11 @@ pub fn why(
 ) -> Result<impl Iterator<Item = Result<Entry, ReportError>>, ReportError> {
     let mut causes = Causes::default();
     // No event has the number 0; then all are counted.
-    let until = if seq == Seq(0) { Until::End } else { Until::Seq(seq) };
+    let until = if seq == Seq(0) {
+        Until::End
+    } else {
+        Until::Seq(seq)
+    };
     for entry in history(run_dir, until)? {
         causes.take(&entry?.event);
     }
