@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     agent, cancel, completions, guard, list, plan, replay, report, resume, run, schema, simulate, status,
-    validate, verify, watch,
+    validate, verify, watch, why,
 };
 use crate::{logging, program};
 
@@ -50,6 +50,7 @@ enum Command {
     Cancel(cancel::CancelArgs),
     Replay(replay::ReplayArgs),
     Verify(verify::VerifyArgs),
+    Why(why::WhyArgs),
     Report(report::ReportArgs),
     Simulate(Box<simulate::SimulateArgs>),
     Completions(completions::CompletionsArgs),
@@ -78,6 +79,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Cancel(args) => cancel::run(&args, &runs_dir),
         Command::Replay(args) => replay::run(&args, &runs_dir),
         Command::Verify(args) => verify::run(&args, &runs_dir),
+        Command::Why(args) => why::run(&args, &runs_dir),
         Command::Report(args) => report::run(&args, &runs_dir),
         Command::Simulate(args) => {
             logging::to_stderr();

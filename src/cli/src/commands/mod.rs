@@ -16,6 +16,7 @@ pub(crate) mod status;
 pub(crate) mod validate;
 pub(crate) mod verify;
 pub(crate) mod watch;
+pub(crate) mod why;
 
 /// How a command prints what it found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
