@@ -272,3 +272,6 @@ impl Feed {
         self.is_dirty.then_some(Step::Pause)
     }
 }
+
+#[cfg(test)]
+mod tests;

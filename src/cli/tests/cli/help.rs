@@ -23,6 +23,7 @@ fn help_lists_the_commands_that_there_are_and_no_others() {
         "schema",
         "plan",
         "run",
+        "resume",
         "list",
         "status",
         "watch",

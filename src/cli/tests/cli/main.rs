@@ -7,3 +7,4 @@ mod help;
 mod recipes;
 mod refusals;
 mod verify;
+mod watch;
