@@ -86,6 +86,12 @@ pub enum BusError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// What was given is not the URL of a NATS server. The text is not repeated: it may hold a password.
+    #[error("not the URL of a NATS server: {problem}")]
+    Url {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// `bus.json` could not be used.
     #[error(transparent)]
     Rendezvous(#[from] crate::RendezvousError),

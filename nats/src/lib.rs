@@ -26,7 +26,7 @@ pub use bus::{
 pub use bytes::Bytes;
 pub use error::BusError;
 pub use hpcbench_core::{Actor, LogCategory};
-pub use jetstream::{Address, Agent, Control, Observer, Orchestrator};
+pub use jetstream::{Address, Agent, Control, Observer, Orchestrator, Republisher};
 pub use memory::{MemoryAgent, MemoryBus, MemoryControl, MemoryObserver, MemoryOrchestrator};
 pub use rendezvous::{Credential, Credentials, Rendezvous, RendezvousError};
 pub use secret::{SECRET_BYTES, Secret};

@@ -24,6 +24,11 @@ impl Secret {
         Self(text)
     }
 
+    /// A password that somebody gave.
+    pub(crate) const fn given(text: String) -> Self {
+        Self(text)
+    }
+
     /// The password in double quotes, of which it has none itself.
     pub(crate) fn quoted(&self) -> Self {
         Self(format!("\"{}\"", self.0))

@@ -1,6 +1,8 @@
 //! A real nats-server for one test, and what tests put into it.
 #![expect(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod plain;
+
 use std::error::Error;
 use std::fs::OpenOptions;
 use std::io::Write;
