@@ -38,4 +38,4 @@ pub use table::results_table;
 pub use timeline::Timeline;
 pub use trace::Trace;
 pub use why::{why, why_text};
-pub use words::Style;
+pub use words::{Style, length_of_time};

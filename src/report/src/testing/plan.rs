@@ -44,6 +44,10 @@ impl Files for NoFiles {
     fn is_file(&self, _: &Path) -> bool {
         false
     }
+
+    fn read(&self, _: &Path, _: u64) -> std::io::Result<Vec<u8>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
 }
 
 /// The plan of a recipe with this sweep, in YAML's flow style.

@@ -9,6 +9,7 @@ mod text;
 mod wrap;
 
 pub(crate) use names::{date, node_name};
+pub use numbers::seconds as length_of_time;
 pub(crate) use numbers::{bytes, clock, count, milliseconds, rate, seconds};
 pub(crate) use parameters::{ParameterNames, shown};
 pub(crate) use shell::shell_words;

@@ -24,7 +24,7 @@ pub(crate) fn rate(per_second: f64) -> String {
 }
 
 /// A length of time with its unit: `20 ms`, `0.12 s`, `42.5 s`, `3 min 20 s`, `2 h 05 min`.
-pub(crate) fn seconds(seconds: f64) -> String {
+pub fn seconds(seconds: f64) -> String {
     if seconds.abs() < 0.0995 {
         return format!("{:.0} ms", seconds * 1000.0);
     }
