@@ -44,6 +44,7 @@ fn load(load: &RecipeLoad) -> Load {
         RecipeLoad::Closed {
             concurrency,
             think_time,
+            ..
         } => Load::Closed {
             concurrency: u64::from(concurrency.get()),
             think_time_ns: nanoseconds(*think_time),

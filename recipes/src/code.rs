@@ -58,6 +58,9 @@ codes! {
     EmptyWindow "empty-window" Error "A duration, a timeout and an interval must be longer than nothing.";
     TokenRange "token-range" Error "The bounds, values and weights of drawn token counts must fit together.";
     SharedPrefix "shared-prefix" Error "The shared beginning of prompts cannot be longer than the prompts.";
+    Trace "trace" Error "A trace is JSON Lines in the order of their time stamps, and some of its arrivals must be in the measured window.";
+    TraceLength "trace-length" Warning "A trace that ends before the measured window leaves the service idle in the rest of it.";
+    Conversation "conversation" Error "A request can carry what was said before only through an endpoint that takes messages.";
     EndpointDialect "endpoint-dialect" Error "The service does not answer requests of this endpoint.";
     Endpoints "endpoints" Error "Endpoints name services that already run: kind openai needs them, other kinds start their own.";
     ServiceOption "service-option" Error "An option of the service, or a combination of options, is not possible.";

@@ -1,11 +1,16 @@
 //! Paths of a recipe.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 /// Whether files are there. Rules ask through it, so that they stay functions of their arguments.
 pub trait Files {
     /// Whether the path is a file that can be looked at.
     fn is_file(&self, path: &Path) -> bool;
+
+    /// The first bytes of a file, up to so many.
+    fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
 }
 
 /// The files of this machine.
@@ -15,6 +20,12 @@ pub struct DiskFiles;
 impl Files for DiskFiles {
     fn is_file(&self, path: &Path) -> bool {
         path.is_file()
+    }
+
+    fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 

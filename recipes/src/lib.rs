@@ -26,6 +26,7 @@ mod schema;
 mod sweep;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 mod tree;
 pub mod units;
 

@@ -1,5 +1,6 @@
 //! A catalog and files for tests.
 
+use std::io;
 use std::path::Path;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -89,6 +90,12 @@ pub(crate) struct TestFiles;
 impl Files for TestFiles {
     fn is_file(&self, path: &Path) -> bool {
         path.to_string_lossy().contains("there")
+    }
+
+    /// The file's name is its text, with `|` for a line's end.
+    fn read(&self, path: &Path, _: u64) -> io::Result<Vec<u8>> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(name.replace('|', "\n").into_bytes())
     }
 }
 

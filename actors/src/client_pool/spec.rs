@@ -87,6 +87,7 @@ fn shape(load: &Load) -> Result<Shape, String> {
         Load::Closed {
             concurrency,
             think_time,
+            ..
         } => Shape::Closed {
             concurrency: concurrency.get(),
             think_time: think_time.as_std(),

@@ -242,6 +242,45 @@ const WORKLOADS: &[Case] = &[
     ),
 ];
 
+const LOADS: &[Case] = &[
+    (
+        "{shape: closed, concurrency: 10}",
+        "{shape: trace, path: t}",
+        Code::MissingFile,
+        "/workload/load/path",
+    ),
+    (
+        "{shape: closed, concurrency: 10}",
+        "{shape: trace, path: '{\"timestamp\": 1, \"there\": 1}|{\"timestamp\": 0}'}",
+        Code::Trace,
+        "/workload/load/path",
+    ),
+    (
+        "{shape: closed, concurrency: 10}\n",
+        "{shape: trace, path: '{\"timestamp\": 1, \"there\": 1}'}\n  warmup: 1s\n",
+        Code::Trace,
+        "/workload/load/path",
+    ),
+    (
+        "{shape: closed, concurrency: 10}",
+        "{shape: trace, path: '{\"timestamp\": 0, \"there\": 1}|{\"timestamp\": 29999}'}",
+        Code::TraceLength,
+        "/workload/load/path",
+    ),
+    (
+        "10}\n",
+        "10, turns: 2}\n  endpoint: completions\n",
+        Code::Conversation,
+        "/workload/load/turns",
+    ),
+    (
+        "10}\n",
+        "10}\n  connections: {policy: reuse, max_age: 0s}\n",
+        Code::EmptyWindow,
+        "/workload/connections/max_age",
+    ),
+];
+
 const SERVICES: &[Case] = &[
     (
         "  duration: 30s\n",
@@ -298,17 +337,11 @@ const SERVICES: &[Case] = &[
         Code::Unsupported,
         "/service/image",
     ),
-    (
-        "{shape: closed, concurrency: 10}",
-        "{shape: trace, path: t}",
-        Code::Unsupported,
-        "/workload/load/shape",
-    ),
 ];
 
 #[test]
 fn rules_find_what_no_schema_can() {
-    for (from, to, code, pointer) in WORKLOADS.iter().chain(SERVICES) {
+    for (from, to, code, pointer) in WORKLOADS.iter().chain(LOADS).chain(SERVICES) {
         let source = MINIMAL.replace(from, to);
         assert_ne!(source, MINIMAL);
         let checked = check(&source);

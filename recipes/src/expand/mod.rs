@@ -255,6 +255,8 @@ pub(crate) fn resolve_workload(workload: Workload, paths: &PathBase) -> Option<W
         window,
         cooldown,
         timeout: workload.timeout,
+        connections: workload.connections,
+        engine: workload.engine,
         tolerance: workload.tolerance,
         prompts,
         sampling: workload.sampling,

@@ -4,7 +4,9 @@ use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::{Cooldown, Endpoint, Goodput, Load, Prompts, Sampling, Slo, Tolerance};
+use crate::recipe::{
+    Connections, Cooldown, Endpoint, Engine, Goodput, Load, Prompts, Sampling, Slo, Tolerance,
+};
 use crate::units::Duration;
 
 /// A trial's load, fully explicit; paths inside are absolute.
@@ -23,6 +25,12 @@ pub struct WorkloadPlan {
     pub cooldown: Cooldown,
     /// Longest time a request may take.
     pub timeout: Duration,
+    /// Whether requests share connections.
+    #[serde(default)]
+    pub connections: Connections,
+    /// The threads that make the load, on each client node.
+    #[serde(default)]
+    pub engine: Engine,
     /// Failures that still allow a verdict other than `invalid`.
     pub tolerance: Tolerance,
     /// Where prompts come from.

@@ -3,6 +3,7 @@
 //! These types are the one source of the JSON Schema: a field's doc comment is its documentation, in editors and in
 //! the guide.
 
+mod client;
 mod launch;
 mod load;
 mod nodes;
@@ -16,8 +17,9 @@ mod workload;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use client::{Connections, Engine, Pin};
 pub use launch::{Launch, LaunchMode, Network, OnTimeLimit, Storage};
-pub use load::Load;
+pub use load::{Load, Timestamps};
 pub use nodes::{
     ClientNodes, ClientPlacement, CpuBind, Nodes, OrchestratorNode, OrchestratorPlacement, ServerNodes,
     SlurmOptions,

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Goodput, Load, Prompts, Slo, Tolerance};
+use super::{Connections, Engine, Goodput, Load, Prompts, Slo, Tolerance};
 use crate::units::Duration;
 
 /// The load that is put on the service.
@@ -34,6 +34,12 @@ pub struct Workload {
     /// Longest time a request may take.
     #[serde(default = "default_timeout")]
     pub timeout: Duration,
+    /// Whether requests share connections.
+    #[serde(default)]
+    pub connections: Connections,
+    /// The threads that make the load, on each client node.
+    #[serde(default)]
+    pub engine: Engine,
     /// Failures that still allow a verdict other than `invalid`.
     #[serde(default)]
     pub tolerance: Tolerance,

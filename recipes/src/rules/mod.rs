@@ -1,6 +1,7 @@
 //! Rules that no schema can express. A rule is one function; its code says what it is about.
 
 mod launch;
+mod load;
 mod sample_size;
 mod service;
 mod unsupported;
@@ -46,6 +47,9 @@ const OF_A_POINT: &[Rule] = &[
     workload::token_ranges,
     workload::shared_prefix,
     workload::prompt_file,
+    load::trace,
+    load::conversation,
+    load::max_age,
     sample_size::little_data,
     sample_size::slo_sample,
     service::endpoint_dialect,
@@ -56,7 +60,6 @@ const OF_A_POINT: &[Rule] = &[
     service::of_the_kind,
     unsupported::service_kind,
     unsupported::image,
-    unsupported::load_shape,
     unsupported::prompts,
 ];
 

@@ -4,7 +4,7 @@ use super::{Subject, in_service, in_workload, place};
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::recipe::{
-    ClientPlacement, CpuBind, FileFormat, GpuMonitoring, LaunchMode, Load, Prompts, ReportFormat, ServiceKind,
+    ClientPlacement, CpuBind, FileFormat, GpuMonitoring, LaunchMode, Prompts, ReportFormat, ServiceKind,
 };
 use crate::schema::suggest;
 use crate::tree::Pointer;
@@ -45,19 +45,6 @@ pub(super) fn image(subject: &Subject<'_>) -> Vec<Problem> {
         in_service(["image"]),
         "this build cannot start containers in local mode yet",
     )]
-}
-
-/// Load shapes that the engine does not have.
-pub(super) fn load_shape(subject: &Subject<'_>) -> Vec<Problem> {
-    match subject.workload.map(|workload| &workload.load) {
-        Some(Load::Trace { .. }) => {
-            vec![unsupported(
-                in_workload(["load", "shape"]),
-                "this build cannot replay traces yet",
-            )]
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// Prompt files that the engine does not read.

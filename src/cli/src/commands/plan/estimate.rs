@@ -117,6 +117,7 @@ fn requests_per_second(workload: &WorkloadPlan) -> Option<f64> {
         Load::Closed {
             concurrency,
             think_time,
+            ..
         } => {
             let request = FIRST_TOKEN_SECONDS + TOKEN_SECONDS * output_tokens(&workload.prompts);
             Some(f64::from(concurrency.get()) / (request + think_time.as_secs_f64()))
