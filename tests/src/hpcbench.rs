@@ -14,6 +14,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::paths::{binary, workspace};
+use crate::processes::is_stopped;
 
 /// How long a command may take unless a test says otherwise.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -192,6 +193,11 @@ impl Running {
     /// It cannot be waited for.
     pub fn has_ended(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Whether it is stopped, as by SIGSTOP.
+    pub fn is_stopped(&self) -> bool {
+        is_stopped(self.pid())
     }
 
     /// Waits for its end.

@@ -116,6 +116,11 @@ impl Stat {
     }
 }
 
+/// Whether the process is stopped, as by SIGSTOP.
+pub(crate) fn is_stopped(pid: i32) -> bool {
+    stat(pid).is_some_and(|stat| stat.state == 'T')
+}
+
 fn stat(pid: i32) -> Option<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }

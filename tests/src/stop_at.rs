@@ -1,0 +1,98 @@
+//! A run that stops at an exact point, as if somebody had sent it SIGSTOP there.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::paths::workspace;
+use crate::{Hpcbench, Running, Workdir, wait_until};
+
+/// A point on an event's way out of the orchestrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// It is decided, and its line is about to be written.
+    BeforeWrite,
+    /// Its line is written, but not synced.
+    BeforeSync,
+    /// It is synced, but no successor has been looked for.
+    AfterSync,
+    /// There was no successor, and it is about to be published.
+    BeforePublish,
+}
+
+impl Point {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::BeforeWrite => "before-write",
+            Self::BeforeSync => "before-sync",
+            Self::AfterSync => "after-sync",
+            Self::BeforePublish => "before-publish",
+        }
+    }
+}
+
+/// Makes `hpcbench run` stop itself, once, at a point on the way of the first event of a type; and notes what it does
+/// afterwards. It stands between the program and the system calls, so that the program needs nothing for it.
+#[derive(Debug)]
+pub struct StopAt {
+    library: PathBuf,
+    report: PathBuf,
+}
+
+impl StopAt {
+    /// Compiles it.
+    ///
+    /// # Errors
+    ///
+    /// There is no C compiler, or it refuses.
+    pub fn new(workdir: &Workdir) -> Result<Self> {
+        let library = workdir.path().join("stop-at.so");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(&library)
+            .arg(workspace().join("tests/harness/stop-at.c"))
+            .output()
+            .context("cannot run cc")?;
+        ensure!(
+            compiled.status.success(),
+            "{}",
+            String::from_utf8_lossy(&compiled.stderr)
+        );
+        let report = workdir.path().join("after-the-stop.txt");
+        Ok(Self { library, report })
+    }
+
+    /// The command, which is to be `hpcbench run`, with the stop in it.
+    #[must_use]
+    pub fn within(&self, command: Hpcbench, point: Point, event: &str) -> Hpcbench {
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("STOP_AT", point.name())
+            .env("STOP_EVENT", event)
+            .env("STOP_REPORT", &self.report)
+    }
+
+    /// Waits until it has stopped.
+    ///
+    /// # Errors
+    ///
+    /// It does not within the limit.
+    pub fn wait(&self, running: &mut Running, limit: Duration) -> Result<()> {
+        wait_until(limit, "the stop", || {
+            ensure!(!running.has_ended()?, "it ended without a stop");
+            Ok(running.is_stopped().then_some(()))
+        })
+    }
+
+    /// What it has sent to the bus and which processes it has started since it stopped, a line each.
+    ///
+    /// # Errors
+    ///
+    /// It has not begun.
+    pub fn since(&self) -> Result<String> {
+        fs::read_to_string(&self.report).context("the run does not know of its stop")
+    }
+}
