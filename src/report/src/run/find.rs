@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use hpcbench_core::event::Body;
-use hpcbench_core::upcast;
+use hpcbench_core::{RunId, upcast};
 
 use super::ReportError;
 use super::plan_file::plan_path;
@@ -82,17 +82,19 @@ fn names(run_dir: &Path) -> Vec<String> {
     let directory = run_dir
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
-    created_id(run_dir).into_iter().chain(directory).collect()
+    let id = run_id(run_dir).map(|id| id.to_string());
+    id.into_iter().chain(directory).collect()
 }
 
-/// The id in the log. A log that cannot be read is told of when the run is opened, not when it is looked for.
-fn created_id(run_dir: &Path) -> Option<String> {
+/// The run's id, as its log says; none before the run has been created. A log that cannot be read is told of when the
+/// run is opened, not when it is looked for.
+pub fn run_id(run_dir: &Path) -> Option<RunId> {
     let entries = hpcbench_journal::read(run_dir).ok()?;
     let first = entries.take(EVENTS_BEFORE_CREATION).map_while(Result::ok);
     first
         .map(|entry| upcast(entry.event))
         .find_map(|event| match event.body {
-            Body::RunCreated(created) => Some(created.run.as_str().to_owned()),
+            Body::RunCreated(created) => Some(created.run),
             _ => None,
         })
 }

@@ -11,7 +11,7 @@ mod view;
 mod tests;
 
 pub use error::ReportError;
-pub use find::{MAX_RUNS, find_run, run_dirs};
+pub use find::{MAX_RUNS, find_run, run_dirs, run_id};
 pub use history::history;
 pub use plan_file::read_plan;
 pub use until::Until;

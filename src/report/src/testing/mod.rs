@@ -5,5 +5,5 @@ mod stories;
 mod story;
 
 pub(crate) use plan::plan;
-pub(crate) use stories::{interrupted_and_cancelled, measured, quickstart, troubled};
+pub(crate) use stories::{interrupted_and_cancelled, measured, quickstart, resumed_twice, troubled};
 pub(crate) use story::Story;

@@ -112,19 +112,8 @@ pub(crate) fn interrupted_and_cancelled() -> Story {
     let ids = ids(&story);
     start(&mut story, &ids[0], 1);
     story.wait(3600.0).epoch();
-    story.tell(RunResumed {
-        user: "bob".to_owned(),
-        host: "mel2042".to_owned(),
-        command_line: ["hpcbench", "resume", "quick"].map(str::to_owned).into(),
-        tools: [("nats-server".to_owned(), "2.15.1".to_owned())].into(),
-        retry_failed: false,
-    });
-    let reason = "its epoch ended before it did".to_owned();
-    story.tell(TrialInterrupted {
-        trial: ids[0].clone(),
-        attempt: Attempt(1),
-        reason: reason.clone(),
-    });
+    resume(&mut story, "bob", "2.15.1");
+    interrupt(&mut story, &ids[0], 1);
     up(&mut story);
     start(&mut story, &ids[0], 2);
     story.wait(2.0).tell(CancelRequested {
@@ -153,6 +142,66 @@ pub(crate) fn interrupted_and_cancelled() -> Story {
         reason: "SIGINT".to_owned(),
     });
     story
+}
+
+/// Killed under the load of the second trial, and again while the instance that was to go on with it started; then a
+/// third writer, whose clock is 20 minutes behind, brings the run to its end.
+pub(crate) fn resumed_twice() -> Story {
+    let mut story = Story::new(plan("{matrix: {workload.load.concurrency: [20, 40]}}"));
+    story.epoch().created();
+    up(&mut story);
+    let ids = ids(&story);
+    start(&mut story, &ids[0], 1);
+    complete(&mut story, &ids[0], 1);
+    start(&mut story, &ids[1], 1);
+    story.wait(1800.0).epoch();
+    resume(&mut story, "bob", "2.15.1");
+    interrupt(&mut story, &ids[1], 1);
+    story.phase(Phase::Initialize).tell(BusRequested { launch: 1 });
+    for (name, role) in NODES {
+        agent(&mut story, name, role, 1);
+    }
+    story.phase(Phase::Deploy).tell(ServiceRequested {
+        service: 0,
+        instance: instance(),
+        node: node("server"),
+        launch: 1,
+    });
+    story.wait(-1200.0).epoch();
+    resume(&mut story, "ada", "2.15.1");
+    up(&mut story);
+    start(&mut story, &ids[1], 2);
+    complete(&mut story, &ids[1], 2);
+    down(&mut story);
+    story.tell(RunCompleted { exit_code: 0 });
+    story
+}
+
+fn resume(story: &mut Story, user: &str, nats_server: &str) {
+    story.tell(RunResumed {
+        user: user.to_owned(),
+        host: "mel2042".to_owned(),
+        command_line: ["hpcbench", "resume", "quick"].map(str::to_owned).into(),
+        tools: [("nats-server".to_owned(), nats_server.to_owned())].into(),
+        retry_failed: false,
+    });
+}
+
+fn interrupt(story: &mut Story, id: &TrialId, attempt: u32) {
+    story.tell(TrialInterrupted {
+        trial: id.clone(),
+        attempt: Attempt(attempt),
+        reason: "its epoch ended before it did".to_owned(),
+    });
+}
+
+fn complete(story: &mut Story, id: &TrialId, attempt: u32) {
+    share(story, id, attempt, 9.0);
+    story.wait(0.03).tell(TrialCompleted {
+        trial: id.clone(),
+        attempt: Attempt(attempt),
+        summary: measured(1.0),
+    });
 }
 
 /// A summary of plausible numbers, those of time this many times as large.

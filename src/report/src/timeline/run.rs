@@ -110,6 +110,8 @@ impl Timeline {
             self.rows.push(row);
         }
         self.load_since = None;
+        // A run that has ended may be taken up again.
+        self.ended = false;
         let writer = &started.writer;
         let (who, program) = (&writer.user, &writer.program);
         let text = format!(

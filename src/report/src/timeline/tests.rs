@@ -2,7 +2,7 @@ use hpcbench_core::Seq;
 use hpcbench_core::event::Unreadable;
 
 use super::*;
-use crate::testing::{Story as Told, interrupted_and_cancelled, quickstart, troubled};
+use crate::testing::{Story as Told, interrupted_and_cancelled, quickstart, resumed_twice, troubled};
 use crate::words::Style;
 
 fn timeline(story: &Told) -> Timeline {
@@ -32,6 +32,36 @@ fn a_run_in_trouble() {
 #[test]
 fn a_run_of_two_epochs_that_is_cancelled() {
     insta::assert_snapshot!(shown(&interrupted_and_cancelled()));
+}
+
+#[test]
+fn a_run_of_three_epochs_with_a_clock_that_was_set_back() {
+    let story = resumed_twice();
+    assert_eq!(story.view().state.epoch.0, 3);
+    insta::assert_snapshot!(shown(&story));
+}
+
+#[test]
+fn the_heading_has_the_first_acts_and_counts_the_others() {
+    let mut story = resumed_twice();
+    let acts = story
+        .events
+        .iter()
+        .filter(|event| matches!(event.body, Body::RunResumed(_)));
+    let acts: Vec<Event> = acts.cloned().cycle().take(13).collect();
+    story.events.extend(acts);
+    let text = shown(&story);
+    let heading: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(
+        heading.iter().filter(|line| line.starts_with("resumed ")).count(),
+        10,
+        "{text}"
+    );
+    assert_eq!(
+        heading.last().map(|line| line.trim()),
+        Some("and 5 more, below"),
+        "{text}"
+    );
 }
 
 #[test]

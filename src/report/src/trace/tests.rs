@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::*;
-use crate::testing::{Story, interrupted_and_cancelled, quickstart, troubled};
+use crate::testing::{Story, interrupted_and_cancelled, quickstart, resumed_twice, troubled};
 
 fn document(story: &Story) -> String {
     let mut trace = Trace::new(&story.plan);
@@ -105,7 +105,12 @@ fn a_run_of_two_epochs_that_is_cancelled() {
 
 #[test]
 fn every_beginning_of_a_run_is_a_sound_trace() {
-    for mut story in [quickstart(), troubled(), interrupted_and_cancelled()] {
+    for mut story in [
+        quickstart(),
+        troubled(),
+        interrupted_and_cancelled(),
+        resumed_twice(),
+    ] {
         while !story.events.is_empty() {
             assert_sound(&events(&story));
             story.events.pop();
