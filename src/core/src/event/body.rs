@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{client, node, run, service, trial};
+use super::{client, filesystem, node, run, service, trial};
 use crate::message::ReportId;
 
 /// An event whose data did not fit its type: kept and shown, never dropped.
@@ -90,6 +90,8 @@ bodies! {
     EpochStarted(run::EpochStarted) = "epoch.started", 1;
     /// An interrupted run goes on.
     RunResumed(run::RunResumed) = "run.resumed", 1;
+    /// The file system under the run's files was tried.
+    FileSystemProbed(filesystem::FileSystemProbed) = "filesystem.probed", 1;
     /// One of the six phases began.
     PhaseEntered(run::PhaseEntered) = "phase.entered", 1;
     /// A message bus is to be started.

@@ -2,6 +2,7 @@
 
 mod body;
 mod client;
+mod filesystem;
 mod node;
 mod raw;
 mod run;
@@ -11,6 +12,7 @@ mod upcast;
 
 pub use body::{Body, Unreadable};
 pub use client::{ClientConnected, ClientFailed, ClientRequested, EndpointProbe};
+pub use filesystem::FileSystemProbed;
 pub use node::{
     AgentRequested, CollectionRequested, CollectionStarted, CollectionStopRequested, CollectionStopped,
     HostFacts, NodeJoined, NodeLeft, NodeLost,

@@ -129,7 +129,7 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
             return Err("this type is not known here".to_owned());
         }
         Body::Unreadable(unreadable) => return Err(unreadable.problem.clone()),
-        // Files and refusals are part of the history, not of the state.
+        // Files, file systems and refusals are part of the history, not of the state.
         _ => {}
     }
     Ok(())
