@@ -2,9 +2,13 @@
 
 mod bad_input;
 mod bad_luck;
+mod cancel;
 mod event_log;
+mod fencing;
 mod kill_resume;
 mod llama;
 mod orphans;
+mod plain_client;
 mod signals;
 mod takeover;
+mod watch;
