@@ -1,5 +1,7 @@
 //! What the load engine says about itself, besides the records.
 
+use std::collections::BTreeSet;
+
 use hpcbench_records::StampSource;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,9 @@ pub struct EngineReport {
     pub arrivals_queued: u64,
     /// Most requests that waited at once.
     pub peak_queue: u64,
+    /// Endpoints whose servers closed connections that were to be used again, so that requests got fresh ones.
+    #[serde(default)]
+    pub closing_endpoints: BTreeSet<u16>,
 }
 
 /// One engine thread's share of the work.
@@ -81,6 +86,7 @@ impl EngineReport {
             arrivals: 0,
             arrivals_queued: 0,
             peak_queue: 0,
+            closing_endpoints: BTreeSet::new(),
         }
     }
 
@@ -126,6 +132,7 @@ impl EngineReport {
         self.arrivals += other.arrivals;
         self.arrivals_queued += other.arrivals_queued;
         self.peak_queue += other.peak_queue;
+        self.closing_endpoints.extend(&other.closing_endpoints);
     }
 
     /// The largest CPU share of a thread.

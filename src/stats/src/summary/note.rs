@@ -27,6 +27,8 @@ pub enum NoteCode {
     GoodputLeftOut,
     /// The load ended by itself; the window ends with the last request sent.
     Drained,
+    /// Servers closed connections that were to be used again, so that requests waited for fresh ones.
+    ConnectionsClosed,
 }
 
 impl Note {
