@@ -6,9 +6,11 @@ use std::path::Path;
 
 use hpcbench_core::Command;
 use hpcbench_core::event::CancelRequested;
+use hpcbench_core::message::CancelPayload;
 use hpcbench_nats::CancelRequest;
 
 use super::actor::{Ack, Input};
+use crate::shell::{hostname, user};
 
 /// The file in the run directory that cancels a run whose bus cannot be reached.
 const CANCEL_FILE: &str = "cancel";
@@ -16,13 +18,13 @@ const CANCEL_FILE: &str = "cancel";
 const MAX_FILE_BYTES: u64 = 4096;
 /// Longest reason that is kept.
 const MAX_REASON_CHARS: usize = 500;
+/// Longest name of a user or a host that is kept.
+const MAX_NAME_CHARS: usize = 255;
 
 /// A request that came over the bus; it is answered once the event is synced.
 pub(super) fn from_bus(request: CancelRequest) -> Input {
-    let reason = reason(&request.payload, "asked over the bus");
-    let command = cancel("bus", reason, false);
     Input {
-        command,
+        command: asked("bus", &request.payload, "asked over the bus"),
         cause: None,
         ack: Ack::Answer(request.responder),
     }
@@ -41,9 +43,8 @@ pub(super) fn from_file(run_dir: &Path) -> Option<Input> {
         .take(MAX_FILE_BYTES)
         .read_to_end(&mut text)
         .ok()?;
-    let reason = reason(&text, "asked by a file in the run directory");
     Some(Input {
-        command: cancel("file", reason, false),
+        command: asked("file", &text, "asked by a file in the run directory"),
         cause: None,
         // Not before the log has it: whoever left the file may be waiting for it to be taken.
         ack: Ack::Remove(path),
@@ -65,26 +66,91 @@ pub(super) fn remove(path: &Path) {
     }
 }
 
-/// A request by a signal.
+/// A request by a signal. Only the user that this process belongs to can have sent it, or the administrator, and only from
+/// this host.
 pub(super) fn from_signal(name: &str, at_once: bool) -> Input {
-    Input::new(cancel("signal", name.to_owned(), at_once))
+    Input::new(Command::Cancel(CancelRequested {
+        source: "signal".to_owned(),
+        user: Some(user()),
+        host: Some(hostname()),
+        reason: name.to_owned(),
+        at_once,
+    }))
 }
 
-fn cancel(source: &str, reason: String, at_once: bool) -> Command {
+/// The request that a payload makes: a [`CancelPayload`], or any text as its reason.
+fn asked(source: &str, payload: &[u8], otherwise: &str) -> Command {
+    let CancelPayload { user, host, reason } =
+        serde_json::from_slice(payload).unwrap_or_else(|_| CancelPayload {
+            reason: Some(String::from_utf8_lossy(payload).into_owned()),
+            ..CancelPayload::default()
+        });
+    let kept = |text: Option<String>, limit| text.and_then(|text| beginning(&text, limit));
     Command::Cancel(CancelRequested {
         source: source.to_owned(),
-        reason,
-        at_once,
+        user: kept(user, MAX_NAME_CHARS),
+        host: kept(host, MAX_NAME_CHARS),
+        reason: kept(reason, MAX_REASON_CHARS).unwrap_or_else(|| otherwise.to_owned()),
+        at_once: false,
     })
 }
 
-/// The text, or a text of our own where there is none.
-fn reason(text: &[u8], otherwise: &str) -> String {
-    let text = String::from_utf8_lossy(text);
-    let text: String = text.trim().chars().take(MAX_REASON_CHARS).collect();
-    if text.is_empty() {
-        otherwise.to_owned()
-    } else {
-        text
+/// The text without the space around it, up to a limit; none of nothing.
+fn beginning(text: &str, limit: usize) -> Option<String> {
+    let text: String = text.trim().chars().take(limit).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(payload: &str) -> CancelRequested {
+        match asked("file", payload.as_bytes(), "otherwise") {
+            Command::Cancel(request) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_payload_says_who_asks_and_why() {
+        let said = request(r#"{"user":"ada","host":"login1","reason":" too slow "}"#);
+        assert_eq!(
+            (said.user.as_deref(), said.host.as_deref(), said.reason.as_str()),
+            (Some("ada"), Some("login1"), "too slow")
+        );
+        let said = request(r#"{"user":"ada"}"#);
+        assert_eq!(
+            (said.user.as_deref(), said.host, said.reason.as_str()),
+            (Some("ada"), None, "otherwise")
+        );
+    }
+
+    #[test]
+    fn any_other_text_is_the_reason() {
+        for (text, reason) in [
+            ("too slow\n", "too slow"),
+            (" \n", "otherwise"),
+            ("[1]", "[1]"),
+            (r#"{"user":7}"#, r#"{"user":7}"#),
+            (r#"{"why":"typo"}"#, r#"{"why":"typo"}"#),
+            ("null", "null"),
+        ] {
+            let said = request(text);
+            assert_eq!(
+                (said.user, said.host, said.reason.as_str()),
+                (None, None, reason),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut() {
+        let long = "ä".repeat(1000);
+        assert_eq!(request(&long).reason.chars().count(), MAX_REASON_CHARS);
+        let said = request(&serde_json::json!({"user": long, "host": long}).to_string());
+        assert_eq!(said.user.unwrap().chars().count(), MAX_NAME_CHARS);
+        assert_eq!(said.host.unwrap().chars().count(), MAX_NAME_CHARS);
     }
 }

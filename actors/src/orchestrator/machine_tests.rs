@@ -108,6 +108,8 @@ fn what_does_not_fit_changes_nothing() {
     let mut machine = machine(dir.path());
     let cancel = CancelRequested {
         source: "test".to_owned(),
+        user: None,
+        host: None,
         reason: "r".to_owned(),
         at_once: false,
     };
@@ -126,6 +128,8 @@ fn a_cancel_at_once_is_the_end() {
     machine.take(&create(), None, Timestamp::from_micros(2)).unwrap();
     let cancel = CancelRequested {
         source: "test".to_owned(),
+        user: None,
+        host: None,
         reason: "r".to_owned(),
         at_once: true,
     };

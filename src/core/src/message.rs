@@ -172,6 +172,18 @@ pub struct CommandReply {
     pub refused: Option<String>,
 }
 
+/// What a request to cancel the run carries, over the bus or in a file. As the one who asks says it: nobody checks it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CancelPayload {
+    /// Who asks, by login name.
+    pub user: Option<String>,
+    /// On which host.
+    pub host: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
 /// A sign of life, once a second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {

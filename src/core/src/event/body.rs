@@ -153,7 +153,7 @@ bodies! {
     /// A file of the run is complete, with its digest.
     ArtifactRecorded(run::ArtifactRecorded) = "artifact.recorded", 1;
     /// Somebody asked to cancel the run.
-    CancelRequested(run::CancelRequested) = "cancel.requested", 1;
+    CancelRequested(run::CancelRequested) = "cancel.requested", 2;
     /// A command that could not be carried out.
     CommandRejected(run::CommandRejected) = "command.rejected", 1;
     /// The live state was compared with the state folded from the log.

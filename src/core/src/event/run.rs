@@ -145,6 +145,10 @@ pub struct ArtifactRecorded {
 pub struct CancelRequested {
     /// What asked: `signal`, `bus`, `file`.
     pub source: String,
+    /// Who asked, by login name, where that is known.
+    pub user: Option<String>,
+    /// On which host, where that is known.
+    pub host: Option<String>,
     /// Why, in words.
     pub reason: String,
     /// Whether to end at once instead of in order.

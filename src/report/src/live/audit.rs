@@ -1,6 +1,6 @@
 //! Lines on events that only matter in an audit.
 
-use hpcbench_core::event::{Body, Event};
+use hpcbench_core::event::{Body, CancelRequested, Event};
 
 use super::EventLines;
 use crate::words::{bytes, count, one_line, shell_words};
@@ -16,6 +16,12 @@ impl EventLines {
     fn bookkeeping(&self, body: &Body) -> String {
         match body {
             Body::EpochStarted(e) => format!("epoch {} on {}", e.epoch, e.writer.host),
+            Body::FileSystemProbed(e) => format!(
+                "files are on {}, where a sync takes {:.1} ms (p99 {:.1} ms)",
+                e.kind,
+                e.sync_p50_seconds * 1e3,
+                e.sync_p99_seconds * 1e3
+            ),
             Body::BusRequested(e) => format!("a bus is wanted, start {}", e.launch),
             Body::AgentRequested(e) => format!("an agent is wanted on {}, start {}", e.node, e.launch),
             Body::NodeLeft(e) => format!("node {} left", e.node),
@@ -53,5 +59,14 @@ impl EventLines {
             }
             other => other.kind().to_owned(),
         }
+    }
+}
+
+/// Who asked to cancel the run, as far as that is known, and by what.
+pub(crate) fn asker(e: &CancelRequested) -> String {
+    match (&e.user, &e.host) {
+        (Some(user), Some(host)) => format!("{user} on {host}, by {}", e.source),
+        (Some(who), None) | (None, Some(who)) => format!("{who}, by {}", e.source),
+        (None, None) => e.source.clone(),
     }
 }

@@ -12,6 +12,7 @@ use hpcbench_core::TrialId;
 use hpcbench_core::event::{Body, Event};
 use hpcbench_recipes::Plan;
 
+pub(crate) use audit::asker;
 pub(crate) use trial::outcome;
 
 use crate::words::{ParameterNames, count, one_line, seconds};
@@ -72,6 +73,9 @@ impl EventLines {
                     e.endpoints.join(", ")
                 )
             }
+            Body::FileSystemProbed(e) if !e.warnings.is_empty() => {
+                format!("file system of {}: {}", e.path, e.warnings.join("; "))
+            }
             Body::ServiceFailed(e) => format!("service {} failed: {}", e.instance, e.reason),
             Body::ServiceExited(e) if e.expected => format!("service {} stopped", e.instance),
             Body::ServiceExited(e) => format!("service {} ended unasked with {}", e.instance, e.how),
@@ -86,7 +90,7 @@ impl EventLines {
                 } else {
                     "cancelled"
                 };
-                format!("{how} by {}: {}", e.source, e.reason)
+                format!("{how} by {}: {}", asker(e), e.reason)
             }
             Body::CommandRejected(e) => format!("command {} rejected: {}", e.command, e.reason),
             Body::StateVerified(e) if !e.equal => {

@@ -118,6 +118,8 @@ pub(crate) fn interrupted_and_cancelled() -> Story {
     start(&mut story, &ids[0], 2);
     story.wait(2.0).tell(CancelRequested {
         source: "signal".to_owned(),
+        user: Some("bob".to_owned()),
+        host: Some("mel2042".to_owned()),
         reason: "SIGINT\u{1b}[31m".to_owned(),
         at_once: false,
     });

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use hpcbench_core::event::{Body, CancelRequested, Event, Program, RunCreated, RunResumed};
 use hpcbench_core::{Epoch, Timestamp};
 
+use crate::live::asker;
 use crate::words::{Style, count, date, node_name, one_line, push_wrapped, shell_words};
 
 /// Columns of the names in the heading.
@@ -123,5 +124,5 @@ pub(super) fn resumed_words(e: &RunResumed) -> String {
 /// What asked to cancel the run, and how.
 pub(super) fn cancel_words(e: &CancelRequested) -> String {
     let how = if e.at_once { "at once, " } else { "" };
-    format!("{how}by {}: {}", e.source, e.reason)
+    format!("{how}by {}: {}", asker(e), e.reason)
 }

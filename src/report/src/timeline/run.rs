@@ -22,6 +22,10 @@ impl Timeline {
                 row.shape = Shape::Phase;
                 self.open.insert(Story::Phase, row);
             }
+            Body::FileSystemProbed(_) => {
+                let words = self.trials.tell(event);
+                self.single(event, words);
+            }
             Body::ArtifactRecorded(e) => {
                 self.files.count += 1;
                 self.files.bytes = self.files.bytes.saturating_add(e.bytes);

@@ -2,6 +2,7 @@
 
 use hpcbench_core::event::{Body, Event};
 
+use crate::live::asker;
 use crate::words::shell_words;
 
 /// What made an event happen that no other event led to.
@@ -27,7 +28,7 @@ pub(super) fn first_cause(event: &Event) -> String {
             "hpcbench was started by {} on {}, process {}",
             e.writer.user, e.writer.host, e.writer.pid
         ),
-        Body::CancelRequested(e) => format!("a request from outside, by {}", e.source),
+        Body::CancelRequested(e) => format!("a request from outside, by {}", asker(e)),
         Body::BusStarted(_) => "nats-server answered".to_owned(),
         Body::BusExited(_) => "the process of nats-server ended, or did not start".to_owned(),
         Body::NodeLost(_) => "silence of the node, or the end of its agent's process".to_owned(),

@@ -149,6 +149,8 @@ pub(crate) fn joined(node: &NodeId, role: Role, boot: &str) -> NodeJoined {
 pub(crate) fn cancel(at_once: bool) -> CancelRequested {
     CancelRequested {
         source: "signal".to_owned(),
+        user: Some("ada".to_owned()),
+        host: Some("here".to_owned()),
         reason: "interrupted by the user".to_owned(),
         at_once,
     }
