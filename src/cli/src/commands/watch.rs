@@ -101,6 +101,11 @@ async fn show(
                 writer.host,
                 run_dir.display()
             )),
+            Step::Silent(writer) => terminal::say(&format!(
+                "nothing new for a while, and the bus cannot be reached; whether the process that runs it ({} on {}) \
+                 lives cannot be told from here; waiting",
+                writer.pid, writer.host
+            )),
             Step::Ended(exit_code) => return Ok(ExitCode::from(exit_code)),
         }
     }

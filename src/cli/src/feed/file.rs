@@ -82,6 +82,12 @@ impl LogFile {
         let watch = self.writer.as_mut()?;
         watch.look(writer::life(&watch.writer))
     }
+
+    /// The latest writer, if this host cannot tell whether it lives.
+    pub(super) fn far_writer(&self) -> Option<Writer> {
+        let writer = &self.writer.as_ref()?.writer;
+        (writer::life(writer) == WriterLife::Unknown).then(|| writer.clone())
+    }
 }
 
 /// An epoch's writer, and what is known of its end.

@@ -123,7 +123,7 @@ name: tiny
 service: {kind: simulator}
 workload:
   load: {shape: closed, concurrency: 2}
-  requests: 5
+  requests: 5000
   prompts: {source: synthetic, input_tokens: 8, output_tokens: 8}
 ";
 

@@ -22,6 +22,8 @@ use super::sequence::{FromBus, Sequence};
 const POLL: Duration = Duration::from_millis(200);
 /// How often it is looked at beside a silent bus.
 const POLL_BESIDE_BUS: Duration = Duration::from_secs(2);
+/// Without a bus, a log that does not grow for so long is told of where nothing tells whether its writer lives.
+const SILENCE: Duration = Duration::from_secs(30);
 /// How long the file may lag behind an end that the bus told: other nodes' writes appear late on some file systems.
 const LAG: Duration = Duration::from_secs(5);
 
@@ -41,6 +43,8 @@ pub(crate) enum Step {
     NotBegun,
     /// The process that wrote the log has gone without ending the run; told once for each writer.
     WriterGone(Writer),
+    /// Nothing has been heard for a while of a process on another host; told once after each event.
+    Silent(Writer),
     /// The run has ended with this exit code, and nothing follows.
     Ended(u8),
     /// Nothing at this moment: what was shown is to be flushed. The next step may take long.
@@ -55,8 +59,12 @@ pub(crate) struct Feed {
     next_look: Instant,
     /// The last event known, whether it is to be shown or not.
     last: Seq,
-    /// Whether that event ended the run.
-    end: Option<End>,
+    /// Since when.
+    last_since: Instant,
+    /// The event after which silence was told.
+    silent_after: Seq,
+    /// The run's exit code, if that event ended it.
+    end: Option<u8>,
     /// The bus lacks events up to here.
     gap: Seq,
     caught_up: bool,
@@ -73,13 +81,6 @@ enum Look {
     Nothing,
 }
 
-/// The end of a run.
-#[derive(Debug, Clone, Copy)]
-struct End {
-    exit_code: u8,
-    heard: Instant,
-}
-
 impl Feed {
     /// The events of the run in this directory from `from` on. To be made and used within a tokio runtime.
     pub(crate) fn new(run_dir: &Path, from: Seq) -> Self {
@@ -89,6 +90,8 @@ impl Feed {
             file: LogFile::new(run_dir),
             next_look: Instant::now(),
             last: Seq(0),
+            last_since: Instant::now(),
+            silent_after: Seq(0),
             end: None,
             gap: Seq(0),
             caught_up: false,
@@ -225,10 +228,10 @@ impl Feed {
             return;
         }
         self.last = seq;
-        let heard = Instant::now();
-        self.end = exit_code.map(|exit_code| End { exit_code, heard });
+        self.last_since = Instant::now();
+        self.end = exit_code;
         if self.end.is_some() {
-            self.next_look = heard;
+            self.next_look = self.last_since;
         }
     }
 
@@ -247,9 +250,9 @@ impl Feed {
         if self.sequence.is_waiting() {
             return None;
         }
-        if let Some(end) = self.end {
-            let has_all = self.file.head() >= self.last || end.heard.elapsed() >= LAG;
-            return has_all.then_some(Step::Ended(end.exit_code));
+        if let Some(exit_code) = self.end {
+            let has_all = self.file.head() >= self.last || self.last_since.elapsed() >= LAG;
+            return has_all.then_some(Step::Ended(exit_code));
         }
         if self.bus.is_up() {
             return None;
@@ -261,7 +264,14 @@ impl Feed {
         if !std::mem::replace(&mut self.caught_up, true) {
             return Some(Step::CaughtUp(self.last));
         }
-        self.file.lost_writer().map(Step::WriterGone)
+        if let Some(writer) = self.file.lost_writer() {
+            return Some(Step::WriterGone(writer));
+        }
+        if self.last == self.silent_after || self.last_since.elapsed() < SILENCE {
+            return None;
+        }
+        self.silent_after = self.last;
+        self.file.far_writer().map(Step::Silent)
     }
 
     /// What there is to tell when nothing happens.

@@ -7,9 +7,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use hpcbench_core::event::Writer;
+use hpcbench_report::{RunState, WriterLife};
 
 use super::standing::Standing;
-use crate::program;
+use crate::{program, writer};
 
 /// The file's name, which the orchestrator knows.
 const NAME: &str = "cancel";
@@ -44,7 +46,7 @@ impl CancelFile {
     ///
     /// # Errors
     /// The run directory cannot be written.
-    pub(super) fn write(run_dir: &Path, words: &str) -> anyhow::Result<Self> {
+    pub(super) fn write(run_dir: &Path, request: &str) -> anyhow::Result<Self> {
         let path = run_dir.join(NAME);
         let temporary = run_dir.join(format!(".{NAME}.{}", std::process::id()));
         let write = || {
@@ -57,7 +59,7 @@ impl CancelFile {
                 .write(true)
                 .create_new(true)
                 .open(&temporary)?;
-            file.write_all(words.as_bytes())?;
+            file.write_all(request.as_bytes())?;
             fs::rename(&temporary, &path)
         };
         write().with_context(|| format!("failed to leave the request in {}", path.display()))?;
@@ -70,20 +72,20 @@ impl CancelFile {
         &self.path
     }
 
-    /// Waits until it is taken, but not for ever.
-    pub(super) fn wait(&self) -> Taken {
+    /// Waits until it is taken by the process `writer`, if that is known, but not for ever.
+    pub(super) fn wait(&self, writer: Option<&Writer>) -> Taken {
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
             thread::sleep(LOOK);
             if !self.path.exists() {
                 return self.taken();
             }
-            match Standing::of(&self.run_dir) {
-                // Nobody will take it; a later epoch must not meet it.
-                standing @ (Standing::Ended(_) | Standing::Abandoned(_)) => {
-                    return self.not_needed(&standing);
-                }
-                Standing::Cancelling | Standing::Active => {}
+            if writer.is_some_and(|writer| writer::life(writer) == WriterLife::Gone)
+                && let Some(words) = Standing::of(&self.run_dir).settled()
+            {
+                // Nobody takes it any more. The last one may have, at its end: then there is no file to remove.
+                let _ = fs::remove_file(&self.path);
+                return Taken::NotNeeded(words);
             }
         }
         Taken::No(PATIENCE)
@@ -91,15 +93,9 @@ impl CancelFile {
 
     fn taken(&self) -> Taken {
         match Standing::of(&self.run_dir) {
-            Standing::Cancelling | Standing::Ended(hpcbench_report::RunState::Cancelled) => Taken::Yes,
-            Standing::Ended(_) | Standing::Abandoned(_) | Standing::Active => Taken::ToNoEffect,
+            Standing::Cancelling | Standing::Ended(RunState::Cancelled) => Taken::Yes,
+            _ => Taken::ToNoEffect,
         }
-    }
-
-    fn not_needed(&self, standing: &Standing) -> Taken {
-        // The orchestrator may have taken it at its end.
-        let _ = fs::remove_file(&self.path);
-        Taken::NotNeeded(standing.in_words().unwrap_or_default())
     }
 }
 
@@ -113,8 +109,8 @@ mod tests {
     fn a_request_is_for_its_owner_and_replaces_a_former_one() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(NAME), "older").unwrap();
-        let file = CancelFile::write(folder.path(), "ada@login1").unwrap();
-        assert_eq!(fs::read_to_string(file.path()).unwrap(), "ada@login1");
+        let file = CancelFile::write(folder.path(), "the request").unwrap();
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "the request");
         let mode = fs::metadata(file.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(

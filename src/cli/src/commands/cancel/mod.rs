@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use hpcbench_actors::shell::{hostname, user};
-use hpcbench_core::message::CommandReply;
+use hpcbench_core::message::{CancelPayload, CommandReply};
 use hpcbench_nats::{BusError, Control, ControlBus};
 use hpcbench_report::find_run;
 
@@ -23,6 +23,9 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long the orchestrator may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// Longest reason, in characters. The log keeps some more.
+const MAX_REASON_CHARS: usize = 300;
+
 /// Ask a run to end: its service, its agents and it itself end in order
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = MORE)]
@@ -30,7 +33,7 @@ pub(crate) struct CancelArgs {
     /// A run directory, or the beginning of a run's id
     run: String,
     /// Why, for the log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
 }
 
@@ -49,12 +52,21 @@ Exit codes of this command:
 /// There is no such run, or nobody takes notice.
 pub(crate) fn run(args: &CancelArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     let run_dir = find_run(runs_dir, &args.run)?;
-    if let Some(settled) = Standing::of(&run_dir).in_words() {
+    let standing = Standing::of(&run_dir);
+    if let Some(settled) = standing.settled() {
         terminal::say(&settled);
         return Ok(ExitCode::SUCCESS);
     }
-    let words = who_and_why(&user(), &hostname(), args.reason.as_deref());
-    match over_the_bus(&run_dir, &words) {
+    if standing == Standing::NotBegun {
+        let words = "the run has not begun: there is nobody who could be asked to end it";
+        return Err(Failure::Environment(words.to_owned()).into());
+    }
+    let request = serde_json::to_string(&CancelPayload {
+        user: Some(user()),
+        host: Some(hostname()),
+        reason: args.reason.clone(),
+    })?;
+    match over_the_bus(&run_dir, &request) {
         Ok(CommandReply { refused: None }) => {
             terminal::say("the run has been asked to end; `hpcbench watch` shows how it does");
             Ok(ExitCode::SUCCESS)
@@ -67,45 +79,50 @@ pub(crate) fn run(args: &CancelArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
         }
         Err(error) => {
             terminal::say(&format!("the bus cannot be used: {}", exit::in_words(&error)));
-            by_file(&run_dir, &words)
+            by_file(&run_dir, &request)
         }
     }
 }
 
-/// What the log keeps as the reason.
-fn who_and_why(user: &str, host: &str, reason: Option<&str>) -> String {
-    match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
-        Some(reason) => format!("{user}@{host}: {reason}"),
-        None => format!("{user}@{host}"),
+/// A reason of a length that the log keeps.
+fn reason(text: &str) -> Result<String, String> {
+    if text.chars().count() > MAX_REASON_CHARS {
+        return Err(format!("it has more than {MAX_REASON_CHARS} characters"));
     }
+    Ok(text.to_owned())
 }
 
-fn over_the_bus(run_dir: &Path, words: &str) -> anyhow::Result<CommandReply> {
+fn over_the_bus(run_dir: &Path, request: &str) -> anyhow::Result<CommandReply> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("failed to start the connection")?;
     let answer = runtime.block_on(async {
         let control = Control::connect(run_dir, CONNECT).await?;
-        let answer = control.cancel(words.to_owned().into(), ANSWER).await?;
+        let answer = control.cancel(request.to_owned().into(), ANSWER).await?;
         Ok::<_, BusError>(answer)
     });
     runtime.shutdown_background();
     serde_json::from_slice(&answer?).context("the orchestrator's answer cannot be read")
 }
 
-fn by_file(run_dir: &Path, words: &str) -> anyhow::Result<ExitCode> {
+fn by_file(run_dir: &Path, request: &str) -> anyhow::Result<ExitCode> {
     // The request may have arrived all the same, or the run may have ended meanwhile.
-    if let Some(settled) = Standing::of(run_dir).in_words() {
+    let standing = Standing::of(run_dir);
+    if let Some(settled) = standing.settled() {
         terminal::say(&settled);
         return Ok(ExitCode::SUCCESS);
     }
-    let file = CancelFile::write(run_dir, words)?;
+    let writer = match &standing {
+        Standing::Active { writer } => writer.as_ref(),
+        _ => None,
+    };
+    let file = CancelFile::write(run_dir, request)?;
     terminal::say(&format!(
         "left the request in {}, which the orchestrator looks for every second",
         file.path().display()
     ));
-    match file.wait() {
+    match file.wait(writer) {
         Taken::Yes => {
             terminal::say("the orchestrator took it: the run ends");
             Ok(ExitCode::SUCCESS)
@@ -125,20 +142,5 @@ fn by_file(run_dir: &Path, words: &str) -> anyhow::Result<ExitCode> {
             file.path().display()
         ))
         .into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_tells_who_asked() {
-        assert_eq!(who_and_why("ada", "login1", None), "ada@login1");
-        assert_eq!(who_and_why("ada", "login1", Some(" ")), "ada@login1");
-        assert_eq!(
-            who_and_why("ada", "login1", Some(" too slow ")),
-            "ada@login1: too slow"
-        );
     }
 }

@@ -16,14 +16,20 @@ pub(super) enum Standing {
     Abandoned(Writer),
     /// It was asked to end and does.
     Cancelling,
+    /// It has no process yet.
+    NotBegun,
     /// It goes on, or may.
-    Active,
+    Active {
+        /// Its process, as far as the log can be read.
+        writer: Option<Writer>,
+    },
 }
 
 impl Standing {
     /// How the run in this directory stands. A log that cannot be read does not keep anybody from cancelling.
     pub(super) fn of(run_dir: &Path) -> Self {
-        RunView::load(run_dir).map_or(Self::Active, |view| Self::seen(&view, writer::life_in(&view)))
+        let unknown = Self::Active { writer: None };
+        RunView::load(run_dir).map_or(unknown, |view| Self::seen(&view, writer::life_in(&view)))
     }
 
     fn seen(view: &RunView, life: WriterLife) -> Self {
@@ -31,15 +37,22 @@ impl Standing {
         if view.state.outcome.is_some() {
             return Self::Ended(state);
         }
-        match view.epochs.last() {
-            Some(epoch) if life == WriterLife::Gone => Self::Abandoned(epoch.writer.clone()),
-            _ if view.state.cancel.is_some() => Self::Cancelling,
-            _ => Self::Active,
+        let Some(epoch) = view.epochs.last() else {
+            return Self::NotBegun;
+        };
+        let writer = epoch.writer.clone();
+        if life == WriterLife::Gone {
+            Self::Abandoned(writer)
+        } else if view.state.cancel.is_some() {
+            Self::Cancelling
+        } else {
+            let writer = Some(writer);
+            Self::Active { writer }
         }
     }
 
-    /// Why nothing has to be done; `None` if something has.
-    pub(super) fn in_words(&self) -> Option<String> {
+    /// Why nothing has to be done; `None` otherwise.
+    pub(super) fn settled(&self) -> Option<String> {
         match self {
             Self::Ended(state) => Some(format!("the run has ended already: it is {}", state.as_str())),
             Self::Abandoned(writer) => Some(format!(
@@ -48,7 +61,7 @@ impl Standing {
                 writer.pid, writer.host
             )),
             Self::Cancelling => Some("the run has been asked to end already, and does".to_owned()),
-            Self::Active => None,
+            Self::NotBegun | Self::Active { .. } => None,
         }
     }
 }

@@ -70,6 +70,7 @@ async fn steps(feed: &mut Feed, last: &str) -> Vec<String> {
             Step::CaughtUp(seq) => format!("caught up {seq}"),
             Step::NotBegun => "not begun".to_owned(),
             Step::WriterGone(_) => "gone".to_owned(),
+            Step::Silent(_) => "silent".to_owned(),
             Step::Ended(exit_code) => format!("ended {exit_code}"),
             Step::Pause => continue,
         });
