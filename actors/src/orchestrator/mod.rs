@@ -25,4 +25,4 @@ mod publisher;
 mod run;
 
 pub use failure::OrchestratorError;
-pub use run::{Begin, LiveUpdate, RunEnd, RunSetup, run};
+pub use run::{Begin, LiveUpdate, RunEnd, RunSetup, end_leftovers, run};

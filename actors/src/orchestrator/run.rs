@@ -24,7 +24,7 @@ use super::machine::Machine;
 use super::publisher::Publisher;
 use crate::log_collector::LogSources;
 use crate::process::{Spawner, children_of, kill_descendants, kill_leftovers};
-use crate::shell::Scratch;
+use crate::shell::{Scratch, describe};
 
 /// How long the last events may take to be published.
 const FLUSH: Duration = Duration::from_secs(3);
@@ -34,6 +34,9 @@ const AFTERMATH: Duration = Duration::from_secs(12);
 const FORCE: Duration = Duration::from_secs(5);
 /// The same as [`AFTERMATH`] when the run is to end at once.
 const AFTERMATH_AT_ONCE: Duration = Duration::from_millis(500);
+
+/// Where the event log is below the run directory.
+const EVENTS: &str = "events";
 
 /// What a run is started with.
 pub struct RunSetup {
@@ -177,7 +180,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     publisher.publish(vec![Arc::clone(&opened.started)]);
     let live = LiveSender(live);
     live.send(LiveUpdate::Event(Box::new(upcast(opened.started.event.clone()))));
-    let machine = Machine::new(run_dir, node, state, opened.journal);
+    let machine = Machine::new(run_dir.clone(), node, state, opened.journal);
     let executor = Executor::new(
         Arc::clone(&plan),
         Arc::clone(&bus),
@@ -189,6 +192,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         Orchestrator::new(machine, executor, Arc::clone(&publisher), live, first, done).start();
     // The journal's thread waits for it before it tells what was synced.
     let _ = address.send(orchestrator.clone());
+    actix::spawn(probe(run_dir, orchestrator.clone()));
     actix::spawn(async move {
         let mut at_once = false;
         while let Some(signal) = interrupts.recv().await {
@@ -253,6 +257,13 @@ async fn clean_up(
     }
 }
 
+/// Ends and removes what the orchestrators of a run through `epoch` have left on this host: processes, node-local files and
+/// `bus.json`. For a run that has ended, or goes on in a later epoch.
+pub fn end_leftovers(run_dir: &Path, scratch_base: &Path, run: &RunId, epoch: Epoch) {
+    end_former_epochs(run_dir, epoch);
+    Scratch::remove_through(scratch_base, run, epoch);
+}
+
 /// Before this epoch starts anything: whatever a former one has left is ended, and no message to it is taken for one to us.
 fn end_former_epochs(run_dir: &Path, epoch: Epoch) {
     let found = kill_leftovers(run_dir, FORCE);
@@ -272,13 +283,27 @@ fn end_former_epochs(run_dir: &Path, epoch: Epoch) {
     cancel::forget_file(run_dir);
 }
 
+/// Tries the file system under the event log, beside everything else.
+async fn probe(run_dir: PathBuf, orchestrator: actix::Addr<Orchestrator>) {
+    let work = tokio::task::spawn_blocking(move || {
+        hpcbench_journal::probe(&run_dir.join(EVENTS), EVENTS).map_err(|error| describe(&error))
+    });
+    match work.await.map_err(|error| error.to_string()).flatten() {
+        Ok(probed) => {
+            for warning in &probed.warnings {
+                tracing::warn!("file system of the event log: {warning}");
+            }
+            orchestrator.do_send(Input::new(Command::Probed(probed)));
+        }
+        Err(error) => tracing::warn!(error, "failed to try the file system of the event log"),
+    }
+}
+
 /// Where a file system caches look-ups, a former writer that may live must have had the time to see the claim.
 fn wait_for_caches(run_dir: PathBuf) -> impl FnMut(Epoch) + Send {
     move |former| {
-        if {
-            let _ = &run_dir;
-            false
-        } {
+        // Where that cannot be found out, the worst is assumed.
+        if hpcbench_journal::lookups_cached(&run_dir).unwrap_or(true) {
             tracing::warn!(
                 epoch = former.0,
                 seconds = LOOKUP_CACHE_WAIT.as_secs(),

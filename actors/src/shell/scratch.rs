@@ -40,13 +40,22 @@ impl Scratch {
     /// Creates it for an epoch, below `base`, where other users may write too: it must not exist. What killed epochs have
     /// left there is removed.
     pub fn create(base: &Path, run: &RunId, epoch: Epoch) -> io::Result<Self> {
-        for former in 1..epoch.0 {
-            // Not there, as a rule; another user's directory of that name stays.
-            let _ = fs::remove_dir_all(base.join(format!("hpcbench-{run}-{former}")));
-        }
-        let path = base.join(format!("hpcbench-{run}-{epoch}"));
+        Self::remove_through(base, run, Epoch(epoch.0.saturating_sub(1)));
+        let path = Self::path_of(base, run, epoch);
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
+    }
+
+    /// Removes what killed orchestrators have left, through that epoch.
+    pub fn remove_through(base: &Path, run: &RunId, epoch: Epoch) {
+        for former in (1..=epoch.0).map(Epoch) {
+            // Not there, as a rule; another user's directory of that name stays.
+            let _ = fs::remove_dir_all(Self::path_of(base, run, former));
+        }
+    }
+
+    fn path_of(base: &Path, run: &RunId, epoch: Epoch) -> PathBuf {
+        base.join(format!("hpcbench-{run}-{epoch}"))
     }
 
     /// One that another process of the run has created.
@@ -66,8 +75,11 @@ impl Scratch {
         Ok(path)
     }
 
-    /// Removes it with everything in it.
+    /// Removes it with everything in it. A successor may have done that already.
     pub fn remove(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.0)
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 }

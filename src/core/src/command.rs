@@ -3,7 +3,8 @@
 use hpcbench_stats::TrialSummary;
 
 use crate::event::{
-    BusExited, BusStarted, CancelRequested, CommandRejected, RunCreated, RunResumed, StateVerified,
+    BusExited, BusStarted, CancelRequested, CommandRejected, FileSystemProbed, RunCreated, RunResumed,
+    StateVerified,
 };
 use crate::message::Report;
 use crate::{Attempt, NodeId, TrialId};
@@ -46,6 +47,8 @@ pub enum Command {
     Cancel(CancelRequested),
     /// An attempt's shares were put together.
     Measured(Measured),
+    /// The file system under the run was tried.
+    Probed(FileSystemProbed),
     /// The live state was compared with the log.
     StateChecked(StateVerified),
     /// A command made the state machine panic.
@@ -80,6 +83,7 @@ impl Command {
             Self::NodeSilent { .. } => "node_silent",
             Self::Cancel(_) => "cancel",
             Self::Measured(_) => "measured",
+            Self::Probed(_) => "probed",
             Self::StateChecked(_) => "state_checked",
             Self::Reject(_) => "reject",
             Self::Tick => "tick",

@@ -73,6 +73,7 @@ fn handle(run: &mut DraftRun<'_>, command: Command) -> Result<(), String> {
         }
         Command::Cancel(cancel) => return request_cancel(run, cancel),
         Command::Measured(measured) => return attempts::conclude(run, measured),
+        Command::Probed(probed) => run.emit(probed),
         Command::StateChecked(verified) => {
             if !is_ready_to_verify(run.state()) {
                 return Err("the run is not at its end".to_owned());
