@@ -4,7 +4,11 @@
 
 mod common;
 mod help;
+mod history;
+mod nats;
 mod recipes;
 mod refusals;
+mod replay;
 mod verify;
 mod watch;
+mod why;

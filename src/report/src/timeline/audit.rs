@@ -1,7 +1,6 @@
 //! Who started, resumed and cancelled the run, and with what.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use hpcbench_core::event::{Body, CancelRequested, Event, Program, RunCreated, RunResumed};
 use hpcbench_core::{Epoch, Timestamp};
@@ -39,11 +38,13 @@ impl Audit {
             Body::EpochStarted(e) => self.writer = Some((e.epoch, e.writer.program.clone())),
             Body::RunCreated(e) => self.created = Some((event.at, e.clone())),
             Body::RunResumed(e) => {
-                let mut words = resumed_words(e);
+                let mut words = resumed_by(e);
+                let mut programs = tool_words(&e.tools);
                 if let Some((epoch, program)) = &self.writer {
-                    words = format!("epoch {epoch}, {words}, {}", program_words(program));
+                    words = format!("epoch {epoch}, {words}");
+                    programs.insert(0, program_words(program));
                 }
-                self.act("resumed", event, words);
+                self.act("resumed", event, with(words, &programs));
             }
             Body::CancelRequested(e) => self.act("cancelled", event, cancel_words(e)),
             _ => {}
@@ -108,17 +109,29 @@ fn tool_words(tools: &BTreeMap<String, String>) -> Vec<String> {
 
 /// Who resumed the run, how, and with which tools.
 pub(super) fn resumed_words(e: &RunResumed) -> String {
+    with(resumed_by(e), &tool_words(&e.tools))
+}
+
+fn resumed_by(e: &RunResumed) -> String {
     let anew = if e.retry_failed {
         ", to repeat what failed"
     } else {
         ""
     };
-    let command = shell_words(&e.command_line);
-    let mut words = format!("by {} on {}: {command}{anew}", e.user, e.host);
-    if !e.tools.is_empty() {
-        let _ = write!(words, "; with {}", tool_words(&e.tools).join(", "));
+    format!(
+        "by {} on {}: {}{anew}",
+        e.user,
+        e.host,
+        shell_words(&e.command_line)
+    )
+}
+
+fn with(words: String, programs: &[String]) -> String {
+    if programs.is_empty() {
+        words
+    } else {
+        format!("{words}; with {}", programs.join(", "))
     }
-    words
 }
 
 /// What asked to cancel the run, and how.

@@ -1,6 +1,7 @@
 //! `hpcbench replay`: a run's history, or its state at some point of it.
 
 mod playback;
+mod publish;
 mod schedule;
 mod speed;
 
@@ -19,10 +20,12 @@ use crate::exit::Failure;
 use crate::feed::FeedFormat;
 use crate::terminal;
 
+use publish::ServerUrl;
 use speed::Speed;
 
 /// Rebuild a run's timeline, events or state from its log, or play it again
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = MORE)]
 pub(crate) struct ReplayArgs {
     /// A run directory, or the beginning of a run's id
     run: String,
@@ -38,7 +41,19 @@ pub(crate) struct ReplayArgs {
     /// Play the events one after the other, N times as fast as they happened; with --format events as JSON Lines
     #[arg(long, value_name = "N")]
     speed: Option<Speed>,
+    /// Publish the events on this NATS server under their own subjects instead of printing them: as fast as it takes them,
+    /// or with --speed as they are due
+    #[arg(long, value_name = "URL", conflicts_with = "format")]
+    publish: Option<ServerUrl>,
 }
+
+const MORE: &str = "\
+--speed plays the time between two events N times as fast, but waits no longer than 5 s for the next epoch of a run that
+was resumed later. Where a clock was set back it does not wait.
+
+--publish takes nats://HOST:PORT or tls://HOST:PORT, with USER:PASSWORD@ or TOKEN@ before the host where the server wants
+that. An event's subject is hpcbench.RUN.event.TYPE, as on the run's own bus. Nothing is printed on standard output; how many
+events the server has taken is told on standard error.";
 
 /// What a replay prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,6 +72,7 @@ enum ReplayFormat {
 enum Task {
     Print(ReplayFormat),
     Play(Speed, FeedFormat),
+    Publish(ServerUrl, Option<Speed>),
 }
 
 /// Prints a run's history.
@@ -79,6 +95,7 @@ pub(crate) fn run(args: &ReplayArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
             terminal::print_json(&RunView::load_until(&run_dir, until)?.state)?;
         }
         Task::Print(ReplayFormat::Trace) => print_trace(&run_dir, until)?,
+        Task::Publish(url, speed) => publish::publish(&run_dir, until, &url, speed)?,
         Task::Play(speed, format) => playback::print(&run_dir, until, speed, format)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -86,6 +103,9 @@ pub(crate) fn run(args: &ReplayArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
 
 impl ReplayArgs {
     fn task(&self) -> Result<Task, Failure> {
+        if let Some(url) = &self.publish {
+            return Ok(Task::Publish(url.clone(), self.speed));
+        }
         let Some(speed) = self.speed else {
             return Ok(Task::Print(self.format.unwrap_or(ReplayFormat::Timeline)));
         };

@@ -50,18 +50,23 @@ impl Clock for RealTime {
 pub(super) fn print(run_dir: &Path, until: Until, speed: Speed, format: FeedFormat) -> anyhow::Result<()> {
     let printer = Printer::new(&read_plan(run_dir)?, format, TypeFilter::default(), io::stdout());
     let entries = history(run_dir, until)?.map(|entry| Ok(entry?));
-    play(entries, speed, &mut RealTime::start(), &mut Printed(printer))
+    play(
+        entries,
+        Some(speed),
+        &mut RealTime::start(),
+        &mut Printed(printer),
+    )
 }
 
-/// Hands each event on when it is due. What takes longer than the run did is not waited for: it goes on as fast as it
+/// Hands each event on when it is due; without a speed, at once. What takes longer than the run did is not waited for: it goes on as fast as it
 /// can until it is back in time.
 pub(super) fn play(
     entries: impl Iterator<Item = anyhow::Result<Entry>>,
-    speed: Speed,
+    speed: Option<Speed>,
     clock: &mut impl Clock,
     sink: &mut impl Sink,
 ) -> anyhow::Result<()> {
-    let mut schedule = Schedule::new(speed);
+    let mut schedule = speed.map(Schedule::new);
     for entry in entries {
         let entry = match entry {
             Ok(entry) => entry,
@@ -70,14 +75,16 @@ pub(super) fn play(
                 return Err(error);
             }
         };
-        let Due { at, skipped } = schedule.next(&entry.event);
-        let wait = at.saturating_sub(clock.elapsed());
-        if !wait.is_zero() {
-            sink.flush()?;
+        if let Some(Due { at, skipped }) = schedule.as_mut().map(|schedule| schedule.next(&entry.event)) {
+            let wait = at.saturating_sub(clock.elapsed());
+            if !wait.is_zero() {
+                sink.flush()?;
+                clock.sleep(wait);
+            }
             if let Some(skipped) = skipped {
+                sink.flush()?;
                 terminal::say(&idle_words(skipped));
             }
-            clock.sleep(wait);
         }
         sink.event(&entry)?;
     }
@@ -86,7 +93,7 @@ pub(super) fn play(
 
 fn idle_words(skipped: Duration) -> String {
     format!(
-        "nothing happened for {} before the next epoch began; played in {}",
+        "nothing happened for {} until the next epoch began; that took {} here",
         length_of_time(skipped.as_secs_f64()),
         length_of_time(MAX_IDLE.as_secs_f64())
     )
@@ -171,7 +178,7 @@ mod tests {
         ];
         play(
             entries.into_iter().map(Ok),
-            "2".parse().unwrap(),
+            "2".parse().ok(),
             &mut clock,
             &mut sink,
         )
@@ -187,7 +194,7 @@ mod tests {
         let entries = [entry(1, "a.b", 0), entry(2, "a.b", 1), entry(3, "a.b", 3)];
         play(
             entries.into_iter().map(Ok),
-            "1".parse().unwrap(),
+            "1".parse().ok(),
             &mut clock,
             &mut sink,
         )
@@ -203,7 +210,7 @@ mod tests {
             Err(anyhow::anyhow!("damaged")),
             Ok(entry(3, "a.b", 3)),
         ];
-        let played = play(entries.into_iter(), "1".parse().unwrap(), &mut clock, &mut sink);
+        let played = play(entries.into_iter(), "1".parse().ok(), &mut clock, &mut sink);
         assert_eq!(played.unwrap_err().to_string(), "damaged");
         assert_eq!(sink.0, ["1", "flush"]);
     }
@@ -212,7 +219,7 @@ mod tests {
     fn a_skipped_wait_is_told() {
         assert_eq!(
             idle_words(Duration::from_secs(7512)),
-            "nothing happened for 2 h 05 min before the next epoch began; played in 5.00 s"
+            "nothing happened for 2 h 05 min until the next epoch began; that took 5.00 s here"
         );
     }
 }
