@@ -23,19 +23,29 @@ pub(crate) fn expectations(plan: &Plan, trial: &TrialPlan) -> Expectations {
         },
         failed_tolerance: Some(workload.tolerance.failed),
         output_length: output_length(workload),
-        cached_input: match workload.prompts {
-            Prompts::Synthetic {
-                shared_prefix_tokens: 0,
-                ..
-            } => CachedInput::Unexpected,
-            // A file's prompts may repeat themselves.
-            Prompts::Synthetic { .. } | Prompts::File { .. } => CachedInput::Expected,
-        },
+        cached_input: cached_input(workload),
         placement: match (plan.launch.mode, plan.resources.clients.placement) {
             (LaunchMode::Local, _) => ClientPlacement::OneMachine,
             (LaunchMode::Slurm, Placement::Dedicated) => ClientPlacement::Dedicated,
             (LaunchMode::Slurm, _) => ClientPlacement::WithServers,
         },
+    }
+}
+
+fn cached_input(workload: &WorkloadPlan) -> CachedInput {
+    match (&workload.load, &workload.prompts) {
+        // Conversations repeat what was said before, and traces name the text that their prompts share.
+        (RecipeLoad::Closed { turns, .. }, _) if turns.get() > 1 => CachedInput::Expected,
+        (RecipeLoad::Trace { .. }, _) => CachedInput::Expected,
+        (
+            _,
+            Prompts::Synthetic {
+                shared_prefix_tokens: 0,
+                ..
+            },
+        ) => CachedInput::Unexpected,
+        // A file's prompts may repeat themselves.
+        _ => CachedInput::Expected,
     }
 }
 

@@ -139,6 +139,7 @@ pub(super) fn follow_and_keep(
         attempt: key.attempt,
         node: context.node.clone(),
         seed: trial.seed,
+        connections: trial.workload.connections,
     };
     keep(&of, &outcome, &expectations(&context.plan, trial)).map_err(|error| describe(&error))
 }

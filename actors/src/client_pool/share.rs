@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use hpcbench_core::event::{ArtifactRecorded, ShareFiles};
 use hpcbench_core::{Attempt, NodeId, TrialId};
 use hpcbench_load::Outcome;
+use hpcbench_recipes::recipe::Connections;
 use hpcbench_records::{BlockReader, ReadError};
 use hpcbench_stats::{Expectations, TrialAggregate};
 use hpcbench_tables::{RecordsMeta, RecordsWriter, TableError};
@@ -46,6 +47,8 @@ pub(super) struct ShareOf {
     pub(super) attempt: Attempt,
     pub(super) node: NodeId,
     pub(super) seed: u64,
+    /// Whether requests shared connections.
+    pub(super) connections: Connections,
 }
 
 /// Writes the share's files and removes the engine's.
@@ -93,7 +96,26 @@ fn meta(of: &ShareOf, outcome: &Outcome) -> RecordsMeta {
         seed: of.seed,
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         tokenizer_hash: None,
+        connections: Some(connections_in_words(of.connections)),
+        engine_threads: Some(threads_in_words(outcome)),
     }
+}
+
+fn connections_in_words(connections: Connections) -> String {
+    match connections {
+        Connections::Reuse { max_age: None } => "reuse".to_owned(),
+        Connections::Reuse { max_age: Some(age) } => format!("reuse, max_age {age}"),
+        Connections::Fresh {} => "fresh".to_owned(),
+    }
+}
+
+fn threads_in_words(outcome: &Outcome) -> String {
+    let threads = outcome.engine.threads.len();
+    if outcome.cores.is_empty() {
+        return threads.to_string();
+    }
+    let cores: Vec<String> = outcome.cores.iter().map(usize::to_string).collect();
+    format!("{threads}, on cores {}", cores.join(" "))
 }
 
 fn write_aggregate(

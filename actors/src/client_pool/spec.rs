@@ -1,18 +1,21 @@
 //! From a trial of the plan to what the load engine is asked to do.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hpcbench_core::{Attempt, NodeId};
 use hpcbench_load::{
-    ClientShare, Cooldown, Dialect, Endpoint, Length, LoadSpec, PromptSource, Prompts, Sampling, Shape,
-    TokenCount,
+    ClientShare, Connections, Cooldown, Dialect, Endpoint, Length, LoadSpec, Pin, PromptSource, Prompts,
+    Sampling, Shape, TokenCount, TraceRequest,
 };
-use hpcbench_recipes::TrialPlan;
 use hpcbench_recipes::plan::{Window, WorkloadPlan};
 use hpcbench_recipes::recipe::{
-    Cooldown as PlanCooldown, Endpoint as PlanEndpoint, Load, Prompts as PlanPrompts, TokenCount as PlanCount,
+    Connections as PlanConnections, Cooldown as PlanCooldown, Endpoint as PlanEndpoint, Load, Pin as PlanPin,
+    Prompts as PlanPrompts, TokenCount as PlanCount,
 };
+use hpcbench_recipes::trace::{MAX_TRACE_BYTES, Trace, TraceLayout};
+use hpcbench_recipes::{DiskFiles, Files as _, TrialPlan};
 
 /// What a client's share of an attempt depends on besides the plan.
 pub(super) struct Share {
@@ -40,6 +43,7 @@ pub(super) fn load_spec(trial: &TrialPlan, share: Share) -> Result<LoadSpec, Str
         warmup: workload.warmup.as_std(),
         length: length(workload),
         timeout: workload.timeout.as_std(),
+        connections: connections(workload.connections),
         prompts: prompts(&workload.prompts),
         sampling: Sampling {
             temperature: Some(workload.sampling.temperature),
@@ -47,7 +51,8 @@ pub(super) fn load_spec(trial: &TrialPlan, share: Share) -> Result<LoadSpec, Str
             ignore_eos: workload.sampling.ignore_eos,
         },
         seed: attempt_seed(trial.seed, share.attempt),
-        threads: None,
+        threads: workload.engine.threads,
+        pin: pin(workload.engine.pin),
         scratch: share.scratch,
     })
 }
@@ -87,10 +92,11 @@ fn shape(load: &Load) -> Result<Shape, String> {
         Load::Closed {
             concurrency,
             think_time,
-            ..
+            turns,
         } => Shape::Closed {
             concurrency: concurrency.get(),
             think_time: think_time.as_std(),
+            turns: *turns,
         },
         Load::Constant { rate, .. } => Shape::Constant {
             rate: rate.per_second(),
@@ -111,8 +117,57 @@ fn shape(load: &Load) -> Result<Shape, String> {
             over: over.as_std(),
             max_in_flight,
         },
-        Load::Trace { .. } => return Err("this build cannot replay traces".to_owned()),
+        Load::Trace {
+            path,
+            timestamps,
+            block_tokens,
+            speed,
+            ..
+        } => {
+            let layout = TraceLayout {
+                timestamps: *timestamps,
+                block_tokens: *block_tokens,
+            };
+            Shape::Trace {
+                requests: read_trace(path.as_ref(), layout)?,
+                block_tokens: block_tokens.get(),
+                speed: *speed,
+                max_in_flight,
+            }
+        }
     })
+}
+
+/// Reads a trace as the recipe's rules did: this may be another machine.
+fn read_trace(path: &Path, layout: TraceLayout) -> Result<Arc<[TraceRequest]>, String> {
+    let failed = |reason: String| format!("the trace {}: {reason}", path.display());
+    let text = DiskFiles.read(path, MAX_TRACE_BYTES + 1);
+    let text = text.map_err(|error| failed(format!("it cannot be read: {error}")))?;
+    let trace = Trace::parse(&text, layout).map_err(|error| failed(error.to_string()))?;
+    let request = |request: hpcbench_recipes::trace::TraceRequest| TraceRequest {
+        at: request.at,
+        input_tokens: request.input_tokens,
+        output_tokens: request.output_tokens,
+        blocks: request.blocks,
+    };
+    Ok(trace.into_requests().into_iter().map(request).collect())
+}
+
+fn connections(connections: PlanConnections) -> Connections {
+    match connections {
+        PlanConnections::Reuse { max_age } => Connections::Reuse {
+            max_age: max_age.map(hpcbench_recipes::units::Duration::as_std),
+        },
+        PlanConnections::Fresh {} => Connections::Fresh,
+    }
+}
+
+const fn pin(pin: PlanPin) -> Pin {
+    match pin {
+        PlanPin::Auto => Pin::Auto,
+        PlanPin::Always => Pin::Always,
+        PlanPin::Never => Pin::Never,
+    }
 }
 
 fn length(workload: &WorkloadPlan) -> Length {

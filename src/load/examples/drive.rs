@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use hpcbench_load::{
-    ClientShare, Cooldown, Dialect, Endpoint, Length, LoadSpec, Outcome, PromptSource, Prompts, Sampling,
-    Shape, Stage, Start, TokenCount, prepare,
+    ClientShare, Connections, Cooldown, Dialect, Endpoint, Length, LoadSpec, Outcome, Pin, PromptSource,
+    Prompts, Sampling, Shape, Stage, Start, TokenCount, prepare,
 };
 use hpcbench_records::{BlockReader, Record, Status};
 use hpcbench_stats::Distribution;
@@ -94,6 +95,7 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
         None => Shape::Closed {
             concurrency: options.number("concurrency", 10)?,
             think_time: options.seconds("think", 0.0)?,
+            turns: options.number("turns", NonZeroU16::MIN)?,
         },
     };
     let length = match options.0.get("requests") {
@@ -143,6 +145,8 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
             .get("threads")
             .map(|threads| threads.parse())
             .transpose()?,
+        pin: Pin::Auto,
+        connections: Connections::default(),
         scratch,
     })
 }

@@ -13,6 +13,7 @@
 //! Layers, each knowing only those before it: [`ShapeError`]'s schedule, prompts; `stream`, `http` and `dialect` as
 //! pure parsers; `response`, which makes one reader of them; `engine`, the only place with sockets and clocks.
 
+mod cores;
 mod dialect;
 mod engine;
 mod fault;
@@ -23,6 +24,7 @@ mod plan;
 mod prepare;
 mod prepared;
 mod prompts;
+mod recorded;
 mod response;
 mod running;
 mod schedule;
@@ -40,10 +42,11 @@ pub use prepare::{PrepareError, prepare};
 pub use prepared::{Prepared, Start};
 pub use prompts::PromptError;
 pub use running::Running;
-pub use schedule::{Arrivals, MAX_RATE, ShapeError};
+pub use schedule::{Arrivals, MAX_RATE, MAX_SPEED, ShapeError};
 pub use secret::Secret;
 pub use share::ClientShare;
 pub use shared::{CancelHandle, Progress, Stage};
 pub use spec::{
-    Cooldown, Dialect, Endpoint, Length, LoadSpec, PromptSource, Prompts, Sampling, Shape, TokenCount,
+    Connections, Cooldown, Dialect, Endpoint, Length, LoadSpec, Pin, PromptSource, Prompts, Sampling, Shape,
+    TokenCount, TraceRequest,
 };

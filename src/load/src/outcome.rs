@@ -33,6 +33,8 @@ pub struct Outcome {
     pub cancelled: bool,
     /// The engine's account of itself.
     pub engine: EngineReport,
+    /// Cores that the engine's threads were bound to; empty if they were not.
+    pub cores: Vec<usize>,
 }
 
 /// Why a load has no outcome. What was recorded until then is in the files.

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use hpcbench_records::{BlockWriter, WriteError};
 use hpcbench_stats::StampSource;
@@ -10,14 +12,16 @@ use hpcbench_timing::StampKeeper;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
+use crate::cores;
 use crate::dialect::BodyTemplate;
 use crate::limits::{self, LimitError};
 use crate::plan::{Plan, Server};
 use crate::prepared::Prepared;
 use crate::prompts::{PromptError, PromptSet};
+use crate::recorded::RecordedPrompts;
 use crate::schedule::{Arrivals, ShapeError};
 use crate::secret::Secret;
-use crate::spec::{Endpoint, Length, LoadSpec};
+use crate::spec::{Connections, Endpoint, Length, LoadSpec, PromptSource, Shape};
 
 /// Most engine threads of a client.
 const MAX_THREADS: u32 = 256;
@@ -68,7 +72,9 @@ pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareEr
         .map(|endpoint| server(endpoint, &spec, secrets))
         .collect::<Result<_, _>>()?;
     let prompts = PromptSet::generate(&spec.prompts, spec.dialect, spec.seed)?;
+    let recorded = recorded(&spec);
     let body = BodyTemplate::new(spec.dialect, &spec.model, spec.stream, spec.sampling);
+    let cores = cores::choose(spec.pin, threads);
     let (keeper, stamps) = match StampKeeper::new() {
         Ok(keeper) => (Some(keeper), StampSource::Kernel),
         Err(error) if is_unsupported(&error) => (None, StampSource::User),
@@ -82,11 +88,34 @@ pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareEr
     let plan = Plan {
         spec,
         prompts,
+        recorded,
         servers,
         body,
         threads,
+        cores,
     };
     Ok(Prepared::new(plan, writers, keeper, stamps))
+}
+
+/// What takes the place of synthetic prompts where a trace says how long they are.
+fn recorded(spec: &LoadSpec) -> Option<RecordedPrompts> {
+    match (&spec.shape, &spec.prompts.source) {
+        (
+            Shape::Trace {
+                requests,
+                block_tokens,
+                ..
+            },
+            PromptSource::Synthetic { .. },
+        ) => Some(RecordedPrompts::new(
+            Arc::clone(requests),
+            *block_tokens,
+            spec.dialect,
+            spec.prompts.nonce,
+            spec.seed,
+        )),
+        _ => None,
+    }
 }
 
 /// Where thread `thread` puts its records.
@@ -138,6 +167,16 @@ fn check(spec: &LoadSpec) -> Result<(), PrepareError> {
             "there are fewer users, or requests in flight, than clients: use fewer clients",
         );
     }
+    if spec.shape.turns().is_some() && !spec.dialect.takes_messages() {
+        return invalid("shape", "conversations need a dialect that takes messages");
+    }
+    if spec.connections
+        == (Connections::Reuse {
+            max_age: Some(Duration::ZERO),
+        })
+    {
+        return invalid("connections", "their largest age must be longer than zero");
+    }
     match spec.length {
         Length::Duration { duration, .. } if duration.is_zero() => {
             return invalid("duration", "it must be longer than zero");
@@ -173,7 +212,7 @@ fn server(endpoint: &Endpoint, spec: &LoadSpec, secrets: &[Secret]) -> Result<Se
     if key.is_some_and(|key| !is_header_value(key.reveal())) {
         return Err(invalid("its key has characters that no header can carry"));
     }
-    Ok(Server::new(endpoint, spec.dialect, key))
+    Ok(Server::new(endpoint, spec.dialect, spec.connections, key))
 }
 
 /// Whether text can stand in a request's head without changing its meaning.

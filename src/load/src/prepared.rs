@@ -12,8 +12,8 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use crate::engine::{
-    ClosedSource, Engine, EngineError, Limit, OpenSource, Source, ThreadOutcome, ThreadSetup, Timeline,
-    Until, WindowEnd,
+    ClosedSource, Engine, EngineError, Limit, OpenSource, Source, Talks, ThreadOutcome, ThreadSetup,
+    Timeline, Until, WindowEnd,
 };
 use crate::outcome::LoadError;
 use crate::plan::Plan;
@@ -92,6 +92,7 @@ impl Prepared {
         let shared = Arc::new(Shared::new(tickets(&self.plan)));
         // Ends the threads that run already, should another not start.
         let stop = StopOnDrop::new(&shared);
+        let cores = self.plan.cores.clone();
         let plan = Arc::new(self.plan);
         let (sender, batches) = sync_channel(MAX_QUEUED_BATCHES);
         let (writers, for_writer) = (self.writers, Arc::clone(&shared));
@@ -119,6 +120,7 @@ impl Prepared {
             threads,
             writer,
             stamps: self.stamps,
+            cores,
             _keeper: self.keeper,
             _stop: stop,
         })
@@ -155,7 +157,7 @@ fn read_clocks() -> ClockReading {
 
 /// Requests that users may send in the window. A schedule counts its arrivals itself.
 fn tickets(plan: &Plan) -> u64 {
-    match (plan.spec.length, plan.spec.shape) {
+    match (plan.spec.length, &plan.spec.shape) {
         (Length::Requests(total), Shape::Closed { .. }) => plan.spec.client.of(total),
         _ => u64::MAX,
     }
@@ -171,10 +173,15 @@ fn source(plan: &Plan, thread: u32, timeline: &Timeline) -> Result<Source, Shape
             Shape::Closed { think_time, .. } => think_time,
             _ => Duration::ZERO,
         };
+        let talks = spec
+            .shape
+            .turns()
+            .map(|turns| Talks::new(in_flight, turns.get(), share));
         return Ok(Source::Closed(ClosedSource::new(
             in_flight,
             think_time,
             timeline.t0,
+            talks,
         )));
     };
     let until = match (timeline.end, spec.length) {

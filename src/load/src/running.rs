@@ -21,6 +21,7 @@ pub struct Running {
     pub(crate) threads: Vec<JoinHandle<Result<ThreadOutcome, EngineError>>>,
     pub(crate) writer: JoinHandle<Result<Vec<BlockFile>, WriteError>>,
     pub(crate) stamps: StampSource,
+    pub(crate) cores: Vec<usize>,
     /// Kernel stamps stay on until the end.
     pub(crate) _keeper: Option<StampKeeper>,
     pub(crate) _stop: StopOnDrop,
@@ -83,6 +84,7 @@ impl Running {
             window,
             cancelled: self.shared.cancelled_at().is_some(),
             engine,
+            cores: self.cores,
         })
     }
 }
@@ -143,6 +145,7 @@ mod tests {
             threads: Vec::new(),
             writer: thread::spawn(|| Ok(Vec::new())),
             stamps: StampSource::Kernel,
+            cores: Vec::new(),
             _keeper: None,
             _stop: StopOnDrop::new(&shared),
             shared,

@@ -1,15 +1,20 @@
 //! Arrival times of open load shapes, as a pure function of shape and random source.
 
+use std::sync::Arc;
+
 use rand::Rng;
 use rand_distr::{Distribution as _, Exp, Gamma};
 
-use crate::spec::Shape;
+use crate::spec::{Shape, TraceRequest};
 
 /// Nanoseconds in a second.
 const NANOS: f64 = 1e9;
 
 /// Highest rate of arrivals that is accepted, per second. Far above what one host can send.
 pub const MAX_RATE: f64 = 10_000_000.0;
+
+/// Most that a trace is made faster.
+pub const MAX_SPEED: f64 = 1e6;
 
 /// Why a shape makes no schedule.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -23,9 +28,15 @@ pub enum ShapeError {
     /// A ramp takes no time.
     #[error("a ramp needs a length above zero")]
     EmptyRamp,
+    /// The speed of a trace is not a number in range.
+    #[error("speed {0} is not between 0 (exclusive) and {MAX_SPEED}")]
+    Speed(f64),
+    /// A trace has no arrival, or its arrivals go back in time.
+    #[error("a trace needs arrivals in the order of their times")]
+    Trace,
 }
 
-/// The endless sequence of arrivals of an open shape, in nanoseconds since the start of the load, never decreasing.
+/// The sequence of arrivals of an open shape, endless but for a trace, in nanoseconds since the start of the load, never decreasing.
 ///
 /// All clients of a trial make the same sequence from the same seed and each takes its own part of it, so that the
 /// trial's arrivals do not depend on the number of clients.
@@ -41,10 +52,20 @@ pub struct Arrivals<R> {
 
 #[derive(Debug, Clone)]
 enum Process {
-    Even { rate: f64 },
+    Even {
+        rate: f64,
+    },
     Exponential(Exp<f64>),
     Gamma(Gamma<f64>),
-    Ramp { from: f64, to: f64, over: f64 },
+    Ramp {
+        from: f64,
+        to: f64,
+        over: f64,
+    },
+    Recorded {
+        requests: Arc<[TraceRequest]>,
+        speed: f64,
+    },
 }
 
 impl<R: Rng> Arrivals<R> {
@@ -77,6 +98,9 @@ impl<R: Rng> Arrivals<R> {
                     over,
                 }
             }
+            Shape::Trace {
+                ref requests, speed, ..
+            } => recorded(requests, speed)?,
         };
         Ok(Some(Self {
             process,
@@ -85,6 +109,19 @@ impl<R: Rng> Arrivals<R> {
             last: 0.0,
         }))
     }
+}
+
+fn recorded(requests: &Arc<[TraceRequest]>, speed: f64) -> Result<Process, ShapeError> {
+    if !(speed > 0.0 && speed <= MAX_SPEED) {
+        return Err(ShapeError::Speed(speed));
+    }
+    if requests.is_empty() || !requests.is_sorted_by_key(|request| request.at) {
+        return Err(ShapeError::Trace);
+    }
+    Ok(Process::Recorded {
+        requests: Arc::clone(requests),
+        speed,
+    })
 }
 
 fn positive(rate: f64) -> Result<f64, ShapeError> {
@@ -103,13 +140,14 @@ impl<R: Rng> Iterator for Arrivals<R> {
     type Item = i64;
 
     fn next(&mut self) -> Option<i64> {
-        let position = self.index as f64;
+        let (place, position) = (self.index as usize, self.index as f64);
         self.index += 1;
         let nanos = match &self.process {
             Process::Even { rate } => position / rate * NANOS,
             Process::Exponential(gap) => self.last + gap.sample(&mut self.random) * NANOS,
             Process::Gamma(gap) => self.last + gap.sample(&mut self.random) * NANOS,
             Process::Ramp { from, to, over } => ramp_time(*from, *to, *over, position)? * NANOS,
+            Process::Recorded { requests, speed } => requests.get(place)?.at as f64 / speed,
         };
         self.last = nanos;
         Some(nanos as i64)
@@ -142,13 +180,13 @@ mod tests {
 
     use super::*;
 
-    fn arrivals(shape: Shape, seed: u64) -> Arrivals<Xoshiro256PlusPlus> {
-        Arrivals::new(&shape, Xoshiro256PlusPlus::seed_from_u64(seed))
+    fn arrivals(shape: &Shape, seed: u64) -> Arrivals<Xoshiro256PlusPlus> {
+        Arrivals::new(shape, Xoshiro256PlusPlus::seed_from_u64(seed))
             .unwrap()
             .unwrap()
     }
 
-    fn gaps(shape: Shape, count: usize) -> Vec<f64> {
+    fn gaps(shape: &Shape, count: usize) -> Vec<f64> {
         let times: Vec<i64> = arrivals(shape, 1).take(count + 1).collect();
         times
             .windows(2)
@@ -181,7 +219,7 @@ mod tests {
             rate: 3.0,
             max_in_flight: 1,
         };
-        let times: Vec<i64> = arrivals(shape, 0).take(3_000_001).step_by(1_000_000).collect();
+        let times: Vec<i64> = arrivals(&shape, 0).take(3_000_001).step_by(1_000_000).collect();
         assert_eq!(
             times,
             [0, 333_333_333_333_333, 666_666_666_666_666, 1_000_000_000_000_000]
@@ -191,7 +229,7 @@ mod tests {
     #[test]
     fn poisson_gaps_are_exponential() {
         let gaps = gaps(
-            Shape::Poisson {
+            &Shape::Poisson {
                 rate: 5_000.0,
                 max_in_flight: 1,
             },
@@ -206,7 +244,7 @@ mod tests {
     fn gamma_gaps_have_the_rate_and_the_burstiness() {
         for burstiness in [0.25, 1.0, 4.0] {
             let gaps = gaps(
-                Shape::Gamma {
+                &Shape::Gamma {
                     rate: 100.0,
                     burstiness,
                     max_in_flight: 1,
@@ -231,7 +269,7 @@ mod tests {
             over,
             max_in_flight: 1,
         };
-        let times: Vec<f64> = arrivals(shape, 0)
+        let times: Vec<f64> = arrivals(&shape, 0)
             .take(100)
             .map(|time| time as f64 / NANOS)
             .collect();
@@ -247,7 +285,7 @@ mod tests {
             over,
             max_in_flight: 1,
         };
-        assert_eq!(arrivals(down, 0).count(), 51);
+        assert_eq!(arrivals(&down, 0).count(), 51);
     }
 
     #[test]
@@ -308,6 +346,33 @@ mod tests {
         );
     }
 
+    fn trace(times: &[u64], speed: f64) -> Shape {
+        let request = |at: &u64| TraceRequest {
+            at: *at,
+            input_tokens: None,
+            output_tokens: None,
+            blocks: Box::default(),
+        };
+        Shape::Trace {
+            requests: times.iter().map(request).collect(),
+            block_tokens: 512,
+            speed,
+            max_in_flight: 1,
+        }
+    }
+
+    #[test]
+    fn a_trace_is_replayed_at_its_speed_and_ends() {
+        let times: Vec<i64> = arrivals(&trace(&[0, 1_000, 1_000, 5_000], 2.0), 0).collect();
+        assert_eq!(times, [0, 500, 500, 2_500]);
+        let make = |shape: Shape| Arrivals::new(&shape, Xoshiro256PlusPlus::seed_from_u64(0)).map(|_| ());
+        assert_eq!(make(trace(&[], 1.0)), Err(ShapeError::Trace));
+        assert_eq!(make(trace(&[2, 1], 1.0)), Err(ShapeError::Trace));
+        for speed in [0.0, -1.0, f64::INFINITY] {
+            assert_eq!(make(trace(&[1], speed)), Err(ShapeError::Speed(speed)));
+        }
+    }
+
     proptest! {
         #[test]
         fn arrivals_never_go_back(seed: u64, rate in 0.1_f64..10_000.0, to in 0.0_f64..10_000.0) {
@@ -318,10 +383,10 @@ mod tests {
                 Shape::Gamma { rate, burstiness: 0.5, max_in_flight: 1 },
                 Shape::Ramp { from: rate, to, over, max_in_flight: 1 },
             ] {
-                let times: Vec<i64> = arrivals(shape, seed).take(500).collect();
+                let times: Vec<i64> = arrivals(&shape, seed).take(500).collect();
                 prop_assert!(times.iter().all(|time| *time >= 0));
                 prop_assert!(times.is_sorted());
-                let again: Vec<i64> = arrivals(shape, seed).take(500).collect();
+                let again: Vec<i64> = arrivals(&shape, seed).take(500).collect();
                 prop_assert_eq!(times, again);
             }
         }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,9 @@ pub struct LoadSpec {
     pub length: Length,
     /// Longest time from a request's dispatch to its end.
     pub timeout: Duration,
+    /// Whether requests share connections.
+    #[serde(default)]
+    pub connections: Connections,
     /// What is asked.
     pub prompts: Prompts,
     /// How the service is to choose tokens.
@@ -46,6 +50,9 @@ pub struct LoadSpec {
     pub seed: u64,
     /// Engine threads; by default one core is left to the rest.
     pub threads: Option<NonZeroU16>,
+    /// Whether each engine thread has a processor core of its own.
+    #[serde(default)]
+    pub pin: Pin,
     /// Existing directory for the files of records, one per engine thread.
     pub scratch: PathBuf,
 }
@@ -81,8 +88,54 @@ pub enum Dialect {
     OllamaChat,
 }
 
+/// Whether requests share connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Connections {
+    /// A connection carries one request after the other, as long as the server keeps it.
+    Reuse {
+        /// Age from which on a connection gets no further request.
+        max_age: Option<Duration>,
+    },
+    /// Each request has a connection of its own.
+    Fresh,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::Reuse { max_age: None }
+    }
+}
+
+/// Whether each engine thread has a processor core of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pin {
+    /// Where this process may use only some of the machine's cores, and more of them than there are threads.
+    #[default]
+    Auto,
+    /// Wherever there are as many cores as threads.
+    Always,
+    /// Threads run where the system likes.
+    Never,
+}
+
+/// One arrival of a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceRequest {
+    /// Nanoseconds since the trace's start; never less than the arrival's before.
+    pub at: u64,
+    /// Tokens of the prompt; none: as the prompts say.
+    pub input_tokens: Option<u32>,
+    /// Tokens to generate; none: as the prompts say.
+    pub output_tokens: Option<u32>,
+    /// Names of the prompt's blocks of text: the same name stands for the same text.
+    pub blocks: Box<[u64]>,
+}
+
 /// When requests are sent. Numbers are totals over all clients.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Shape {
     /// So many users; each sends its next request when the last one has ended. All begin at the start of the load;
@@ -93,6 +146,9 @@ pub enum Shape {
         /// A user's pause between two requests.
         #[serde(default)]
         think_time: Duration,
+        /// Requests of a conversation, each of which carries what was asked and answered before it.
+        #[serde(default = "one")]
+        turns: NonZeroU16,
     },
     /// Evenly spaced arrivals.
     Constant {
@@ -128,6 +184,21 @@ pub enum Shape {
         /// Most requests in flight; arrivals beyond wait.
         max_in_flight: u32,
     },
+    /// Recorded arrivals.
+    Trace {
+        /// The arrivals, in order; the start of the trace is the start of the load.
+        requests: Arc<[TraceRequest]>,
+        /// Tokens of a block of text.
+        block_tokens: u32,
+        /// How much faster than recorded they come.
+        speed: f64,
+        /// Most requests in flight; arrivals beyond wait.
+        max_in_flight: u32,
+    },
+}
+
+const fn one() -> NonZeroU16 {
+    NonZeroU16::MIN
 }
 
 /// How long the measured window lasts.
@@ -273,7 +344,16 @@ impl Shape {
             Self::Constant { max_in_flight, .. }
             | Self::Poisson { max_in_flight, .. }
             | Self::Gamma { max_in_flight, .. }
-            | Self::Ramp { max_in_flight, .. } => max_in_flight,
+            | Self::Ramp { max_in_flight, .. }
+            | Self::Trace { max_in_flight, .. } => max_in_flight,
+        }
+    }
+
+    /// Requests of a conversation, where users hold conversations.
+    pub(crate) const fn turns(&self) -> Option<NonZeroU16> {
+        match *self {
+            Self::Closed { turns, .. } if turns.get() > 1 => Some(turns),
+            _ => None,
         }
     }
 }

@@ -24,6 +24,10 @@ pub struct RecordsMeta {
     pub engine_version: String,
     /// SHA-256 of the tokenizer that prompts were made with; `None` if their lengths are estimates.
     pub tokenizer_hash: Option<String>,
+    /// Whether requests shared connections, in words; `None` in files from before it was recorded.
+    pub connections: Option<String>,
+    /// The engine's threads and the cores they were bound to, in words; `None` in files from before it was recorded.
+    pub engine_threads: Option<String>,
 }
 
 const SCHEMA: &str = "hpcbench.schema_version";
@@ -35,6 +39,8 @@ const STAMPS: &str = "hpcbench.stamp_source";
 const SEED: &str = "hpcbench.seed";
 const ENGINE: &str = "hpcbench.engine_version";
 const TOKENIZER: &str = "hpcbench.tokenizer_hash";
+const CONNECTIONS: &str = "hpcbench.connections";
+const ENGINE_THREADS: &str = "hpcbench.engine_threads";
 
 impl RecordsMeta {
     pub(crate) fn to_key_values(&self) -> Vec<KeyValue> {
@@ -48,6 +54,8 @@ impl RecordsMeta {
             (SEED, Some(self.seed.to_string())),
             (ENGINE, Some(self.engine_version.clone())),
             (TOKENIZER, self.tokenizer_hash.clone()),
+            (CONNECTIONS, self.connections.clone()),
+            (ENGINE_THREADS, self.engine_threads.clone()),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some(KeyValue::new(key.to_owned(), Some(value?))))
@@ -80,6 +88,8 @@ impl RecordsMeta {
             seed: parse(&values, SEED)?,
             engine_version: parse(&values, ENGINE)?,
             tokenizer_hash: values.get(TOKENIZER).map(|&hash| hash.to_owned()),
+            connections: values.get(CONNECTIONS).map(|&text| text.to_owned()),
+            engine_threads: values.get(ENGINE_THREADS).map(|&text| text.to_owned()),
         })
     }
 }

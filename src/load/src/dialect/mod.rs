@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use hpcbench_records::EventKind;
 
-pub(crate) use request::{BodyTemplate, push_number};
+pub(crate) use request::{BodyTemplate, prompt_frame, push_number};
+pub(crate) use text::append_answer;
 
 use crate::fault::{Fault, MAX_ERROR_TEXT, shorten};
 use crate::spec::Dialect;

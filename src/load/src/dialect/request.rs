@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::prompts::{Nonce, Prompt};
 use crate::spec::{Dialect, Sampling};
 
 /// The body of a trial's requests, rendered once but for the prompt and the number of tokens.
@@ -37,15 +36,30 @@ impl BodyTemplate {
         }
     }
 
-    /// Appends the body of one request to `out`.
-    pub(crate) fn render(&self, prompt: &Prompt, nonce: Nonce, out: &mut Vec<u8>) {
+    /// Appends the body of one request to `out`: `prompt` is the JSON value of its prompt or messages, `history` what
+    /// goes before the first of the messages, each followed by a comma.
+    pub(crate) fn render(&self, history: &[u8], prompt: &[u8], output_tokens: u32, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.before);
-        out.extend_from_slice(&prompt.head);
-        nonce.write(prompt.nonce_words, out);
-        out.extend_from_slice(&prompt.tail);
+        match prompt.split_first() {
+            Some((bracket, messages)) if !history.is_empty() => {
+                out.push(*bracket);
+                out.extend_from_slice(history);
+                out.extend_from_slice(messages);
+            }
+            _ => out.extend_from_slice(prompt),
+        }
         out.extend_from_slice(&self.between);
-        push_number(out, prompt.output_planned);
+        push_number(out, output_tokens);
         out.extend_from_slice(&self.after);
+    }
+}
+
+/// What stands around a prompt's text to make it the JSON value that the dialect wants.
+pub(crate) const fn prompt_frame(dialect: Dialect) -> (&'static str, &'static str) {
+    if dialect.takes_messages() {
+        (r#"[{"role":"user","content":""#, r#""}]"#)
+    } else {
+        ("\"", "\"")
     }
 }
 
@@ -116,30 +130,21 @@ mod tests {
     use super::*;
 
     fn render(dialect: Dialect, stream: bool, sampling: Sampling) -> Value {
-        let value = if dialect.takes_messages() {
-            r#"[{"role":"user","content":""#
-        } else {
-            "\""
-        };
-        let prompt = Prompt {
-            head: value.as_bytes().into(),
-            tail: if dialect.takes_messages() {
-                *b"x\"}]"
-            } else {
-                *b"xyz\""
-            }
-            .into(),
-            nonce_words: 0,
-            input_planned: None,
-            output_planned: 128,
-        };
+        let (open, close) = prompt_frame(dialect);
+        let text = if dialect.takes_messages() { "x" } else { "xyz" };
         let mut out = Vec::new();
-        BodyTemplate::new(dialect, "m\"1", stream, sampling).render(
-            &prompt,
-            Nonce::of_request(0, 0),
-            &mut out,
-        );
+        let prompt = format!("{open}{text}{close}");
+        BodyTemplate::new(dialect, "m\"1", stream, sampling).render(b"", prompt.as_bytes(), 128, &mut out);
         serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn what_was_said_before_comes_first() {
+        let mut out = Vec::new();
+        let template = BodyTemplate::new(Dialect::Chat, "m", true, Sampling::default());
+        template.render(b"{\"a\":1},{\"b\":2},", b"[{\"c\":3}]", 1, &mut out);
+        let body: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(body.get("messages"), Some(&json!([{"a": 1}, {"b": 2}, {"c": 3}])));
     }
 
     #[test]

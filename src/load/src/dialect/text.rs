@@ -49,6 +49,47 @@ fn code_unit(digits: Option<&[u8]>) -> u32 {
         .unwrap_or(0)
 }
 
+/// A chunk, a line or a whole response, as far as the text of an answer goes.
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow, default)]
+    choices: Vec<Part<'a>>,
+    #[serde(borrow)]
+    message: Option<Content<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Part<'a> {
+    #[serde(borrow)]
+    delta: Option<Content<'a>>,
+    #[serde(borrow)]
+    message: Option<Content<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow)]
+    content: Text<'a>,
+}
+
+/// Appends what an event or a whole response adds to the answer of a chat, as the inside of a JSON string. It is not
+/// decoded, so that a character that is split over two events becomes whole again. Nothing is added where there is
+/// nothing, or no JSON.
+pub(crate) fn append_answer(data: &[u8], out: &mut Vec<u8>) {
+    let Ok(answer) = serde_json::from_slice::<Answer<'_>>(data) else {
+        return;
+    };
+    let first = answer.choices.first();
+    let parts = first.map_or([None, None], |part| [part.delta.as_ref(), part.message.as_ref()]);
+    for content in parts.into_iter().chain([answer.message.as_ref()]).flatten() {
+        let inside = content.content.and_then(|raw| {
+            let rest = raw.get().strip_prefix('"')?;
+            rest.strip_suffix('"')
+        });
+        out.extend_from_slice(inside.unwrap_or_default().as_bytes());
+    }
+}
+
 /// The name and the arguments of a call, in all dialects.
 #[derive(Deserialize)]
 pub(super) struct Function<'a> {

@@ -9,6 +9,7 @@ use mio::{Interest, Registry, Token};
 
 use super::exchange::Exchange;
 use super::habit::Habit;
+use crate::spec::Connections as Policy;
 
 /// One connection.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Connection {
     pub(super) reported_in: u64,
     /// The request that it carries.
     pub(super) exchange: Option<Box<Exchange>>,
+    /// When it was begun.
+    opened: Monotonic,
     /// When its last response ended.
     idle_since: Monotonic,
 }
@@ -45,6 +48,7 @@ struct Waiting {
 /// that a late report cannot reach a stranger.
 #[derive(Debug)]
 pub(super) struct Connections {
+    policy: Policy,
     slots: Vec<Option<Connection>>,
     free: Vec<usize>,
     freed_this_turn: Vec<usize>,
@@ -57,8 +61,9 @@ pub(super) struct Connections {
 
 impl Connections {
     /// No connection yet, to any of `endpoints` endpoints. Ids start at `first_id`. `stamps` asks the kernel to stamp.
-    pub(super) fn new(endpoints: usize, first_id: u64, stamps: bool) -> Self {
+    pub(super) fn new(policy: Policy, endpoints: usize, first_id: u64, stamps: bool) -> Self {
         Self {
+            policy,
             slots: Vec::new(),
             free: Vec::new(),
             freed_this_turn: Vec::new(),
@@ -81,6 +86,7 @@ impl Connections {
         address: SocketAddr,
         exchange: Box<Exchange>,
     ) -> Result<usize, (io::Error, Box<Exchange>)> {
+        let opened = Monotonic::now();
         let socket = match self.open_socket(registry, address) {
             Ok(socket) => socket,
             Err(error) => return Err((error, exchange)),
@@ -97,6 +103,7 @@ impl Connections {
             emptied_at: Monotonic(i64::MIN),
             reported_in: 0,
             exchange: Some(exchange),
+            opened,
             idle_since: Monotonic(i64::MIN),
         };
         match self.slots.get_mut(slot) {
@@ -123,9 +130,17 @@ impl Connections {
         if self.habit(endpoint, now) != Habit::Keeps {
             return None;
         }
+        let policy = self.policy;
         loop {
             let (slot, id) = self.waiting.get_mut(usize::from(endpoint))?.idle.pop()?;
             let Some(connection) = self.get(slot).filter(|connection| connection.id == id) else {
+                continue;
+            };
+            if !may_go_on(policy, connection.opened, now) {
+                self.close(slot);
+                continue;
+            }
+            let Some(connection) = self.get(slot) else {
                 continue;
             };
             if is_quiet(&connection.socket) {
@@ -137,7 +152,12 @@ impl Connections {
 
     /// Makes a connection that has carried its request wait for the next, or closes it if enough are waiting.
     pub(super) fn put_idle(&mut self, slot: usize, now: Monotonic) {
+        let policy = self.policy;
         let Some(connection) = self.get(slot) else { return };
+        if !may_go_on(policy, connection.opened, now) {
+            self.close(slot);
+            return;
+        }
         connection.used += 1;
         connection.idle_since = now;
         let (endpoint, id) = (connection.endpoint, connection.id);
@@ -199,6 +219,14 @@ impl Connections {
         }
     }
 
+    /// Endpoints whose server closes connections, where they were to be used again.
+    pub(super) fn closed_by(&self) -> impl Iterator<Item = u16> {
+        let closes = |(endpoint, waiting): (usize, &Waiting)| {
+            (waiting.habit == Habit::Closes).then_some(endpoint as u16)
+        };
+        self.waiting.iter().enumerate().filter_map(closes)
+    }
+
     /// Closes a connection; returns the request that it carried.
     pub(super) fn close(&mut self, slot: usize) -> Option<Box<Exchange>> {
         let connection = self.slots.get_mut(slot)?.take()?;
@@ -228,6 +256,15 @@ impl Connections {
 /// The connection in a slot, if it still is the one with this id.
 fn find(slots: &[Option<Connection>], (slot, id): (usize, u64)) -> Option<&Connection> {
     slots.get(slot)?.as_ref().filter(|connection| connection.id == id)
+}
+
+/// Whether a connection may carry another request.
+fn may_go_on(policy: Policy, opened: Monotonic, now: Monotonic) -> bool {
+    match policy {
+        Policy::Fresh => false,
+        Policy::Reuse { max_age: None } => true,
+        Policy::Reuse { max_age: Some(age) } => now < opened.plus(age),
+    }
 }
 
 /// Whether a waiting connection is open and has nothing to say. The server may have closed it just now.

@@ -6,9 +6,10 @@ use hpcbench_records::{Phase, StreamEvents, Times};
 use hpcbench_timing::Monotonic;
 
 use super::exchange::Exchange;
-use super::source::{Due, Source};
+use super::source::{Due, Source, Turn};
 use super::timeline::WindowEnd;
 use super::{Engine, EngineError};
+use crate::plan::ToRender;
 use crate::response::ResponseReader;
 
 /// Most requests that are begun at once. When thousands of users start together, answers are read meanwhile.
@@ -80,13 +81,25 @@ impl Engine {
         // The schedule's position is the trial's number; users of all clients take turns.
         let index = due
             .position
+            .or_else(|| due.turn.map(Turn::index))
             .unwrap_or_else(|| self.plan.spec.client.position(seq));
         let request_id = format!("{}-{seq}", self.plan.spec.request_prefix);
         let mut output = self.memory.outputs.pop().unwrap_or_default();
+        let request = ToRender {
+            id: &request_id,
+            index,
+            history: self.source.history(due),
+        };
         let server = self.plan.server(endpoint);
         let asked = self
             .plan
-            .render(server, &request_id, index, &mut self.memory.body, &mut output);
+            .render(server, &request, &mut self.memory.render, &mut output);
+        let mut reader = ResponseReader::new(self.plan.spec.dialect, self.plan.spec.stream);
+        let mut messages = Vec::new();
+        if due.turn.is_some() {
+            reader = reader.keeping_answer();
+            messages.extend_from_slice(&self.memory.render.prompt);
+        }
         let events = if self.plan.spec.stream {
             asked.output_planned as usize + EXTRA_EVENTS
         } else {
@@ -112,7 +125,8 @@ impl Engine {
             output,
             written: 0,
             retries: 0,
-            reader: ResponseReader::new(self.plan.spec.dialect, self.plan.spec.stream),
+            reader,
+            messages,
             events: reserved(events.min(MAX_RESERVED_EVENTS)),
             bytes_received: 0,
         })

@@ -7,6 +7,7 @@ use hpcbench_timing::Monotonic;
 
 use super::exchange::{Ending, Exchange};
 use super::record::{self, Carrier};
+use super::source::Said;
 use super::timeline::WindowEnd;
 use super::{Engine, EngineError, ThreadOutcome, sink_failed};
 
@@ -52,7 +53,7 @@ impl Engine {
 
     fn account(
         &mut self,
-        exchange: Exchange,
+        mut exchange: Exchange,
         ending: Ending,
         end: Monotonic,
         carrier: Carrier,
@@ -60,10 +61,19 @@ impl Engine {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.ended = true;
-        self.source.ended(end, exchange.times.send_start.is_some());
+        let (due, was_sent) = (exchange.due, exchange.times.send_start.is_some());
+        let messages = std::mem::take(&mut exchange.messages);
+        let answer = exchange.reader.take_answer();
         let counted = exchange.counted;
         self.count_arrival(&exchange);
         let record = record::build(exchange, ending, end, carrier, &self.plan, &self.timeline);
+        let said = Said {
+            messages: &messages,
+            answer: &answer,
+            tokens: tokens_so_far(&record),
+        };
+        let said = (record.status == Status::Ok).then_some(said);
+        self.source.ended(due, end, was_sent, said);
         self.count(&record);
         let result = self.sink.push(record, end);
         if counted {
@@ -135,9 +145,17 @@ impl Engine {
             self.sink.push_patiently(record).map_err(sink_failed)?;
         }
         self.sink.finish().map_err(sink_failed)?;
+        self.report.closing_endpoints.extend(self.connections.closed_by());
         Ok(ThreadOutcome {
             report: self.report,
             window_cpu,
         })
     }
+}
+
+/// Tokens of a conversation with this request and its answer, where they are known.
+fn tokens_so_far(record: &Record) -> Option<u32> {
+    let tokens = &record.tokens;
+    let output = tokens.output_usage.or(tokens.chunks)?;
+    Some(tokens.input_planned?.saturating_add(output))
 }

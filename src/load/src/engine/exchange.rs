@@ -34,6 +34,8 @@ pub(super) struct Exchange {
     pub(super) written: usize,
     pub(super) retries: u8,
     pub(super) reader: ResponseReader,
+    /// Its own messages as a JSON list, where the next request of a conversation will need them.
+    pub(super) messages: Vec<u8>,
     pub(super) events: StreamEvents,
     pub(super) bytes_received: u64,
 }
@@ -170,7 +172,10 @@ mod tests {
                 input_planned: None,
                 output_planned: 1,
             },
+            messages: Vec::new(),
             due: Due {
+                user: 0,
+                turn: None,
                 intended: Monotonic(90),
                 position,
                 queued: false,

@@ -38,9 +38,10 @@ use self::meter::WindowMeter;
 use self::poller::{Poller, Ready};
 pub(crate) use self::sink::Batch;
 use self::sink::{RecordSink, SinkError};
-pub(crate) use self::source::{ClosedSource, Limit, OpenSource, Source, Until};
+pub(crate) use self::source::{ClosedSource, History, Limit, OpenSource, Source, Talks, Until};
 pub(crate) use self::timeline::{Timeline, WindowEnd};
-use crate::plan::Plan;
+use crate::cores;
+use crate::plan::{Plan, RenderMemory};
 use crate::response::StreamEvent;
 use crate::shared::Shared;
 
@@ -111,7 +112,7 @@ pub(crate) struct Engine {
 struct Memory {
     read: Box<[u8]>,
     parsed: Vec<StreamEvent>,
-    body: Vec<u8>,
+    render: RenderMemory,
     outputs: Vec<Vec<u8>>,
 }
 
@@ -121,7 +122,12 @@ impl Engine {
         let stamps = setup.stamps == StampSource::Kernel;
         Ok(Self {
             poller: Poller::new().map_err(EngineError::Poll)?,
-            connections: Connections::new(endpoints, u64::from(setup.thread) * IDS_PER_THREAD, stamps),
+            connections: Connections::new(
+                setup.plan.spec.connections,
+                endpoints,
+                u64::from(setup.thread) * IDS_PER_THREAD,
+                stamps,
+            ),
             source: setup.source,
             deadlines: BTreeSet::new(),
             sink: RecordSink::new(setup.thread, setup.writer),
@@ -136,7 +142,7 @@ impl Engine {
             memory: Memory {
                 read: vec![0; READ_BYTES].into_boxed_slice(),
                 parsed: Vec::new(),
-                body: Vec::new(),
+                render: RenderMemory::default(),
                 outputs: Vec::new(),
             },
             thread: setup.thread,
@@ -148,6 +154,9 @@ impl Engine {
 
     /// Works until the trial is over for this thread.
     pub(crate) fn run(mut self) -> Result<ThreadOutcome, EngineError> {
+        if let Some(core) = self.plan.cores.get(usize::from(self.thread)) {
+            cores::bind(*core);
+        }
         let mut ready = Vec::new();
         loop {
             let wake_at = self.wake_at();

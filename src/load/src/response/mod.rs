@@ -18,6 +18,9 @@ pub(crate) const MAX_DOCUMENT_BYTES: usize = 64 * 1024 * 1024;
 /// How much of an error response is kept for its message; the rest is read and dropped.
 const MAX_ERROR_BODY_BYTES: usize = 8 * 1024;
 
+/// How much of an answer's text is kept, roughly, for the next request of its conversation.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
 /// Most events of one response. A record of that many takes about 40 MB.
 pub(crate) const MAX_EVENTS: usize = 1_000_000;
 
@@ -48,6 +51,8 @@ pub(crate) struct ResponseReader {
     /// Bytes came after the response's end.
     excess: bool,
     summary: Summary,
+    /// The text of the answer, as the inside of a JSON string, where somebody wants it.
+    answer: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -79,7 +84,21 @@ impl ResponseReader {
             keep_alive: false,
             excess: false,
             summary: Summary::default(),
+            answer: None,
         }
+    }
+
+    /// The same, but it keeps the text of the answer. For chats.
+    pub(crate) fn keeping_answer(self) -> Self {
+        Self {
+            answer: Some(Vec::new()),
+            ..self
+        }
+    }
+
+    /// Gives the text of the answer away, as the inside of a JSON string; empty if it was not kept.
+    pub(crate) fn take_answer(&mut self) -> Vec<u8> {
+        self.answer.take().unwrap_or_default()
     }
 
     /// Takes what one read brought and appends the events that it completed to `events`. An error ends the
@@ -98,6 +117,7 @@ impl ResponseReader {
                     let sink = Sink {
                         dialect: self.dialect,
                         summary: &mut self.summary,
+                        answer: &mut self.answer,
                         events,
                     };
                     feed_body(framing, payload, &mut input, &mut self.buffer, sink)?;
@@ -240,6 +260,7 @@ impl ResponseReader {
         let mut sink = Sink {
             dialect: self.dialect,
             summary: &mut self.summary,
+            answer: &mut self.answer,
             events,
         };
         match &mut payload {
@@ -248,6 +269,7 @@ impl ResponseReader {
             Payload::Document => {
                 self.summary
                     .add_document(&dialect::read_document(self.dialect, &self.buffer)?);
+                keep_answer(&mut self.answer, &self.buffer);
                 if self.stream && self.summary.server_error.is_none() {
                     return Err(Fault::malformed("a stream was asked for, a whole document came"));
                 }
@@ -265,6 +287,7 @@ impl ResponseReader {
 struct Sink<'a> {
     dialect: Dialect,
     summary: &'a mut Summary,
+    answer: &'a mut Option<Vec<u8>>,
     events: &'a mut Vec<StreamEvent>,
 }
 
@@ -281,11 +304,22 @@ impl Sink<'_> {
                 text_bytes: 0,
                 tokens: None,
             },
-            Frame::Data(data) => self.summary.add_event(dialect::read_event(self.dialect, data)?),
+            Frame::Data(data) => {
+                let message = dialect::read_event(self.dialect, data)?;
+                keep_answer(self.answer, data);
+                self.summary.add_event(message)
+            }
         };
         self.summary.events += 1;
         self.events.push(event);
         Ok(())
+    }
+}
+
+/// Adds what an event or a document says to the text of the answer, if that is kept and not too long already.
+fn keep_answer(answer: &mut Option<Vec<u8>>, data: &[u8]) {
+    if let Some(text) = answer.as_mut().filter(|text| text.len() < MAX_ANSWER_BYTES) {
+        dialect::append_answer(data, text);
     }
 }
 

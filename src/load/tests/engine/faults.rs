@@ -1,6 +1,7 @@
 //! Servers that fail, in all the ways they do.
 
 use std::net::TcpListener;
+use std::num::NonZeroU16;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ fn with_pauses() -> Shape {
     Shape::Closed {
         concurrency: 1,
         think_time: Duration::from_millis(50),
+        turns: NonZeroU16::MIN,
     }
 }
 
@@ -183,6 +185,7 @@ fn a_server_that_closes_silently_after_each_answer_loses_nothing() {
     spec.shape = Shape::Closed {
         concurrency: 8,
         think_time: Duration::ZERO,
+        turns: NonZeroU16::MIN,
     };
     spec.length = Length::Requests(400);
     let (records, _) = run(spec);
@@ -205,6 +208,7 @@ fn a_connection_that_was_closed_while_it_waited_is_replaced() {
     spec.shape = Shape::Closed {
         concurrency: 1,
         think_time: Duration::from_millis(100),
+        turns: NonZeroU16::MIN,
     };
     let (records, _) = run(spec);
     assert!(
@@ -262,6 +266,7 @@ fn cancelling_in_the_middle_ends_at_once() {
     spec.shape = Shape::Closed {
         concurrency: 4,
         think_time: Duration::ZERO,
+        turns: NonZeroU16::MIN,
     };
     spec.length = crate::lasting(20_000, hpcbench_load::Cooldown::Load);
     let running = prepare(spec, &[]).unwrap().start(Start::Now).unwrap();
@@ -310,6 +315,7 @@ fn what_is_wrong_is_said_before_the_start() {
         spec.shape = Shape::Closed {
             concurrency: u32::MAX,
             think_time: Duration::ZERO,
+            turns: NonZeroU16::MIN,
         };
     };
     assert!(matches!(refuse(endless), PrepareError::Limits(_)));

@@ -2,17 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod connections;
+mod conversations;
 mod faults;
 mod server;
 mod shapes;
 mod streams;
+mod traces;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use hpcbench_load::{
-    ClientShare, Cooldown, Dialect, Endpoint, Length, LoadSpec, Outcome, PromptSource, Prompts, Sampling,
-    Shape, Start, TokenCount, prepare,
+    ClientShare, Connections, Cooldown, Dialect, Endpoint, Length, LoadSpec, Outcome, Pin, PromptSource,
+    Prompts, Sampling, Shape, Start, TokenCount, prepare,
 };
 use hpcbench_records::{BlockReader, Record};
 
@@ -34,6 +38,7 @@ fn spec(address: SocketAddr, scratch: &tempfile::TempDir) -> LoadSpec {
         shape: Shape::Closed {
             concurrency: 1,
             think_time: Duration::ZERO,
+            turns: NonZeroU16::MIN,
         },
         warmup: Duration::ZERO,
         length: Length::Requests(1),
@@ -49,6 +54,8 @@ fn spec(address: SocketAddr, scratch: &tempfile::TempDir) -> LoadSpec {
         sampling: Sampling::default(),
         seed: 1,
         threads: None,
+        pin: Pin::Auto,
+        connections: Connections::default(),
         scratch: scratch.path().to_owned(),
     }
 }

@@ -14,6 +14,7 @@ fn closed(concurrency: u32) -> Shape {
     Shape::Closed {
         concurrency,
         think_time: Duration::ZERO,
+        turns: NonZeroU16::MIN,
     }
 }
 
@@ -149,6 +150,7 @@ fn users_think() {
     spec.shape = Shape::Closed {
         concurrency: 1,
         think_time: Duration::from_millis(80),
+        turns: NonZeroU16::MIN,
     };
     spec.length = Length::Requests(3);
     let (records, _) = run(spec);

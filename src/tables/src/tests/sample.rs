@@ -16,6 +16,8 @@ pub(super) fn meta() -> RecordsMeta {
         seed: u64::MAX,
         engine_version: "0.1.0".into(),
         tokenizer_hash: Some("ab12".into()),
+        connections: Some("fresh".into()),
+        engine_threads: None,
     }
 }
 

@@ -4,11 +4,13 @@
 
 mod closed;
 mod open;
+mod talk;
 
 use hpcbench_timing::Monotonic;
 
 pub(crate) use closed::ClosedSource;
 pub(crate) use open::{Limit, OpenSource, Until};
+pub(crate) use talk::{History, Said, Talks, Turn};
 
 /// A request that is to be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,10 @@ pub(crate) struct Due {
     pub(crate) position: Option<u64>,
     /// It had to wait because too many requests were in flight.
     pub(crate) queued: bool,
+    /// The user who makes it, of a closed loop.
+    pub(crate) user: u32,
+    /// Its place in the user's conversation, where users hold conversations.
+    pub(crate) turn: Option<Turn>,
 }
 
 /// The requests of one engine thread.
@@ -45,10 +51,18 @@ impl Source {
         }
     }
 
-    /// A request has ended at `at`; `sent` says whether it ever left.
-    pub(crate) fn ended(&mut self, at: Monotonic, sent: bool) {
+    /// What was said before this request in its conversation.
+    pub(crate) fn history(&self, due: Due) -> Option<&History> {
+        match self {
+            Self::Closed(users) => users.history(due.user),
+            Self::Open(_) => None,
+        }
+    }
+
+    /// A request has ended at `at`; `sent` says whether it ever left, `said` what it adds to its conversation.
+    pub(crate) fn ended(&mut self, due: Due, at: Monotonic, sent: bool, said: Option<Said<'_>>) {
         if let Self::Closed(users) = self {
-            users.ended(at, sent);
+            users.ended(due, at, sent, said);
         }
     }
 

@@ -121,6 +121,8 @@ impl OpenSource {
             intended: arrival.at,
             position: Some(arrival.position),
             queued,
+            user: 0,
+            turn: None,
         }
     }
 }

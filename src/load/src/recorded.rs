@@ -1,0 +1,190 @@
+//! Prompts of a replayed trace: as long as its lines say, and alike where they say so.
+
+use std::sync::Arc;
+
+use crate::dialect::prompt_frame;
+use crate::prompts::Nonce;
+use crate::spec::{Dialect, TraceRequest};
+
+/// Words that texts are cut out of.
+const POOL_WORDS: u32 = 65_535;
+
+/// Words that make a text different from all others, where there is room for them.
+const NAME_WORDS: u32 = 5;
+
+/// Spreads numbers that follow each other.
+const LARGE_ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Told apart from the seeds of nonces and of synthetic prompts.
+const POOL_SEED: u64 = 0x7472_6163_6574_6578;
+
+/// The prompts of a trace. A prompt is made of blocks of text; a block begins with words of its own, made from its
+/// name, and goes on with a piece of a text that all blocks share. So two blocks with the same name are alike, and two
+/// with different names differ from their first words on, which is what decides over hits in a prefix cache. Nothing
+/// is drawn while the load runs: a prompt is copied together.
+#[derive(Debug)]
+pub(crate) struct RecordedPrompts {
+    requests: Arc<[TraceRequest]>,
+    block_tokens: u32,
+    nonce: bool,
+    seed: u64,
+    frame: (&'static str, &'static str),
+    pool: Pool,
+}
+
+/// Tokens of one request of the trace, as far as it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lengths {
+    pub(crate) input: Option<u32>,
+    pub(crate) output: Option<u32>,
+}
+
+impl RecordedPrompts {
+    pub(crate) fn new(
+        requests: Arc<[TraceRequest]>,
+        block_tokens: u32,
+        dialect: Dialect,
+        nonce: bool,
+        seed: u64,
+    ) -> Self {
+        Self {
+            requests,
+            block_tokens: block_tokens.max(1),
+            nonce,
+            seed,
+            frame: prompt_frame(dialect),
+            pool: Pool::new(seed),
+        }
+    }
+
+    /// What the trace says about its request `index`.
+    pub(crate) fn lengths(&self, index: u64) -> Option<Lengths> {
+        let request = self.requests.get(index as usize)?;
+        Some(Lengths {
+            input: request.input_tokens,
+            output: request.output_tokens,
+        })
+    }
+
+    /// Appends the prompt of request `index`, of `tokens` tokens, one a word.
+    pub(crate) fn write(&self, index: u64, tokens: u32, out: &mut Vec<u8>) {
+        let (open, close) = self.frame;
+        out.extend_from_slice(open.as_bytes());
+        let blocks = self.requests.get(index as usize).map(|request| &*request.blocks);
+        let mut rest = tokens;
+        for name in blocks.unwrap_or_default() {
+            let words = rest.min(self.block_tokens);
+            self.write_text(self.seed ^ POOL_SEED, *name, true, words, out);
+            rest -= words;
+        }
+        if rest > 0 {
+            self.write_text(self.seed, index, self.nonce, rest, out);
+        }
+        out.extend_from_slice(close.as_bytes());
+    }
+
+    /// Appends `words` words of the text that is called `name`.
+    fn write_text(&self, seed: u64, name: u64, named: bool, words: u32, out: &mut Vec<u8>) {
+        let own = if named { words.min(NAME_WORDS) } else { 0 };
+        Nonce::of_request(seed, name).write(own as usize, out);
+        let start = name.wrapping_mul(LARGE_ODD) >> 32;
+        self.pool.write(start as u32 % POOL_WORDS, words - own, out);
+    }
+}
+
+/// A text whose pieces prompts are made of.
+#[derive(Debug)]
+struct Pool {
+    text: Vec<u8>,
+    /// Where each word ends, with the space after it.
+    ends: Vec<u32>,
+}
+
+impl Pool {
+    fn new(seed: u64) -> Self {
+        let mut text = Vec::new();
+        for group in 0..u64::from(POOL_WORDS / NAME_WORDS) {
+            Nonce::of_request(seed ^ POOL_SEED, group.wrapping_mul(LARGE_ODD))
+                .write(NAME_WORDS as usize, &mut text);
+        }
+        let ends = memchr::memchr_iter(b' ', &text).map(|at| at as u32 + 1).collect();
+        Self { text, ends }
+    }
+
+    /// Appends `count` words from word `start` on, from the beginning again after the end.
+    fn write(&self, start: u32, mut count: u32, out: &mut Vec<u8>) {
+        let mut start = start as usize;
+        while count > 0 {
+            let end = self.ends.len().min(start + count as usize);
+            let from = start.checked_sub(1).and_then(|before| self.ends.get(before));
+            let to = end.checked_sub(1).and_then(|last| self.ends.get(last));
+            let (from, to) = (from.copied().unwrap_or(0), to.copied().unwrap_or(0));
+            out.extend_from_slice(self.text.get(from as usize..to as usize).unwrap_or_default());
+            count -= (end - start) as u32;
+            start = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(input: u32, blocks: &[u64]) -> TraceRequest {
+        TraceRequest {
+            at: 0,
+            input_tokens: Some(input),
+            output_tokens: None,
+            blocks: blocks.into(),
+        }
+    }
+
+    fn prompts(requests: &[TraceRequest]) -> RecordedPrompts {
+        RecordedPrompts::new(requests.into(), 8, Dialect::Completions, true, 7)
+    }
+
+    fn text(prompts: &RecordedPrompts, index: u64) -> Vec<String> {
+        let mut out = Vec::new();
+        let tokens = prompts.lengths(index).unwrap().input.unwrap();
+        prompts.write(index, tokens, &mut out);
+        let text: String = serde_json::from_slice(&out).unwrap();
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_same_names_stand_for_the_same_text() {
+        let prompts = prompts(&[
+            request(16, &[1, 2]),
+            request(20, &[1, 2, 3]),
+            request(11, &[1, 2]),
+            request(16, &[4, 2]),
+        ]);
+        let all: Vec<Vec<String>> = (0..4).map(|index| text(&prompts, index)).collect();
+        assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), [16, 20, 11, 16]);
+        assert_eq!(all[0], all[1][..16]);
+        assert_eq!(all[2], all[0][..11]);
+        // The second block is the same text after another first one.
+        assert_ne!(all[3][..5], all[0][..5]);
+        assert_eq!(all[3][8..], all[0][8..]);
+    }
+
+    #[test]
+    fn without_names_all_differ_and_lengths_hold() {
+        let prompts = prompts(&[
+            request(1, &[]),
+            request(POOL_WORDS * 2 + 9, &[]),
+            request(40, &[]),
+            request(40, &[]),
+        ]);
+        assert_eq!(text(&prompts, 0).len(), 1);
+        assert_eq!(text(&prompts, 1).len(), POOL_WORDS as usize * 2 + 9);
+        assert_ne!(text(&prompts, 2)[..5], text(&prompts, 3)[..5]);
+        assert_eq!(prompts.lengths(4), None);
+    }
+
+    #[test]
+    fn every_node_makes_the_same_text() {
+        let trace = [request(30, &[9, 8, 7, 6])];
+        assert_eq!(text(&prompts(&trace), 0), text(&prompts(&trace), 0));
+    }
+}
