@@ -45,6 +45,15 @@ pub enum BusError {
         /// The time limit.
         after: Duration,
     },
+    /// The answer says something else than answers do.
+    #[error("the answer to {what} cannot be read")]
+    Answer {
+        /// What was sent.
+        what: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
     /// Nobody listens on the subject: the agent is not connected, or the stream does not exist.
     #[error("nobody listens on {subject}")]
     NoResponder {
@@ -91,6 +100,15 @@ pub enum BusError {
     Url {
         /// What is wrong with it.
         problem: String,
+    },
+    /// The id of a report does not fit into a header.
+    #[error("the id of report {counter} cannot be sent")]
+    ReportId {
+        /// The report's number.
+        counter: u64,
+        /// Why not.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
     },
     /// `bus.json` could not be used.
     #[error(transparent)]

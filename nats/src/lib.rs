@@ -20,11 +20,12 @@ pub mod subject;
 
 pub use bus::{
     AgentBus, CancelRequest, CatchUp, Command, Connection, ConnectionWatch, ControlBus, EventLine, Heartbeat,
-    Incoming, LogLine, LogLines, Metric, Observed, ObservedEvent, ObserverBus, OrchestratorBus, Receipt,
-    Report, Responder,
+    Incoming, LogLine, LogLines, Metric, Observed, ObservedEvent, ObserverBus, OrchestratorBus, Ping, Pong,
+    Receipt, Report, Responder,
 };
 pub use bytes::Bytes;
 pub use error::BusError;
+pub use hpcbench_core::message::ReportId;
 pub use hpcbench_core::{Actor, LogCategory};
 pub use jetstream::{Address, Agent, Control, Observer, Orchestrator, Republisher};
 pub use memory::{MemoryAgent, MemoryBus, MemoryControl, MemoryObserver, MemoryOrchestrator};

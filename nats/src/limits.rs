@@ -35,6 +35,10 @@ pub const MAX_REPORTS_IN_FLIGHT: i64 = 1024;
 /// How long a delivered report may stay without acknowledgement before it is delivered again.
 pub const REPORT_ACK_WAIT: Duration = Duration::from_secs(10);
 
+/// First and longest wait for a report's receipt before the report is sent again. It doubles each time, so that an
+/// orchestrator whose disk stalls does not find the stream full of copies.
+pub const RECEIPT_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(15));
+
 /// How long whoever is asked may take to answer; later answers are refused.
 pub const MAX_ANSWER_DELAY: Duration = Duration::from_mins(1);
 

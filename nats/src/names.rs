@@ -11,6 +11,10 @@ pub(crate) const REPORTS: &str = "REPORTS";
 /// The orchestrator's consumer of the REPORTS stream.
 pub(crate) const REPORTS_CONSUMER: &str = "orchestrator";
 
+/// The header that names a report. Not JetStream's own, which would swallow a report that is sent again because its
+/// receipt was lost.
+pub(crate) const REPORT_ID: &str = "Hpcbench-Report";
+
 /// Prefix of JetStream's API in the observers' account.
 pub(crate) const OBSERVER_API: &str = "RUN.API";
 

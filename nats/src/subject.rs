@@ -95,8 +95,12 @@ pub enum Topic {
     Command(NodeId, Actor),
     /// A report from an actor to the orchestrator.
     Report(NodeId, Actor),
+    /// The orchestrator's receipts for a node's reports.
+    Receipt(NodeId),
     /// A request to cancel the run.
     Cancel,
+    /// A question whether the orchestrator is there.
+    Ping,
     /// A sign of life of a node's agent.
     Heartbeat(NodeId),
     /// A live log line.
@@ -122,7 +126,9 @@ impl fmt::Display for Subject {
             Topic::Event(kind) => write!(f, "event.{kind}"),
             Topic::Command(node, actor) => write!(f, "command.{node}.{actor}"),
             Topic::Report(node, actor) => write!(f, "report.{node}.{actor}"),
+            Topic::Receipt(node) => write!(f, "receipt.{node}"),
             Topic::Cancel => f.write_str("control.cancel"),
+            Topic::Ping => f.write_str("control.ping"),
             Topic::Heartbeat(node) => write!(f, "heartbeat.{node}"),
             Topic::Log(category, node) => write!(f, "log.{}.{node}", category.as_str()),
             Topic::Metric(node) => write!(f, "metric.{node}"),
@@ -150,7 +156,9 @@ fn parse(text: &str) -> Option<Subject> {
             let (node, name) = rest.split_once('.')?;
             Topic::Report(node.parse().ok()?, actor(name)?)
         }
+        "receipt" => Topic::Receipt(rest.parse().ok()?),
         "control" if rest == "cancel" => Topic::Cancel,
+        "control" if rest == "ping" => Topic::Ping,
         "heartbeat" => Topic::Heartbeat(rest.parse().ok()?),
         "log" => {
             let (category, node) = rest.split_once('.')?;

@@ -1,4 +1,4 @@
-//! Commands, reports, cancel requests and the live feeds against a real nats-server.
+//! Commands, cancel requests, pings and the live feeds against a real nats-server.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -6,10 +6,10 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Log, PATIENCE, TestServer, node, within};
-use hpcbench_core::Seq;
+use common::{Log, PATIENCE, TestServer, id, introduce, node, received, within};
+use hpcbench_core::{Epoch, Seq};
 use hpcbench_nats::limits::MAX_PAYLOAD;
-use hpcbench_nats::{Actor, AgentBus, BusError, Bytes, ControlBus, LogCategory, OrchestratorBus, Port};
+use hpcbench_nats::{Actor, AgentBus, BusError, Bytes, ControlBus, LogCategory, OrchestratorBus, Pong, Port};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -31,11 +31,7 @@ async fn a_command_is_answered() {
     assert!(matches!(ask("n1").await, Err(BusError::NoResponder { .. })));
 
     let mut commands = agent.commands().await.unwrap();
-    bus.catch_up(Seq(0), &Log::of("a", 0)).await.unwrap();
-    agent
-        .report(Actor::ClientPool, bytes("ready"), PATIENCE)
-        .await
-        .unwrap();
+    introduce(&agent, &bus).await;
     let answer = async {
         let command = commands.next().await.unwrap();
         assert_eq!(
@@ -54,44 +50,6 @@ async fn a_command_is_answered() {
 }
 
 #[tokio::test]
-async fn a_report_comes_until_its_receipt() {
-    let Some(server) = TestServer::start().await else {
-        return;
-    };
-    let (bus, agent) = (server.orchestrator().await, server.agent("n1").await);
-    let mut reports = bus.reports().await.unwrap();
-    agent
-        .report(Actor::Supervisor, bytes("first"), PATIENCE)
-        .await
-        .unwrap();
-    agent
-        .report(Actor::Supervisor, bytes("second"), PATIENCE)
-        .await
-        .unwrap();
-    let first = within("the first report", reports.next()).await.unwrap();
-    assert_eq!(
-        (&first.node, first.actor, first.deliveries),
-        (&node("n1"), Actor::Supervisor, 1)
-    );
-    let second = within("the second report", reports.next()).await.unwrap();
-    second.receipt.acknowledge().await.unwrap();
-
-    // The orchestrator dies before it has synced the first one.
-    drop((first.receipt, reports, bus));
-    let bus = server.orchestrator().await;
-    let mut reports = bus.reports().await.unwrap();
-    let again = within("the redelivery", reports.next()).await.unwrap();
-    assert_eq!((again.payload, again.deliveries), (bytes("first"), 2));
-    again.receipt.acknowledge().await.unwrap();
-    agent
-        .report(Actor::Supervisor, bytes("third"), PATIENCE)
-        .await
-        .unwrap();
-    let third = within("the third report", reports.next()).await.unwrap();
-    assert_eq!(third.payload, bytes("third"));
-}
-
-#[tokio::test]
 async fn reports_go_on_after_an_empty_store_restart() {
     let Some(mut server) = TestServer::start().await else {
         return;
@@ -103,12 +61,13 @@ async fn reports_go_on_after_an_empty_store_restart() {
     server.empty_store();
     server.start_again(Port::Fixed(server.port())).await;
     // Nobody has made the stream again yet: the report waits for it.
-    let (sent, received) = tokio::join!(
-        agent.report(Actor::LogCollector, bytes("late"), PATIENCE),
-        within("the report", reports.next())
+    let one = id(1);
+    let (sent, late) = tokio::join!(
+        agent.report(Actor::LogCollector, &one, bytes("late"), PATIENCE),
+        received(&mut reports)
     );
     sent.unwrap();
-    assert_eq!(received.unwrap().payload, bytes("late"));
+    assert_eq!(late, (id(1), bytes("late")));
 
     let answer = async {
         within("the command", commands.next())
@@ -155,6 +114,31 @@ async fn a_cancel_request_is_answered() {
 }
 
 #[tokio::test]
+async fn a_ping_is_answered() {
+    let Some(server) = TestServer::start().await else {
+        return;
+    };
+    let (bus, control) = (server.orchestrator().await, server.control().await);
+    let none = control.ping(SHORT).await;
+    assert!(matches!(none, Err(BusError::NoResponder { .. })), "{none:?}");
+    let mut pings = bus.pings().await.unwrap();
+    bus.catch_up(Seq(0), &Log::of("a", 0)).await.unwrap();
+    let silent = async { drop(within("the ping", pings.next()).await) };
+    let (unanswered, ()) = tokio::join!(control.ping(SHORT), silent);
+    assert!(
+        matches!(unanswered, Err(BusError::TimedOut { .. })),
+        "{unanswered:?}"
+    );
+    let pong = Pong {
+        run: "r1".parse().unwrap(),
+        epoch: Epoch(3),
+    };
+    let answer = async { within("the ping", pings.next()).await.unwrap().answer(&pong) };
+    let (answered, ()) = tokio::join!(control.ping(PATIENCE), answer);
+    assert_eq!(answered.unwrap(), pong);
+}
+
+#[tokio::test]
 async fn live_feeds_arrive_typed() {
     let Some(server) = TestServer::start().await else {
         return;
@@ -186,17 +170,14 @@ async fn the_largest_payload_fits_and_a_larger_one_is_refused() {
     let (bus, agent) = (server.orchestrator().await, server.agent("n1").await);
     let mut reports = bus.reports().await.unwrap();
     let largest = Bytes::from(vec![b'x'; MAX_PAYLOAD]);
-    agent
-        .report(Actor::ClientPool, largest.clone(), PATIENCE)
-        .await
-        .unwrap();
-    assert_eq!(
-        within("the report", reports.next()).await.unwrap().payload,
-        largest
-    );
+    let (one, two) = (id(1), id(2));
+    let sent = agent.report(Actor::ClientPool, &one, largest.clone(), PATIENCE);
+    let (sent, (_, payload)) = tokio::join!(sent, received(&mut reports));
+    sent.unwrap();
+    assert_eq!(payload, largest);
     let larger = Bytes::from(vec![b'x'; MAX_PAYLOAD + 1]);
     let error = agent
-        .report(Actor::ClientPool, larger, PATIENCE)
+        .report(Actor::ClientPool, &two, larger, PATIENCE)
         .await
         .unwrap_err();
     assert!(
@@ -212,11 +193,7 @@ async fn a_lost_server_shows_and_fails_what_is_in_flight() {
     };
     let (bus, agent) = (server.orchestrator().await, server.agent("n1").await);
     let mut commands = agent.commands().await.unwrap();
-    bus.catch_up(Seq(0), &Log::of("a", 0)).await.unwrap();
-    agent
-        .report(Actor::ClientPool, bytes("ready"), PATIENCE)
-        .await
-        .unwrap();
+    introduce(&agent, &bus).await;
     let mut connection = agent.connection();
     assert!(connection.current().up);
 
@@ -245,6 +222,7 @@ async fn a_lost_server_shows_and_fails_what_is_in_flight() {
         Err(BusError::Disconnected { .. })
     ));
     let start = Instant::now();
-    assert!(agent.report(Actor::ClientPool, bytes("x"), SHORT).await.is_err());
+    let report = agent.report(Actor::ClientPool, &id(1), bytes("x"), SHORT).await;
+    assert!(matches!(report, Err(BusError::Disconnected { .. })), "{report:?}");
     assert!(start.elapsed() < PATIENCE);
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Log, PATIENCE, QUIET, TestServer, line, within};
+use common::{Log, PATIENCE, QUIET, TestServer, id, line, received, within};
 use futures::StreamExt;
 use hpcbench_core::Seq;
 use hpcbench_nats::{Actor, Address, Agent, AgentBus, BusError, Bytes, OrchestratorBus, Secret};
@@ -45,12 +45,24 @@ async fn a_node_speaks_for_itself_only() {
         "hpcbench.r1.command.n1.supervisor",
         "hpcbench.r1.event.run.completed",
         "hpcbench.r1.control.cancel",
+        "hpcbench.r1.control.ping",
+        "hpcbench.r1.receipt.n1",
+        "hpcbench.r1.receipt.n2",
         "$JS.API.STREAM.DELETE.EVENTS",
         "$JS.ACK.REPORTS.orchestrator.1.1.1.1.0",
     ] {
         is_refused(&client, &mut heard, subject).await;
     }
     nothing_more("a forged report arrived", reports.next()).await;
+    for pattern in [
+        "hpcbench.r1.receipt.n2",
+        "hpcbench.r1.receipt.*",
+        "hpcbench.r1.command.n2.>",
+    ] {
+        let _refused = client.subscribe(pattern).await.unwrap();
+        let complaint = within("the complaint", heard.recv()).await.unwrap();
+        assert!(complaint.contains(pattern), "{complaint}");
+    }
 }
 
 #[tokio::test]
@@ -69,7 +81,7 @@ async fn a_refusal_is_said_at_once() {
     let password = server.config.passwords.nodes[&node].clone();
     let agent = Agent::connect(address, node, password, PATIENCE).await.unwrap();
     let error = agent
-        .report(Actor::Supervisor, Bytes::from_static(b"{}"), PATIENCE)
+        .report(Actor::Supervisor, &id(1), Bytes::from_static(b"{}"), PATIENCE)
         .await
         .unwrap_err();
     assert!(matches!(error, BusError::Refused { .. }), "{error}");
@@ -105,6 +117,8 @@ async fn an_observer_only_reads() {
         "hpcbench.r1.command.n1.supervisor",
         "hpcbench.r1.report.n1.supervisor",
         "hpcbench.r1.control.cancel",
+        "hpcbench.r1.control.ping",
+        "hpcbench.r1.receipt.n1",
         "hpcbench.r1.heartbeat.n1",
         "RUN.API.STREAM.DELETE.EVENTS",
         "RUN.API.CONSUMER.CREATE.REPORTS",
@@ -131,17 +145,26 @@ async fn whoever_may_cancel_may_nothing_else() {
     for subject in [
         "hpcbench.r1.event.run.completed",
         "hpcbench.r1.command.n1.supervisor",
+        "hpcbench.r1.receipt.n1",
         "$JS.API.INFO",
     ] {
         is_refused(&client, &mut heard, subject).await;
     }
-    // An answer that would arrive as a command.
-    let reply = "hpcbench.r1.command.n1.supervisor";
-    client
-        .publish_with_reply("hpcbench.r1.control.cancel", reply, "{}".into())
-        .await
-        .unwrap();
-    nothing_more("a request with a forged reply subject arrived", requests.next()).await;
+    // Answers that would arrive as a command and as a receipt.
+    let mut pings = bus.pings().await.unwrap();
+    bus.catch_up(Seq(0), &Log::of("a", 0)).await.unwrap();
+    for reply in ["hpcbench.r1.command.n1.supervisor", "hpcbench.r1.receipt.n1"] {
+        for subject in ["hpcbench.r1.control.cancel", "hpcbench.r1.control.ping"] {
+            client
+                .publish_with_reply(subject, reply, "{}".into())
+                .await
+                .unwrap();
+        }
+    }
+    tokio::join!(
+        nothing_more("a request with a forged reply subject arrived", requests.next()),
+        nothing_more("a ping with a forged reply subject arrived", pings.next()),
+    );
 }
 
 /// Every way in which an observer might have a stored event delivered to an actor.
@@ -157,17 +180,11 @@ async fn an_observer_can_inject_nothing() {
     let mut reports = bus.reports().await.unwrap();
     let mut heartbeats = bus.heartbeats().await.unwrap();
     let mut requests = bus.cancel_requests().await.unwrap();
-    agent
-        .report(Actor::Supervisor, Bytes::from_static(b"ready"), PATIENCE)
-        .await
-        .unwrap();
-    within("the report", reports.next())
-        .await
-        .unwrap()
-        .receipt
-        .acknowledge()
-        .await
-        .unwrap();
+    let mut pings = bus.pings().await.unwrap();
+    let ready = id(1);
+    let sent = agent.report(Actor::Supervisor, &ready, Bytes::from_static(b"ready"), PATIENCE);
+    let (sent, _) = tokio::join!(sent, received(&mut reports));
+    sent.unwrap();
 
     let (client, _heard) = server.raw("observer").await;
     let stream = jetstream::with_prefix(client.clone(), "RUN.API")
@@ -186,6 +203,8 @@ async fn an_observer_can_inject_nothing() {
         "hpcbench.r1.report.n1.supervisor",
         "hpcbench.r1.heartbeat.n1",
         "hpcbench.r1.control.cancel",
+        "hpcbench.r1.control.ping",
+        "hpcbench.r1.receipt.n1",
     ];
     for target in targets {
         let config = consumer::push::Config {
@@ -215,6 +234,7 @@ async fn an_observer_can_inject_nothing() {
         nothing_more("an event arrived as a report", reports.next()),
         nothing_more("an event arrived as a heartbeat", heartbeats.next()),
         nothing_more("an event arrived as a cancel request", requests.next()),
+        nothing_more("an event arrived as a ping", pings.next()),
     );
 }
 
@@ -243,10 +263,13 @@ async fn a_copy_of_an_event_is_no_report() {
         .unwrap()
         .await;
     assert!(copy.is_err(), "{copy:?}");
+    // Without the event's headers the stream takes it; without an id of its own it is no report.
+    let mut reports = bus.reports().await.unwrap();
     jetstream
         .publish(subject, stored.payload)
         .await
         .unwrap()
         .await
         .unwrap();
+    nothing_more("a copy of an event arrived as a report", reports.next()).await;
 }

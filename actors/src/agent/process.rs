@@ -2,11 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hpcbench_core::event::NodeJoined;
-use hpcbench_core::message::{AgentCommand, CommandReply, Heartbeat, Report, ReportBody};
+use hpcbench_core::message::{AgentCommand, CommandReply, Heartbeat, ReportBody};
 use hpcbench_core::{NodeId, Role};
 use hpcbench_nats::{Address, Agent as AgentLink, AgentBus, BusError};
 use hpcbench_recipes::Plan;
@@ -20,8 +21,11 @@ use crate::shell::{OutboxReader, Scratch, boot_id, host_facts, outbox};
 
 /// How long the bus may take to answer at first.
 const CONNECT: Duration = Duration::from_secs(20);
-/// How long a report may take; then the agent ends, and its node counts as lost.
+/// How long a report may wait for its receipt while the bus is there, and how long the bus may be away; then the agent
+/// ends, and its node counts as lost.
 const REPORT: Duration = Duration::from_mins(1);
+/// How long an agent that is to end waits for the receipts of its last reports.
+const LAST_REPORTS: Duration = Duration::from_secs(5);
 /// Pause between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Live log lines that may wait.
@@ -155,40 +159,45 @@ fn read_plan(run_dir: &Path, hash: &str) -> Result<Plan, AgentError> {
     })
 }
 
-/// Sends reports one after the other; ends when the agent is to end and all are delivered.
+/// Sends reports one after the other, each until its receipt; ends when the agent is to end and all are delivered.
 async fn deliver_reports(
     bus: &dyn AgentBus,
     mut reports: OutboxReader,
     context: &AgentContext,
 ) -> Result<(), AgentError> {
     let mut ended = context.ended();
+    let mut overdue = pin!(overdue(context));
     loop {
         let report = tokio::select! {
             biased;
             report = reports.next() => report,
             _ = ended.wait_for(|ended| *ended) => None,
         };
-        let Some(Report {
-            id,
-            epoch,
-            cause,
-            body,
-        }) = report
-        else {
+        let Some(report) = report else {
             return Ok(());
         };
-        let actor = body.actor();
-        let payload = serde_json::to_vec(&Report {
-            id,
-            epoch,
-            cause,
-            body,
-        });
-        match payload {
-            Ok(payload) => bus.report(actor, payload.into(), REPORT).await?,
-            Err(error) => tracing::error!(%error, "a report cannot be written"),
+        let payload = match serde_json::to_vec(&report) {
+            Ok(payload) => payload,
+            Err(error) => {
+                tracing::error!(%error, "a report cannot be written");
+                continue;
+            }
+        };
+        tokio::select! {
+            sent = bus.report(report.body.actor(), &report.id, payload.into(), REPORT) => sent?,
+            () = &mut overdue => {
+                tracing::warn!("the last reports have no receipt: the orchestrator has ended its work");
+                return Ok(());
+            }
         }
     }
+}
+
+/// Ends some time after the agent is to end.
+async fn overdue(context: &AgentContext) {
+    // The sender is in the context.
+    let _ = context.ended().wait_for(|ended| *ended).await;
+    tokio::time::sleep(LAST_REPORTS).await;
 }
 
 async fn beat(bus: Arc<dyn AgentBus>, context: Arc<AgentContext>, boot: String) {

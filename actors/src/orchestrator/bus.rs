@@ -1,5 +1,7 @@
 //! The run's nats-server, and the orchestrator's handle on it.
 
+mod slot;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,17 +12,17 @@ use hpcbench_core::event::{BusExited, BusStarted};
 use hpcbench_core::message::{Heartbeat, Report};
 use hpcbench_core::{Command, Epoch, LogCategory, RunId, Seq};
 use hpcbench_nats::{
-    Address, Launch, Orchestrator as Link, OrchestratorBus, Passwords, Port, Rendezvous, ServerConfig,
+    Address, Launch, Orchestrator as Link, OrchestratorBus, Passwords, Pong, Port, Rendezvous, ServerConfig,
     find_server,
 };
 use nix::sys::signal::Signal;
-use tokio::sync::watch;
 
 use super::actor::{Ack, Heard, Input, Orchestrator};
 use super::publisher::LogReader;
 use crate::log_collector::{LogSource, LogSources};
 use crate::process::{Child, ChildSpec, Spawner};
 use crate::shell::{Scratch, describe, private_file};
+pub(super) use slot::BusSlot;
 
 /// How long nats-server may take to be ready, and its client to connect.
 const READY: Duration = Duration::from_secs(15);
@@ -28,38 +30,6 @@ const READY: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(200);
 /// Seconds that nats-server has to end before it is killed.
 const GRACE_SECONDS: u32 = 5;
-
-/// The bus, once it is up; its handle reconnects by itself afterwards.
-#[derive(Clone)]
-pub(super) struct BusSlot(watch::Sender<Option<Arc<dyn OrchestratorBus>>>);
-
-impl BusSlot {
-    pub(super) fn new() -> Self {
-        Self(watch::Sender::new(None))
-    }
-
-    /// The bus; waits until there is one.
-    pub(super) async fn wait(&self) -> Arc<dyn OrchestratorBus> {
-        let mut slot = self.0.subscribe();
-        loop {
-            if let Some(bus) = slot.borrow_and_update().clone() {
-                return bus;
-            }
-            if slot.changed().await.is_err() {
-                // The sender is in `self`: this cannot be.
-                std::future::pending::<()>().await;
-            }
-        }
-    }
-
-    /// Whether messages get through now.
-    pub(super) fn is_up(&self) -> bool {
-        self.0
-            .borrow()
-            .as_ref()
-            .is_some_and(|bus| bus.connection().current().up)
-    }
-}
 
 /// What the bus is started with.
 pub(super) struct BusHost {
@@ -238,7 +208,7 @@ impl BusHost {
 
     /// Connects, the first time; later the handle has reconnected by itself.
     async fn connect(&self, orchestrator: &Addr<Orchestrator>) -> Result<(), String> {
-        if self.slot.0.borrow().is_some() {
+        if self.slot.is_filled() {
             return Ok(());
         }
         let url = self.url().unwrap_or_default();
@@ -249,16 +219,18 @@ impl BusHost {
         };
         let link = Link::connect(address, self.passwords.orchestrator.clone(), READY).await;
         let bus: Arc<dyn OrchestratorBus> = Arc::new(link.map_err(|error| describe(&error))?);
-        let log = LogReader {
-            run_dir: self.run_dir.clone(),
-        };
+        let log = LogReader::new(self.run_dir.clone());
         bus.catch_up(self.base, &log)
             .await
             .map_err(|error| describe(&error))?;
-        subscribe(&bus, orchestrator)
+        let pong = Pong {
+            run: self.run.clone(),
+            epoch: self.epoch,
+        };
+        subscribe(&bus, orchestrator, pong)
             .await
             .map_err(|error| describe(&error))?;
-        self.slot.0.send_replace(Some(bus));
+        self.slot.fill(bus);
         Ok(())
     }
 
@@ -282,6 +254,7 @@ impl BusHost {
 async fn subscribe(
     bus: &Arc<dyn OrchestratorBus>,
     orchestrator: &Addr<Orchestrator>,
+    pong: Pong,
 ) -> Result<(), hpcbench_nats::BusError> {
     let (mut reports, to) = (bus.reports().await?, orchestrator.clone());
     actix::spawn(async move {
@@ -313,6 +286,12 @@ async fn subscribe(
                     heartbeat: read,
                 });
             }
+        }
+    });
+    let mut pings = bus.pings().await?;
+    actix::spawn(async move {
+        while let Some(ping) = pings.next().await {
+            ping.answer(&pong);
         }
     });
     let (mut requests, to) = (bus.cancel_requests().await?, orchestrator.clone());

@@ -1,19 +1,21 @@
 //! Synced events on their way to the bus, where the EVENTS stream repeats the log.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hpcbench_core::Seq;
-use hpcbench_journal::Entry;
-use hpcbench_nats::{EventLine, LogLines, OrchestratorBus};
+use hpcbench_journal::{Entry, JournalError, Reader};
+use hpcbench_nats::{Bytes, EventLine, LogLines, OrchestratorBus};
 use tokio::sync::{mpsc, watch};
 
 use super::bus::BusSlot;
 
 /// Pause before a failed catch-up is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Batches of the journal that are published as one.
+const MAX_TOGETHER: usize = 256;
 
 /// Hands synced events to the bus.
 pub(super) struct Publisher {
@@ -53,12 +55,17 @@ async fn publish(
     mut inbox: mpsc::UnboundedReceiver<Vec<Arc<Entry>>>,
     done: watch::Sender<Seq>,
 ) {
-    let log = LogReader { run_dir };
-    while let Some(entries) = inbox.recv().await {
-        let Some(head) = entries.last().map(|entry| entry.event.seq) else {
+    let log = LogReader::new(run_dir);
+    let mut waiting = Vec::new();
+    // Whatever was synced while the last ones were under way goes together.
+    while inbox.recv_many(&mut waiting, MAX_TOGETHER).await > 0 {
+        let entries = || waiting.iter().flatten();
+        let Some(head) = entries().last().map(|entry| entry.event.seq) else {
+            waiting.clear();
             continue;
         };
-        let lines: Vec<EventLine> = entries.iter().filter_map(|entry| event_line(entry)).collect();
+        let lines: Vec<EventLine> = entries().filter_map(|entry| event_line(entry)).collect();
+        waiting.clear();
         let mut current: Arc<dyn OrchestratorBus> = bus.wait().await;
         if current.publish(&lines).await.is_err() {
             // A bus that was restarted, or missed something: it is brought in step from the log.
@@ -80,13 +87,49 @@ fn event_line(entry: &Entry) -> Option<EventLine> {
     Some(EventLine {
         seq: entry.event.seq,
         kind,
-        line: entry.line.to_vec().into(),
+        line: Bytes::from_owner(Arc::clone(&entry.line)),
     })
 }
 
-/// Reads the log from the disk, for a bus that lacks some of it.
-pub(super) struct LogReader {
-    pub(super) run_dir: PathBuf,
+/// Reads the log from the disk, for a bus that lacks some of it: once, however many steps that takes.
+pub(super) struct LogReader(Arc<Place>);
+
+struct Place {
+    run_dir: PathBuf,
+    /// Where the last step ended, if the log went on there.
+    open: Mutex<Option<(Seq, Reader)>>,
+}
+
+impl LogReader {
+    /// Reads the log of the run in `run_dir`.
+    pub(super) fn new(run_dir: PathBuf) -> Self {
+        let open = Mutex::default();
+        Self(Arc::new(Place { run_dir, open }))
+    }
+}
+
+impl Place {
+    fn read(&self, from: Seq, max: usize) -> Result<Vec<EventLine>, JournalError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reader = match open.take() {
+            Some((next, reader)) if next == from => reader,
+            _ => hpcbench_journal::read(&self.run_dir)?,
+        };
+        let mut lines = Vec::new();
+        while lines.len() < max {
+            let Some(entry) = reader.next() else {
+                return Ok(lines);
+            };
+            let entry = entry?;
+            if entry.event.seq >= from {
+                lines.extend(event_line(&entry));
+            }
+        }
+        if let Some(last) = lines.last() {
+            *open = Some((last.seq.next(), reader));
+        }
+        Ok(lines)
+    }
 }
 
 #[async_trait]
@@ -96,22 +139,11 @@ impl LogLines for LogReader {
         from: Seq,
         max: usize,
     ) -> Result<Vec<EventLine>, Box<dyn std::error::Error + Send + Sync>> {
-        let run_dir = self.run_dir.clone();
-        let lines = tokio::task::spawn_blocking(
-            move || -> Result<Vec<EventLine>, hpcbench_journal::JournalError> {
-                let mut lines = Vec::new();
-                for entry in hpcbench_journal::read(&run_dir)? {
-                    let entry = entry?;
-                    if entry.event.seq >= from {
-                        lines.extend(event_line(&entry));
-                    }
-                    if lines.len() >= max {
-                        break;
-                    }
-                }
-                Ok(lines)
-            },
-        );
-        Ok(lines.await??)
+        let place = Arc::clone(&self.0);
+        Ok(tokio::task::spawn_blocking(move || place.read(from, max)).await??)
     }
 }
+
+#[cfg(test)]
+#[path = "publisher_tests.rs"]
+mod tests;

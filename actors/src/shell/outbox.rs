@@ -1,4 +1,5 @@
-//! Reports on their way to the orchestrator: numbered once, delivered in order, kept until delivered.
+//! Reports on their way to the orchestrator: numbered once, taken out in order. Whoever takes one out sends it until the
+//! orchestrator's receipt, and only then takes the next.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

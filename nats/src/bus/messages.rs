@@ -4,7 +4,9 @@ use std::fmt;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use hpcbench_core::NodeId;
+use hpcbench_core::message::ReportId;
+use hpcbench_core::{Epoch, NodeId, RunId};
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::{Actor, BusError, LogCategory};
@@ -47,16 +49,45 @@ pub struct CancelRequest {
     pub responder: Responder,
 }
 
-/// A report of an actor. It comes again until its receipt is acknowledged.
+/// Whoever controls the run asks whether its orchestrator is there.
+#[derive(Debug)]
+pub struct Ping(Responder);
+
+impl Ping {
+    pub(crate) const fn new(responder: Responder) -> Self {
+        Self(responder)
+    }
+
+    /// It is.
+    pub fn answer(self, pong: &Pong) {
+        match serde_json::to_vec(pong) {
+            Ok(text) => self.0.respond(text),
+            Err(error) => tracing::error!(%error, "the answer to a ping cannot be written"),
+        }
+    }
+}
+
+/// The orchestrator that has answered a [`Ping`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pong {
+    /// Its run.
+    pub run: RunId,
+    /// Its epoch.
+    pub epoch: Epoch,
+}
+
+/// A report of an actor. It comes again until its receipt is acknowledged, and even then if that gets lost.
 #[derive(Debug)]
 pub struct Report {
     /// From which node; nats-server's permissions vouch for it.
     pub node: NodeId,
     /// From which actor.
     pub actor: Actor,
+    /// Which one: the same each time that it comes.
+    pub id: ReportId,
     /// The report.
     pub payload: Bytes,
-    /// How many times it has been delivered, this time included.
+    /// How many times the stream has delivered it, this time included; a report that was sent again counts anew.
     pub deliveries: u64,
     /// Acknowledges it, after its events are synced.
     pub receipt: Receipt,
@@ -102,7 +133,8 @@ impl Receipt {
         Self(acknowledge)
     }
 
-    /// Tells the bus not to deliver the report again. If that gets lost, the report comes once more.
+    /// Tells the bus not to deliver the report again, and its agent that it may forget it. If that gets lost, the report
+    /// comes once more.
     pub async fn acknowledge(self) -> Result<(), BusError> {
         (self.0)().await
     }

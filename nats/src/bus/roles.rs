@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use hpcbench_core::message::ReportId;
 use hpcbench_core::{NodeId, Seq};
 
 use super::{
     CancelRequest, CatchUp, Command, ConnectionWatch, EventLine, Heartbeat, Incoming, LogLine, LogLines,
-    Metric, Observed, Report,
+    Metric, Observed, Ping, Pong, Report,
 };
 use crate::{Actor, BusError, LogCategory};
 
@@ -33,6 +34,9 @@ pub trait OrchestratorBus: Send + Sync {
         payload: Bytes,
         deadline: Duration,
     ) -> Result<Bytes, BusError>;
+
+    /// Questions whether this orchestrator is there.
+    async fn pings(&self) -> Result<Incoming<Ping>, BusError>;
 
     /// The actors' reports, each until it is acknowledged. To be called once.
     async fn reports(&self) -> Result<Incoming<Report>, BusError>;
@@ -63,9 +67,18 @@ pub trait AgentBus: Send + Sync {
     /// handles the subscription before the report.
     async fn commands(&self) -> Result<Incoming<Command>, BusError>;
 
-    /// Hands a report to the REPORTS stream and waits until it is stored there, trying again within `deadline`.
-    /// Stored is not received: keep the report until the orchestrator's receipt. It may be stored twice.
-    async fn report(&self, actor: Actor, payload: Bytes, deadline: Duration) -> Result<(), BusError>;
+    /// Hands a report over and waits for the orchestrator's receipt; sends it again where that does not come. It may
+    /// arrive more than once, always with the same id. One after the other: reports that are to keep their order must not
+    /// overlap.
+    ///
+    /// `deadline` counts while the bus is connected. One absence of the bus may last as long again.
+    async fn report(
+        &self,
+        actor: Actor,
+        id: &ReportId,
+        payload: Bytes,
+        deadline: Duration,
+    ) -> Result<(), BusError>;
 
     /// Sends a sign of life. Lost while disconnected.
     async fn heartbeat(&self, payload: Bytes) -> Result<(), BusError>;
@@ -95,4 +108,8 @@ pub trait ObserverBus: Send + Sync {
 pub trait ControlBus: Send + Sync {
     /// Asks to cancel the run; answered after the orchestrator has synced the event.
     async fn cancel(&self, payload: Bytes, deadline: Duration) -> Result<Bytes, BusError>;
+
+    /// Asks whether the run's orchestrator is there. [`BusError::NoResponder`] and [`BusError::TimedOut`]: it does not
+    /// answer.
+    async fn ping(&self, deadline: Duration) -> Result<Pong, BusError>;
 }

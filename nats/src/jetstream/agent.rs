@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::StreamExt;
+use futures::stream::{self, StreamExt};
 use hpcbench_core::NodeId;
-use tokio::time::Instant;
+use hpcbench_core::message::ReportId;
+use nats::Message;
+use nats::header::{HeaderMap, HeaderValue, ParseHeaderValueError};
 
 use super::link::{Address, Identity, Link};
 use super::subscription::responder;
-use crate::limits::{JETSTREAM_TIMEOUT, REOPEN_DELAY};
+use crate::bus::{ReportPath, deliver};
+use crate::limits::JETSTREAM_TIMEOUT;
 use crate::subject::{Subject, Topic, filter};
 use crate::{Actor, AgentBus, BusError, Command, ConnectionWatch, Incoming, LogCategory, Secret, names};
 
@@ -34,13 +37,46 @@ impl Agent {
             node,
         })
     }
+}
 
-    /// Waits until the connection is up or `until` has come.
-    async fn wait_until_up(&self, until: Instant) {
-        let mut connection = self.link.connection();
-        let up = async { while !connection.current().up && connection.changed().await.is_some() {} };
-        // Too late shows in the next attempt.
-        let _ = tokio::time::timeout_at(until, up).await;
+/// A report on its way over this connection and those to come.
+struct Outgoing<'a> {
+    link: &'a Link,
+    subject: Subject,
+    receipts: Subject,
+    /// The report's id, as the header has it.
+    id: HeaderValue,
+    payload: Bytes,
+}
+
+#[async_trait]
+impl ReportPath for Outgoing<'_> {
+    fn connection(&self) -> ConnectionWatch {
+        self.link.connection()
+    }
+
+    /// nats-server handles the subscription before the report that follows.
+    async fn receipts(&self) -> Incoming<ReportId> {
+        let client = self.link.live().client;
+        let receipt = |message: Message| {
+            // The orchestrator asks for no answer. Whoever has a stream deliver something here does.
+            let own = message.reply.is_none();
+            let id = own.then(|| serde_json::from_slice(&message.payload).ok());
+            std::future::ready(id.flatten())
+        };
+        match client.subscribe(self.receipts.to_string()).await {
+            Ok(messages) => Incoming::new(messages.filter_map(receipt)),
+            // The connection has just broken, which the store notices.
+            Err(_) => Incoming::new(stream::empty()),
+        }
+    }
+
+    async fn store(&self) -> Result<(), BusError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(names::REPORT_ID, self.id.clone());
+        self.link
+            .store(&self.subject, headers, self.payload.clone(), JETSTREAM_TIMEOUT)
+            .await
     }
 }
 
@@ -74,27 +110,22 @@ impl AgentBus for Agent {
         })))
     }
 
-    async fn report(&self, actor: Actor, payload: Bytes, deadline: Duration) -> Result<(), BusError> {
-        let subject = Topic::Report(self.node.clone(), actor).of(self.link.run());
-        let until = Instant::now() + deadline;
-        loop {
-            self.wait_until_up(until).await;
-            let left = until.saturating_duration_since(Instant::now());
-            let error = match self
-                .link
-                .store(&subject, payload.clone(), left.min(JETSTREAM_TIMEOUT))
-                .await
-            {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            let hopeless = matches!(error, BusError::TooLarge { .. } | BusError::Refused { .. });
-            if hopeless || Instant::now() + REOPEN_DELAY >= until {
-                return Err(error);
-            }
-            tracing::debug!(%error, "a report is sent again");
-            tokio::time::sleep(REOPEN_DELAY).await;
-        }
+    async fn report(
+        &self,
+        actor: Actor,
+        id: &ReportId,
+        payload: Bytes,
+        deadline: Duration,
+    ) -> Result<(), BusError> {
+        let run = self.link.run();
+        let outgoing = Outgoing {
+            link: &self.link,
+            subject: Topic::Report(self.node.clone(), actor).of(run),
+            receipts: Topic::Receipt(self.node.clone()).of(run),
+            id: header(id)?,
+            payload,
+        };
+        deliver(&outgoing, id, deadline).await
     }
 
     async fn heartbeat(&self, payload: Bytes) -> Result<(), BusError> {
@@ -121,4 +152,15 @@ impl AgentBus for Agent {
     fn connection(&self) -> ConnectionWatch {
         self.link.connection()
     }
+}
+
+/// JSON has no line breaks of its own, and escapes those of others.
+fn header(id: &ReportId) -> Result<HeaderValue, BusError> {
+    let unfit = |source| BusError::ReportId {
+        counter: id.counter,
+        source,
+    };
+    let text = serde_json::to_string(id).map_err(|error| unfit(error.into()))?;
+    text.parse()
+        .map_err(|error: ParseHeaderValueError| unfit(error.into()))
 }

@@ -8,9 +8,9 @@ use bytes::Bytes;
 
 use super::link::{Address, Identity, Link};
 use crate::subject::Topic;
-use crate::{BusError, ControlBus, Rendezvous};
+use crate::{BusError, ControlBus, Pong, Rendezvous};
 
-/// A connection that may ask to cancel a run.
+/// A connection that may ask to cancel a run, and whether its orchestrator is there.
 pub struct Control {
     link: Link,
 }
@@ -40,5 +40,14 @@ impl ControlBus for Control {
         self.link
             .ask(&Topic::Cancel.of(self.link.run()), payload, deadline)
             .await
+    }
+
+    async fn ping(&self, deadline: Duration) -> Result<Pong, BusError> {
+        let subject = Topic::Ping.of(self.link.run());
+        let answer = self.link.ask(&subject, Bytes::new(), deadline).await?;
+        serde_json::from_slice(&answer).map_err(|source| BusError::Answer {
+            what: subject.to_string(),
+            source,
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::{Stream, StreamExt};
+use futures::stream::StreamExt;
 use hpcbench_core::{NodeId, Seq};
 use nats::Message;
 use tokio::sync::Mutex;
@@ -15,7 +15,7 @@ use super::{feed, reports, streams};
 use crate::subject::{Subject, Topic, filter};
 use crate::{
     Actor, BusError, CancelRequest, CatchUp, ConnectionWatch, EventLine, Heartbeat, Incoming, LogLine,
-    LogLines, Metric, OrchestratorBus, Report, Secret, names,
+    LogLines, Metric, OrchestratorBus, Ping, Report, Responder, Secret, names,
 };
 
 /// The orchestrator's connection to its nats-server.
@@ -33,6 +33,17 @@ impl Orchestrator {
             link: Link::connect(address, identity, deadline).await?,
             publishing: Mutex::new(()),
         })
+    }
+
+    /// Questions on `topic` of whoever may control the run; they are answered in its own inbox only.
+    async fn asked<T: Send + 'static>(&self, topic: Topic, typed: fn(Bytes, Responder) -> T) -> Incoming<T> {
+        let live = self.link.follow();
+        let messages = self.link.listen(topic.of(self.link.run()).to_string()).await;
+        Incoming::new(messages.filter_map(move |message| {
+            let live = live.borrow().clone();
+            let question = responder(live, &message, names::CONTROL);
+            std::future::ready(question.map(|responder| typed(message.payload, responder)))
+        }))
     }
 
     /// Messages on `pattern` that carry no reply subject and that `typed` accepts. Nobody but their authors can send
@@ -98,10 +109,12 @@ impl OrchestratorBus for Orchestrator {
     }
 
     async fn cancel_requests(&self) -> Result<Incoming<CancelRequest>, BusError> {
-        let live = self.link.follow();
-        let pattern = Topic::Cancel.of(self.link.run()).to_string();
-        let messages = self.link.listen(pattern).await;
-        Ok(Incoming::new(cancellations(messages, live)))
+        let typed = |payload, responder| CancelRequest { payload, responder };
+        Ok(self.asked(Topic::Cancel, typed).await)
+    }
+
+    async fn pings(&self) -> Result<Incoming<Ping>, BusError> {
+        Ok(self.asked(Topic::Ping, |_, responder| Ping::new(responder)).await)
     }
 
     async fn metrics(&self) -> Result<Incoming<Metric>, BusError> {
@@ -127,18 +140,4 @@ impl OrchestratorBus for Orchestrator {
     fn connection(&self) -> ConnectionWatch {
         self.link.connection()
     }
-}
-
-fn cancellations(
-    messages: impl Stream<Item = Message> + Send + 'static,
-    live: tokio::sync::watch::Receiver<super::link::Live>,
-) -> impl Stream<Item = CancelRequest> + Send + 'static {
-    messages.filter_map(move |message| {
-        let live = live.borrow().clone();
-        let request = responder(live, &message, names::CONTROL).map(|responder| CancelRequest {
-            payload: message.payload,
-            responder,
-        });
-        std::future::ready(request)
-    })
 }

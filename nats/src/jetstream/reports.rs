@@ -2,6 +2,7 @@
 
 use futures::stream::{self, Stream, StreamExt};
 use hpcbench_core::RunId;
+use hpcbench_core::message::ReportId;
 use nats::jetstream::consumer::pull;
 use nats::jetstream::{AckKind, Message};
 use tokio::sync::watch;
@@ -10,7 +11,7 @@ use super::link::{Link, Live};
 use super::streams::{failed, reports_consumer};
 use crate::limits::{PULL_EXPIRY, PULL_HEARTBEAT, REOPEN_DELAY, REPORTS_PER_PULL};
 use crate::subject::{Subject, Topic};
-use crate::{BusError, Receipt, Report};
+use crate::{BusError, Receipt, Report, names};
 
 /// All reports to come.
 pub(super) async fn reports(link: &Link) -> Result<impl Stream<Item = Report> + Send + use<>, BusError> {
@@ -35,7 +36,7 @@ impl Reports {
     async fn next(&mut self) -> Option<Report> {
         loop {
             match self.message().await? {
-                Ok(message) => match report(&self.run, message) {
+                Ok(message) => match report(&self.run, &self.live, message) {
                     Ok(report) => return Some(report),
                     Err(stranger) => discard(&stranger).await,
                 },
@@ -105,7 +106,7 @@ async fn open(live: &Live, run: &RunId) -> Result<pull::Stream, BusError> {
         .map_err(failed("read the REPORTS stream"))
 }
 
-fn report(run: &RunId, message: Message) -> Result<Report, Box<Message>> {
+fn report(run: &RunId, live: &watch::Receiver<Live>, message: Message) -> Result<Report, Box<Message>> {
     let (node, actor) = match message.subject.as_str().parse() {
         Ok(Subject {
             run: of,
@@ -113,25 +114,50 @@ fn report(run: &RunId, message: Message) -> Result<Report, Box<Message>> {
         }) if of == *run => (node, actor),
         _ => return Err(Box::new(message)),
     };
+    let Some(id) = report_id(&message) else {
+        return Err(Box::new(message));
+    };
     let deliveries = message.info().map_or(1, |info| info.delivered.max(1) as u64);
+    let receipt = receipt(&Topic::Receipt(node.clone()).of(run), &id, live.clone());
     let (message, acker) = message.split();
     let acknowledge = move || async move {
-        let lost = |_| BusError::Disconnected {
+        let lost = |()| BusError::Disconnected {
             what: "the receipt of a report".to_owned(),
         };
-        acker.ack().await.map_err(lost)
+        // Both, even if one fails: either saves a repetition.
+        let (told, acked) = tokio::join!(receipt, acker.ack());
+        told.and(acked.map_err(drop)).map_err(lost)
     };
-    let receipt = Receipt::new(Box::new(move || Box::pin(acknowledge())));
     Ok(Report {
         node,
         actor,
+        id,
         payload: message.payload,
         deliveries,
-        receipt,
+        receipt: Receipt::new(Box::new(move || Box::pin(acknowledge()))),
     })
 }
 
-/// Drops a message whose subject no actor has, for good.
+fn report_id(message: &Message) -> Option<ReportId> {
+    let header = message.headers.as_ref()?.get(names::REPORT_ID)?;
+    serde_json::from_str(header.as_str()).ok()
+}
+
+/// Tells an agent that a report has been received, over the connection that there is then.
+fn receipt(
+    subject: &Subject,
+    id: &ReportId,
+    live: watch::Receiver<Live>,
+) -> impl Future<Output = Result<(), ()>> + Send + use<> {
+    let (subject, id) = (subject.to_string(), serde_json::to_vec(id));
+    async move {
+        let client = live.borrow().client.clone();
+        let id = id.map_err(drop)?;
+        client.publish(subject, id.into()).await.map_err(drop)
+    }
+}
+
+/// Drops a message that no agent sends, for good.
 async fn discard(stranger: &Message) {
     tracing::warn!(subject = %stranger.subject, "dropped a report from nobody");
     if let Err(error) = stranger.ack_with(AckKind::Term).await {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt};
 use nats::client::{Request, RequestErrorKind};
+use nats::header::HeaderMap;
 use nats::jetstream::publish::PublishAck;
 use nats::jetstream::response::Response;
 use nats::{Message, Subscriber};
@@ -43,14 +44,21 @@ impl Link {
         payload: Bytes,
         deadline: Duration,
     ) -> Result<Bytes, BusError> {
+        BusError::check_size(&subject.to_string(), &payload)?;
+        self.request(subject, Request::new().payload(payload), deadline)
+            .await
+    }
+
+    async fn request(
+        &self,
+        subject: &Subject,
+        request: Request,
+        deadline: Duration,
+    ) -> Result<Bytes, BusError> {
         let what = subject.to_string();
-        BusError::check_size(&what, &payload)?;
         let client = self.live().client;
         let refused = self.complaints().about(&what);
-        let request = client.send_request(
-            what.clone(),
-            Request::new().payload(payload).timeout(Some(deadline)),
-        );
+        let request = client.send_request(what.clone(), request.timeout(Some(deadline)));
         let answer = tokio::select! {
             answer = tokio::time::timeout(deadline, request) => answer,
             server_said = refused.heard() => return Err(BusError::Refused { what, server_said }),
@@ -76,11 +84,14 @@ impl Link {
     pub(super) async fn store(
         &self,
         subject: &Subject,
+        headers: HeaderMap,
         payload: Bytes,
         deadline: Duration,
     ) -> Result<(), BusError> {
+        BusError::check_size(&subject.to_string(), &payload)?;
+        let request = Request::new().headers(headers).payload(payload);
         // JetStream's acknowledgement is an answer like others; a refusal is in it.
-        let answer = self.ask(subject, payload, deadline).await?;
+        let answer = self.request(subject, request, deadline).await?;
         match serde_json::from_slice::<Response<PublishAck>>(&answer) {
             Ok(Response::Ok(_)) => Ok(()),
             Ok(Response::Err { error }) => Err(failed(format!("store {subject}"))(error)),

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use hpcbench_core::message::ReportId;
 use hpcbench_core::{NodeId, Seq};
-use tokio::time::Instant;
 
 use super::hub::Hub;
-use super::state::{Reports, State, StoredReport};
-use crate::bus::read_lines;
-use crate::limits::{CATCH_UP_BATCH, REOPEN_DELAY};
+use super::state::{State, StoredReport};
+use crate::bus::{ReportPath, deliver, read_lines};
+use crate::limits::CATCH_UP_BATCH;
 use crate::{
     Actor, AgentBus, BusError, CancelRequest, CatchUp, Command, ConnectionWatch, ControlBus, EventLine,
     Heartbeat, Incoming, LogCategory, LogLine, LogLines, Metric, Observed, ObservedEvent, ObserverBus,
-    OrchestratorBus, Receipt, Report, Responder,
+    OrchestratorBus, Ping, Pong, Receipt, Report, Responder,
 };
 
 /// The orchestrator's handle.
@@ -111,6 +111,11 @@ impl OrchestratorBus for MemoryOrchestrator {
         Ok(self.0.incoming(|_, state| state.cancel_requests.pop()))
     }
 
+    async fn pings(&self) -> Result<Incoming<Ping>, BusError> {
+        self.0.change(|state| state.pings.subscribe());
+        Ok(self.0.incoming(|_, state| state.pings.pop()))
+    }
+
     async fn metrics(&self) -> Result<Incoming<Metric>, BusError> {
         self.0.change(|state| state.metrics.subscribe());
         Ok(self.0.incoming(|_, state| state.metrics.pop()))
@@ -127,27 +132,31 @@ impl OrchestratorBus for MemoryOrchestrator {
 }
 
 fn report(hub: &Arc<Hub>, number: u64, stored: StoredReport) -> Report {
-    let hub: Weak<Hub> = Arc::downgrade(hub);
-    let acknowledge = move || -> Result<(), BusError> {
-        let Some(hub) = hub.upgrade() else { return Ok(()) };
-        hub.send("the receipt of a report", &Bytes::new(), |state| {
-            state
-                .reports
-                .iter_mut()
-                .for_each(|reports| reports.acknowledge(number));
-        })
-    };
     let StoredReport {
         node,
         actor,
+        id,
         payload,
         deliveries,
         ..
     } = stored;
+    let (hub, to, receipt): (Weak<Hub>, _, _) = (Arc::downgrade(hub), node.clone(), id.clone());
+    let acknowledge = move || -> Result<(), BusError> {
+        let Some(hub) = hub.upgrade() else { return Ok(()) };
+        hub.send("the receipt of a report", &Bytes::new(), |state| {
+            if let Some(reports) = &mut state.reports {
+                reports.acknowledge(number);
+            }
+            if let Some(receipts) = state.receipts.get_mut(&to) {
+                receipts.push(receipt);
+            }
+        })
+    };
     let receipt = Receipt::new(Box::new(move || Box::pin(std::future::ready(acknowledge()))));
     Report {
         node,
         actor,
+        id,
         payload,
         deliveries,
         receipt,
@@ -176,27 +185,21 @@ impl AgentBus for MemoryAgent {
             .incoming(move |_, state| state.commands.get_mut(&node)?.pop()))
     }
 
-    async fn report(&self, actor: Actor, payload: Bytes, deadline: Duration) -> Result<(), BusError> {
-        let what = format!("a report of {actor} on {}", self.node);
-        let until = Instant::now() + deadline;
-        let store = |reports: &mut Reports| reports.store(self.node.clone(), actor, payload.clone());
-        loop {
-            let error = match self
-                .hub
-                .send(&what, &payload, |state| state.reports.as_mut().map(store))
-            {
-                Ok(Some(())) => return Ok(()),
-                Ok(None) => BusError::NoResponder {
-                    subject: what.clone(),
-                },
-                Err(error @ BusError::TooLarge { .. }) => return Err(error),
-                Err(error) => error,
-            };
-            if Instant::now() + REOPEN_DELAY >= until {
-                return Err(error);
-            }
-            tokio::time::sleep(REOPEN_DELAY).await;
-        }
+    async fn report(
+        &self,
+        actor: Actor,
+        id: &ReportId,
+        payload: Bytes,
+        deadline: Duration,
+    ) -> Result<(), BusError> {
+        let agent = self;
+        let outgoing = Outgoing {
+            agent,
+            actor,
+            id,
+            payload,
+        };
+        deliver(&outgoing, id, deadline).await
     }
 
     async fn heartbeat(&self, payload: Bytes) -> Result<(), BusError> {
@@ -232,6 +235,39 @@ impl AgentBus for MemoryAgent {
 
     fn connection(&self) -> ConnectionWatch {
         self.hub.connection.watch()
+    }
+}
+
+/// A report on its way.
+struct Outgoing<'a> {
+    agent: &'a MemoryAgent,
+    actor: Actor,
+    id: &'a ReportId,
+    payload: Bytes,
+}
+
+#[async_trait]
+impl ReportPath for Outgoing<'_> {
+    fn connection(&self) -> ConnectionWatch {
+        self.agent.connection()
+    }
+
+    async fn receipts(&self) -> Incoming<ReportId> {
+        let MemoryAgent { hub, node } = self.agent;
+        hub.change(|state| state.receipts.entry(node.clone()).or_default().subscribe());
+        let node = node.clone();
+        hub.incoming(move |_, state| state.receipts.get_mut(&node)?.pop())
+    }
+
+    async fn store(&self) -> Result<(), BusError> {
+        let MemoryAgent { hub, node } = self.agent;
+        let what = format!("a report of {} on {node}", self.actor);
+        let stored = hub.send(&what, &self.payload, |state| {
+            let reports = state.reports.as_mut()?;
+            reports.store(node.clone(), self.actor, self.id.clone(), self.payload.clone());
+            Some(())
+        })?;
+        stored.ok_or(BusError::NoResponder { subject: what })
     }
 }
 
@@ -276,5 +312,15 @@ impl ControlBus for MemoryControl {
             return Err(BusError::NoResponder { subject: what });
         }
         self.0.answer(what, answer, deadline).await
+    }
+    async fn ping(&self, deadline: Duration) -> Result<Pong, BusError> {
+        let what = "a ping".to_owned();
+        let (responder, answer) = Responder::pair();
+        let asked = |state: &mut State| state.pings.push(Ping::new(responder));
+        if !self.0.send(&what, &Bytes::new(), asked)? {
+            return Err(BusError::NoResponder { subject: what });
+        }
+        let answer = self.0.answer(what.clone(), answer, deadline).await?;
+        serde_json::from_slice(&answer).map_err(|source| BusError::Answer { what, source })
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use hpcbench_core::message::ReportId;
 use hpcbench_core::{NodeId, Seq};
 
 use crate::limits::SUBSCRIPTION_CAPACITY;
-use crate::{Actor, BusError, CancelRequest, Command, EventLine, Heartbeat, LogLine, Metric};
+use crate::{Actor, BusError, CancelRequest, Command, EventLine, Heartbeat, LogLine, Metric, Ping};
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -18,7 +19,9 @@ pub(super) struct State {
     /// The REPORTS stream, if there is one.
     pub(super) reports: Option<Reports>,
     pub(super) commands: BTreeMap<NodeId, Queue<Command>>,
+    pub(super) receipts: BTreeMap<NodeId, Queue<ReportId>>,
     pub(super) cancel_requests: Queue<CancelRequest>,
+    pub(super) pings: Queue<Ping>,
     pub(super) heartbeats: Queue<Heartbeat>,
     pub(super) metrics: Queue<Metric>,
     pub(super) log_lines: Queue<LogLine>,
@@ -93,6 +96,7 @@ pub(super) struct Reports {
 pub(super) struct StoredReport {
     pub(super) node: NodeId,
     pub(super) actor: Actor,
+    pub(super) id: ReportId,
     pub(super) payload: Bytes,
     pub(super) deliveries: u64,
     /// To be delivered, for the first time or again.
@@ -100,12 +104,13 @@ pub(super) struct StoredReport {
 }
 
 impl Reports {
-    pub(super) fn store(&mut self, node: NodeId, actor: Actor, payload: Bytes) {
+    pub(super) fn store(&mut self, node: NodeId, actor: Actor, id: ReportId, payload: Bytes) {
         self.stored.insert(
             self.next,
             StoredReport {
                 node,
                 actor,
+                id,
                 payload,
                 deliveries: 0,
                 due: true,

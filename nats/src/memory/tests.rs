@@ -2,11 +2,12 @@ use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hpcbench_core::Seq;
+use hpcbench_core::{Epoch, Seq};
 
 use super::*;
 use crate::{
     Actor, AgentBus, BusError, Bytes, CatchUp, ControlBus, LogLines, Observed, ObserverBus, OrchestratorBus,
+    Pong, ReportId,
 };
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -90,44 +91,134 @@ async fn an_observer_goes_on_after_a_lost_store() {
     }
 }
 
+fn id(counter: u64) -> ReportId {
+    ReportId {
+        boot: "b".to_owned(),
+        counter,
+    }
+}
+
 #[tokio::test]
 async fn a_report_comes_until_it_is_acknowledged() {
     let bus = MemoryBus::new();
     let mut reports = bus.orchestrator().reports().await.unwrap();
-    let agent = bus.agent(node());
-    agent.report(Actor::Supervisor, bytes("a"), LIMIT).await.unwrap();
-    let first = reports.next().await.unwrap();
-    assert_eq!((first.deliveries, &first.payload), (1, &bytes("a")));
-    bus.redeliver();
-    let again = reports.next().await.unwrap();
-    assert_eq!(again.deliveries, 2);
-    again.receipt.acknowledge().await.unwrap();
-    bus.redeliver();
-    agent.report(Actor::Supervisor, bytes("b"), LIMIT).await.unwrap();
-    assert_eq!(reports.next().await.unwrap().payload, bytes("b"));
-    // A new reader gets what the former one did not acknowledge.
-    let mut reports = bus.orchestrator().reports().await.unwrap();
-    assert_eq!(reports.next().await.unwrap().payload, bytes("b"));
+    let (agent, one, two) = (bus.agent(node()), id(1), id(2));
+    let receiving = async {
+        let first = reports.next().await.unwrap();
+        assert_eq!((first.deliveries, &first.id), (1, &one));
+        bus.redeliver();
+        let again = reports.next().await.unwrap();
+        assert_eq!(
+            (again.deliveries, &again.id, &again.payload),
+            (2, &one, &bytes("a"))
+        );
+        again.receipt.acknowledge().await.unwrap();
+        bus.redeliver();
+        assert_eq!(reports.next().await.unwrap().id, two);
+        // A new reader gets what the former one did not acknowledge.
+        let mut reports = bus.orchestrator().reports().await.unwrap();
+        let second = reports.next().await.unwrap();
+        assert_eq!(second.id, two);
+        second.receipt.acknowledge().await.unwrap();
+    };
+    let sending = async {
+        agent
+            .report(Actor::Supervisor, &one, bytes("a"), LIMIT)
+            .await
+            .unwrap();
+        agent
+            .report(Actor::Supervisor, &two, bytes("b"), LIMIT)
+            .await
+            .unwrap();
+    };
+    tokio::join!(sending, receiving);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_report_waits_for_the_connection() {
     let bus = MemoryBus::new();
     let mut reports = bus.orchestrator().reports().await.unwrap();
-    let agent = bus.agent(node());
+    let (agent, id) = (bus.agent(node()), id(1));
+    let send = || agent.report(Actor::Supervisor, &id, bytes("a"), LIMIT);
     bus.disconnect();
-    let error = agent
-        .report(Actor::Supervisor, bytes("a"), LIMIT)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, BusError::Disconnected { .. }));
-    let reconnect = async {
-        tokio::time::sleep(LIMIT / 2).await;
+    assert!(matches!(send().await, Err(BusError::Disconnected { .. })));
+    // What the bus is away for does not count.
+    let receiving = async {
+        for _ in 0..4 {
+            tokio::time::sleep(LIMIT * 3 / 4).await;
+            bus.reconnect();
+            assert_eq!(reports.next().await.unwrap().id, id);
+            bus.disconnect();
+        }
+        tokio::time::sleep(LIMIT * 3 / 4).await;
         bus.reconnect();
+        let last = reports.next().await.unwrap();
+        last.receipt.acknowledge().await.unwrap();
     };
-    let (sent, ()) = tokio::join!(agent.report(Actor::Supervisor, bytes("b"), LIMIT), reconnect);
+    tokio::join!(send(), receiving).0.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_without_receipt_is_sent_again_ever_more_rarely_and_given_up() {
+    let bus = MemoryBus::new();
+    let mut reports = bus.orchestrator().reports().await.unwrap();
+    let (agent, id) = (bus.agent(node()), id(1));
+    let start = tokio::time::Instant::now();
+    let mut arrivals = Vec::new();
+    let receiving = async {
+        while let Some(report) = reports.next().await {
+            assert_eq!(report.id, id);
+            arrivals.push(start.elapsed().as_secs());
+        }
+    };
+    let deadline = Duration::from_mins(1);
+    let sent = tokio::select! {
+        sent = agent.report(Actor::Supervisor, &id, bytes("a"), deadline) => sent,
+        () = receiving => unreachable!("the bus lives"),
+    };
+    assert!(matches!(sent, Err(BusError::TimedOut { .. })), "{sent:?}");
+    assert_eq!(start.elapsed().as_secs(), deadline.as_secs());
+    assert_eq!(arrivals, [0, 2, 6, 14, 29, 44, 59]);
+}
+
+#[tokio::test]
+async fn a_report_survives_the_loss_of_the_store() {
+    let bus = MemoryBus::new();
+    let orchestrator = bus.orchestrator();
+    orchestrator.catch_up(Seq(0), &log("a", 0)).await.unwrap();
+    let (agent, id) = (bus.agent(node()), id(1));
+    let losing = async {
+        tokio::task::yield_now().await;
+        bus.disconnect();
+        bus.lose_store();
+        bus.reconnect();
+        let mut reports = orchestrator.reports().await.unwrap();
+        reports.next().await.unwrap().receipt.acknowledge().await.unwrap();
+    };
+    let (sent, ()) = tokio::join!(agent.report(Actor::Supervisor, &id, bytes("a"), LIMIT), losing);
     sent.unwrap();
-    assert_eq!(reports.next().await.unwrap().payload, bytes("b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_is_answered_or_not() {
+    let bus = MemoryBus::new();
+    let control = bus.control();
+    assert!(matches!(
+        control.ping(LIMIT).await,
+        Err(BusError::NoResponder { .. })
+    ));
+    let mut pings = bus.orchestrator().pings().await.unwrap();
+    let pong = Pong {
+        run: "r1".parse().unwrap(),
+        epoch: Epoch(2),
+    };
+    let answer = async { pings.next().await.unwrap().answer(&pong) };
+    assert_eq!(tokio::join!(control.ping(LIMIT), answer).0.unwrap(), pong);
+    let ignore = async { drop(pings.next().await) };
+    assert!(matches!(
+        tokio::join!(control.ping(LIMIT), ignore).0,
+        Err(BusError::TimedOut { .. })
+    ));
 }
 
 #[tokio::test(start_paused = true)]

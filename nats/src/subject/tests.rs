@@ -10,7 +10,9 @@ fn topic() -> impl Strategy<Value = Topic> {
         "[a-z0-9_]{1,20}(\\.[a-z0-9_]{1,20}){0,2}".prop_map(|text| Topic::Event(text.parse().unwrap())),
         (node(), actor()).prop_map(|(node, actor)| Topic::Command(node, actor)),
         (node(), actor()).prop_map(|(node, actor)| Topic::Report(node, actor)),
+        node().prop_map(Topic::Receipt),
         Just(Topic::Cancel),
+        Just(Topic::Ping),
         node().prop_map(Topic::Heartbeat),
         (select(LogCategory::ALL.to_vec()), node()).prop_map(|(category, node)| Topic::Log(category, node)),
         node().prop_map(Topic::Metric),
@@ -48,6 +50,7 @@ fn refuses_what_is_near() {
         "hpcbench.R.heartbeat.n1",
         "hpcbench.r.heartbeat.n1.n2",
         "hpcbench.r.control.stop",
+        "hpcbench.r.receipt.n1.supervisor",
         "other.r.metric.n1",
     ] {
         assert!(text.parse::<Subject>().is_err(), "{text}");

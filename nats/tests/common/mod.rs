@@ -15,8 +15,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hpcbench_core::{Epoch, NodeId, Seq};
 use hpcbench_nats::{
-    Address, Agent, Control, EventLine, LogLines, Observed, ObservedEvent, Observer, Orchestrator, Passwords,
-    Port, Rendezvous, SECRET_BYTES, ServerConfig, find_server,
+    Actor, Address, Agent, AgentBus, Bytes, Control, EventLine, Incoming, LogLines, Observed, ObservedEvent,
+    Observer, Orchestrator, OrchestratorBus, Passwords, Port, Rendezvous, Report, ReportId, SECRET_BYTES,
+    ServerConfig, find_server,
 };
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -167,6 +168,29 @@ impl TestServer {
                 .unwrap();
         (client, heard)
     }
+}
+
+pub(crate) fn id(counter: u64) -> ReportId {
+    ReportId {
+        boot: "node n1: first\nboot".to_owned(),
+        counter,
+    }
+}
+
+/// The next report, with its receipt sent.
+pub(crate) async fn received(reports: &mut Incoming<Report>) -> (ReportId, Bytes) {
+    let report = within("a report", reports.next()).await.unwrap();
+    report.receipt.acknowledge().await.unwrap();
+    (report.id, report.payload)
+}
+
+/// What the agent has sent before, its subscriptions too, has arrived at the server.
+pub(crate) async fn introduce(agent: &Agent, bus: &Orchestrator) {
+    let mut reports = bus.reports().await.unwrap();
+    let (id, payload) = (id(u64::MAX), Bytes::from_static(b"ready"));
+    let sent = agent.report(Actor::LogCollector, &id, payload, PATIENCE);
+    let (sent, _) = tokio::join!(sent, received(&mut reports));
+    sent.unwrap();
 }
 
 /// Says that a test did not run, and notes it where `make test` looks.
