@@ -1,6 +1,7 @@
 //! Shared helpers of the end-to-end tests: the program in a world of its own, real services beside it, and ways to look
 //! at what is left behind. They know the program only from outside: by its arguments, files, processes and ports.
 
+mod bus_server;
 mod events;
 mod hpcbench;
 mod http;
@@ -19,6 +20,7 @@ pub mod summary;
 mod wait;
 mod workdir;
 
+pub use bus_server::ForgetfulBus;
 pub use events::{Line, data, events, history, of_type, terminal};
 pub use hpcbench::{Finished, Hpcbench, Running};
 pub use http::{Response, get, post};

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// The folder that holds the workspace.
 pub fn workspace() -> &'static Path {
@@ -30,4 +30,20 @@ pub fn binary() -> Result<PathBuf> {
         path.display()
     );
     Ok(path)
+}
+
+/// The nats-server that runs of the tests use: the first on `PATH` or the one that the project keeps.
+///
+/// # Errors
+///
+/// There is none.
+pub(crate) fn nats_server() -> Result<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places = [workspace().join(".tools/bin")]
+        .into_iter()
+        .chain(env::split_paths(&path));
+    let found = places
+        .map(|place| place.join("nats-server"))
+        .find(|program| program.is_file());
+    found.context("there is no nats-server: run `make tools`")
 }

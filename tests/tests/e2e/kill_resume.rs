@@ -253,7 +253,7 @@ fn victims(workdir: &Workdir, running: &Running, blow: Blow) -> Result<Vec<Proce
         Victim::Orchestrator => process.pid == running.pid(),
         Victim::Everything => true,
         Victim::Agent => process.command.split(' ').nth(1) == Some("agent"),
-        Victim::Bus => is_bus(process),
+        Victim::Bus => process.is_bus(),
         Victim::Service => process.is_simulator(),
     });
     if blow.victim == Victim::Agent && !found.is_empty() {
@@ -261,9 +261,4 @@ fn victims(workdir: &Workdir, running: &Running, blow: Blow) -> Result<Vec<Proce
         found = vec![one];
     }
     Ok(found)
-}
-
-fn is_bus(process: &Process) -> bool {
-    let program = process.command.split(' ').next().unwrap_or_default();
-    program.ends_with("/nats-server")
 }

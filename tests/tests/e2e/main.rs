@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_luck;
+mod bus_loss;
 mod cancel;
 mod event_log;
 mod fencing;
