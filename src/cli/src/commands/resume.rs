@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use hpcbench_actors::orchestrator::end_leftovers;
 use hpcbench_actors::shell::is_stopped;
 use hpcbench_core::Epoch;
 use hpcbench_nats::{Control, ControlBus};
-use hpcbench_report::{RunView, TrialCounts, WriterLife, find_run, write_missing_reports};
+use hpcbench_report::{RunView, TrialCounts, WriterLife, find_run, write_missing_reports, write_reports};
 
 use crate::commands::run::{self, Prepared};
-use crate::commands::status::writer_life;
 use crate::exit::Failure;
-use crate::terminal;
+use crate::{terminal, writer};
 
 /// How long the bus may take to let us in, and the orchestrator to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -41,10 +41,12 @@ pub(crate) fn run(args: &ResumeArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
     let run_dir = find_run(runs_dir, &args.run)?;
     let view = RunView::load(&run_dir)?;
     if let Some(code) = ended(&view, args.retry_failed) {
-        for path in write_missing_reports(&run_dir)? {
-            terminal::say(&format!("wrote {}", path.display()));
+        // It may have been killed before it had cleaned up.
+        if let (Some(id), WriterLife::Gone) = (&view.state.run, writer::life_in(&view)) {
+            end_leftovers(&run_dir, &run::scratch_base(&view.plan), id, view.state.epoch);
         }
-        run::tell_results(&run_dir);
+        terminal::say("the run has ended: nothing but missing reports is written");
+        run::tell_results(&run_dir, write_missing_reports);
         return Ok(ExitCode::from(code));
     }
     run::refuse_slurm(&view.plan)?;
@@ -57,7 +59,7 @@ pub(crate) fn run(args: &ResumeArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
         view.state.epoch
     ));
     let end = run::execute(prepared)?;
-    run::tell_results(&run_dir);
+    run::tell_results(&run_dir, write_reports);
     Ok(ExitCode::from(end.exit_code))
 }
 
@@ -70,7 +72,7 @@ fn ended(view: &RunView, retry_failed: bool) -> Option<u8> {
 
 /// The epoch through which the orchestrators are proven dead; 0 if nothing is proven.
 fn refuse_at_work(view: &RunView, run_dir: &Path) -> anyhow::Result<Epoch> {
-    let life = writer_life(view);
+    let life = writer::life_in(view);
     if life == WriterLife::Gone {
         return Ok(view.state.epoch);
     }
@@ -104,10 +106,7 @@ fn answers(run_dir: &Path) -> anyhow::Result<bool> {
         .context("failed to ask the orchestrator")?;
     Ok(runtime.block_on(async {
         match Control::connect(run_dir, PATIENCE).await {
-            Ok(control) => {
-                let _ = control;
-                true
-            }
+            Ok(control) => control.ping(PATIENCE).await.is_ok(),
             Err(_) => false,
         }
     }))

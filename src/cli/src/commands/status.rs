@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use hpcbench_report::{RunView, Status, find_run};
 
 use crate::commands::Format;
-pub(super) use crate::writer::life_in as writer_life;
 use crate::{terminal, writer};
 
 /// Show how a run stands

@@ -14,13 +14,13 @@ use std::process::ExitCode;
 use hpcbench_actors::orchestrator::{self, RunEnd};
 use hpcbench_recipes::Plan;
 use hpcbench_recipes::recipe::LaunchMode;
-use hpcbench_report::{RunView, results_table, write_reports};
+use hpcbench_report::{ReportError, RunView, results_table, write_reports};
 
 use crate::exit::Failure;
 use crate::live::Live;
 use crate::recipe_file::{Overrides, RecipeFile};
 use crate::{exit, logging, terminal};
-pub(super) use setup::Prepared;
+pub(super) use setup::{Prepared, scratch_base};
 
 /// Run a recipe in the foreground, with processes on this machine
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,7 @@ pub(crate) fn run(args: RunArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     directory::create(&prepared.run_dir, recipe.bytes(), &prepared.plan)?;
     let run_dir = prepared.run_dir.clone();
     let end = execute(prepared)?;
-    tell_results(&run_dir);
+    tell_results(&run_dir, write_reports);
     Ok(ExitCode::from(end.exit_code))
 }
 
@@ -80,9 +80,12 @@ pub(super) fn refuse_slurm(plan: &Plan) -> Result<(), Failure> {
     }))
 }
 
-/// Writes the reports and prints the table. What fails here does not change how the run ended.
-pub(super) fn tell_results(run_dir: &Path) {
-    if let Err(error) = results(run_dir) {
+/// Writes reports, in this way, and prints the table. What fails here does not change how the run ended.
+pub(super) fn tell_results(
+    run_dir: &Path,
+    write: impl FnOnce(&Path) -> Result<Vec<PathBuf>, ReportError>,
+) {
+    if let Err(error) = results(run_dir, write) {
         let text = exit::in_words(&error);
         tracing::error!(target: logging::LOG_ONLY, "failed to report the results: {text}");
         terminal::say(&format!(
@@ -96,8 +99,11 @@ pub(super) fn tell_results(run_dir: &Path) {
     ));
 }
 
-fn results(run_dir: &Path) -> anyhow::Result<()> {
-    write_reports(run_dir)?;
+fn results(
+    run_dir: &Path,
+    write: impl FnOnce(&Path) -> Result<Vec<PathBuf>, ReportError>,
+) -> anyhow::Result<()> {
+    write(run_dir)?;
     let table = results_table(&RunView::load(run_dir)?, terminal::style_of_stdout());
     match terminal::print(&table) {
         // Whoever read our output has seen enough; the results are in the run directory.

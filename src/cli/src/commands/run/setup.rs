@@ -105,7 +105,7 @@ impl Prepared {
         interrupts: UnboundedReceiver<&'static str>,
     ) -> RunSetup {
         RunSetup {
-            scratch_base: scratch_base(&self.plan.storage.scratch),
+            scratch_base: scratch_base(&self.plan),
             plan: self.plan,
             run_dir: self.run_dir,
             hpcbench: self.hpcbench,
@@ -189,7 +189,8 @@ fn orchestrator(plan: &Plan) -> anyhow::Result<NodeId> {
 }
 
 /// The node-local directory: the recipe's, Slurm's, or the system's for temporary files.
-fn scratch_base(wanted: &str) -> PathBuf {
+pub(in crate::commands) fn scratch_base(plan: &Plan) -> PathBuf {
+    let wanted = &plan.storage.scratch;
     if wanted != AUTO {
         return PathBuf::from(wanted);
     }
