@@ -35,6 +35,7 @@ pub(super) fn first_cause(event: &Event) -> String {
         Body::NodeLeft(_) => "the end of the agent's process".to_owned(),
         Body::TrialCompleted(_) => "the clients' shares were put together".to_owned(),
         Body::CommandRejected(_) => "a command that failed twice".to_owned(),
+        Body::FileSystemProbed(_) => "the file system was tried before the run went on".to_owned(),
         Body::StateVerified(_) => "the orchestrator compared its state with the log".to_owned(),
         _ if event.report.is_some() => {
             let node = event.node.as_ref().map(|node| format!(" on {node}"));
