@@ -1,6 +1,12 @@
 //! `replay`: what is printed, played and published of a log.
 
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::common::World;
 use crate::history::{RUN, planned, resumed};
@@ -108,6 +114,24 @@ fn a_wait_between_epochs_is_cut_short_and_told() {
 }
 
 #[test]
+fn an_interrupt_ends_a_playback_at_once() {
+    let world = World::with_recipe();
+    resumed(&world);
+    let mut child = world
+        .command(&["replay", RUN, "--speed", "1e-6"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // What is played is seen before the wait for the next event.
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "   0.0 s  run tiny-0000 (tiny), 1 trial\n");
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGINT as i32));
+}
+
+#[test]
 fn events_are_published_under_their_subjects() {
     let world = World::with_recipe();
     resumed(&world);
@@ -154,7 +178,11 @@ fn a_server_that_is_not_there_is_told_without_the_password() {
         .port();
     let url = format!("nats://ann:s%2Fcret@127.0.0.1:{port}");
     let finished = world.run(&["replay", RUN, "--publish", &url]);
-    assert_eq!((finished.code, finished.stdout.as_str()), (Some(3), ""), "{finished:?}");
+    assert_eq!(
+        (finished.code, finished.stdout.as_str()),
+        (Some(3), ""),
+        "{finished:?}"
+    );
     for words in ["failed to publish", &port.to_string(), "as ann", "refused"] {
         assert!(finished.stderr.contains(words), "{finished:?}");
     }
