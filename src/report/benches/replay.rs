@@ -29,10 +29,9 @@ const CHUNK: u64 = 1_000;
 const BEGIN: i64 = 1_764_016_496_000_000;
 
 fn main() {
-    let arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1);
     let events = arguments
-        .filter_map(|argument| argument.parse().ok())
-        .next()
+        .find_map(|argument| argument.parse().ok())
         .unwrap_or(EVENTS);
     let root = std::env::var_os("HPCBENCH_BENCH_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
@@ -118,7 +117,7 @@ fn write(run_dir: &Path, plan: &Plan, events: u64) {
     let storage = Arc::new(DirStorage::new(run_dir));
     let mut journal = Journal::open(storage, opening, Box::new(drop)).unwrap().journal;
     journal
-        .append(vec![draft(created(plan).into(), 2, None)])
+        .append(vec![draft(&created(plan).into(), 2, None)])
         .unwrap();
     let trial = &plan.trials.first().unwrap().id;
     let mut number = 0;
@@ -232,11 +231,11 @@ fn attempt(drafts: &mut Vec<Draft>, trial: &TrialId, number: u64, head: u64) {
     ];
     for (body, report) in bodies {
         let seq = head + drafts.len() as u64 + 1;
-        drafts.push(draft(body, seq, report));
+        drafts.push(draft(&body, seq, report.as_ref()));
     }
 }
 
-fn draft(body: Body, seq: u64, report: Option<ReportId>) -> Draft {
+fn draft(body: &Body, seq: u64, report: Option<&ReportId>) -> Draft {
     Draft {
         at: Timestamp::from_micros(BEGIN + seq as i64 * 1000),
         kind: body.kind().to_owned(),
@@ -245,6 +244,6 @@ fn draft(body: Body, seq: u64, report: Option<ReportId>) -> Draft {
         node: node("orchestrator"),
         correlation: body.correlation(),
         causation: (seq > 2).then(|| Seq(seq - 1)),
-        data: body.to_data(report.as_ref()).unwrap(),
+        data: body.to_data(report).unwrap(),
     }
 }
