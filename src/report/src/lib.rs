@@ -36,6 +36,6 @@ pub use status::{ListEntry, NodeLine, RunState, Status, TrialCounts, WriterLife,
 pub use summary::{Summary, TrialReport, write_missing_reports, write_reports};
 pub use table::results_table;
 pub use timeline::Timeline;
-pub use trace::Trace;
+pub use trace::{MAX_TRACED_EVENTS, Trace};
 pub use why::{why, why_text};
 pub use words::{Style, length_of_time};

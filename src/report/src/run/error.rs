@@ -48,6 +48,12 @@ pub enum ReportError {
         /// The last one that there is; 0 if there is none.
         last: Seq,
     },
+    /// More events than a trace can hold.
+    #[error(
+        "the log has more than {} events to trace; end the trace earlier with --until",
+        crate::trace::MAX_TRACED_EVENTS
+    )]
+    TooManyToTrace,
     /// The plan is not the one that was made.
     #[error("{} is not a plan that this version can read: {problem}", path.display())]
     BadPlan {
@@ -106,7 +112,8 @@ impl ReportError {
             | Self::Ambiguous { .. }
             | Self::TooManyRuns { .. }
             | Self::NotARun(_)
-            | Self::NoSuchEvent { .. } => 2,
+            | Self::NoSuchEvent { .. }
+            | Self::TooManyToTrace => 2,
             Self::BadPlan { .. }
             | Self::OtherPlan { .. }
             | Self::Log {

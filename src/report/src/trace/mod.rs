@@ -18,9 +18,13 @@ use hpcbench_core::event::{Body, Event};
 use hpcbench_core::{RunId, Seq, Timestamp};
 use hpcbench_recipes::Plan;
 
+use crate::run::ReportError;
 use crate::timeline::Timeline;
 
 use details::Details;
+
+/// Most events of a trace. A run has thousands; what is held of each is about a kilobyte, and a viewer holds more.
+pub const MAX_TRACED_EVENTS: usize = 200_000;
 
 /// A trace under way, made of a run's events in their order.
 #[derive(Debug, Clone)]
@@ -29,6 +33,8 @@ pub struct Trace {
     details: BTreeMap<Seq, Details>,
     run: Option<RunId>,
     began: Option<Timestamp>,
+    /// Most events.
+    limit: usize,
 }
 
 impl Trace {
@@ -39,11 +45,19 @@ impl Trace {
             details: BTreeMap::new(),
             run: None,
             began: None,
+            limit: MAX_TRACED_EVENTS,
         }
     }
 
     /// Takes the next event into account.
-    pub fn take(&mut self, event: &Event) {
+    ///
+    /// # Errors
+    ///
+    /// There are more than [`MAX_TRACED_EVENTS`]. The trace of those before is sound.
+    pub fn take(&mut self, event: &Event) -> Result<(), ReportError> {
+        if self.details.len() == self.limit {
+            return Err(ReportError::TooManyToTrace);
+        }
         self.began.get_or_insert(event.at);
         if let Body::RunCreated(created) = &event.body {
             self.run = Some(created.run.clone());
@@ -53,6 +67,7 @@ impl Trace {
         if !matches!(event.body, Body::ArtifactRecorded(_)) {
             self.details.insert(event.seq, Details::of(event));
         }
+        Ok(())
     }
 
     /// The trace as a document of Chrome's trace event format, the object form, one trace event a line. Times are

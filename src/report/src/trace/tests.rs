@@ -8,7 +8,7 @@ use crate::testing::{Story, interrupted_and_cancelled, quickstart, resumed_twice
 fn document(story: &Story) -> String {
     let mut trace = Trace::new(&story.plan);
     for event in &story.events {
-        trace.take(event);
+        trace.take(event).unwrap();
     }
     let text = trace.to_json();
     text.replace(&story.plan.hash, "HASH-OF-THE-PLAN")
@@ -157,4 +157,16 @@ fn what_was_cut_off_with_its_epoch_ends_where_the_next_one_begins() {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     assert!(cut.iter().all(|(_, end)| *end == second), "{cut:?}");
+}
+
+#[test]
+fn a_log_that_is_too_long_for_a_trace_is_told() {
+    let story = quickstart();
+    let mut trace = Trace::new(&story.plan);
+    trace.limit = 10;
+    let taken = story.events.iter().map_while(|event| trace.take(event).ok());
+    assert_eq!(taken.count(), 10);
+    let error = trace.take(&story.events[10]).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("--until"), "{error}");
 }

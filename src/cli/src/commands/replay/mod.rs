@@ -125,7 +125,10 @@ impl ReplayArgs {
 
 fn print_timeline(run_dir: &Path, until: Until) -> anyhow::Result<()> {
     let mut timeline = Timeline::new(&read_plan(run_dir)?);
-    let told = tell(history(run_dir, until)?, |event| timeline.take(event));
+    let told = tell(history(run_dir, until)?, |event| {
+        timeline.take(event);
+        Ok(())
+    });
     terminal::print(&timeline.render(terminal::style_of_stdout())).context("failed to print the timeline")?;
     Ok(told?)
 }
@@ -140,12 +143,9 @@ fn print_trace(run_dir: &Path, until: Until) -> anyhow::Result<()> {
 /// Hands on the events, up to where the log is damaged.
 fn tell(
     mut entries: impl Iterator<Item = Result<Entry, ReportError>>,
-    mut take: impl FnMut(&Event),
+    mut take: impl FnMut(&Event) -> Result<(), ReportError>,
 ) -> Result<(), ReportError> {
-    entries.try_for_each(|entry| {
-        take(&upcast(entry?.event));
-        Ok(())
-    })
+    entries.try_for_each(|entry| take(&upcast(entry?.event)))
 }
 
 fn print_events(run_dir: &Path, until: Until) -> anyhow::Result<()> {
