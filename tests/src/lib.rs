@@ -3,6 +3,7 @@
 
 mod bus_server;
 mod events;
+mod guide;
 mod hpcbench;
 mod http;
 mod listener;
@@ -22,6 +23,7 @@ mod workdir;
 
 pub use bus_server::ForgetfulBus;
 pub use events::{Line, data, events, history, of_type, terminal};
+pub use guide::{GuideVerifier, blocks};
 pub use hpcbench::{Finished, Hpcbench, Running};
 pub use http::{Response, get, post};
 pub use listener::Listener;

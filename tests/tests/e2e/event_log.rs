@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use hpcbench_tests::{Recipe, Workdir, events, of_type, summary, terminal, wait_until, workspace};
+use hpcbench_tests::{GuideVerifier, Recipe, Workdir, events, of_type, summary, terminal, wait_until};
 use serde_json::Value;
 
 /// A finished run with two trials.
@@ -31,25 +30,6 @@ fn verify(workdir: &Workdir, code: i32) -> Result<Value> {
     command.run()?.expect_code(code)?.json()
 }
 
-/// The result of the independent verifier: number of events and hash of the last.
-fn verify_independently(run: &Path) -> Result<(u64, String)> {
-    let output = Command::new("python3")
-        .arg(workspace().join("tests/harness/verify.py"))
-        .arg(run)
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let text = String::from_utf8(output.stdout)?;
-    let (count, head) = text
-        .trim()
-        .split_once(' ')
-        .context("the verifier printed something else")?;
-    Ok((count.parse()?, head.to_owned()))
-}
-
 fn log_file(run: &Path) -> PathBuf {
     run.join("events/000001.jsonl")
 }
@@ -66,7 +46,7 @@ fn rewrite(run: &Path, change: impl FnOnce(&mut Vec<String>)) -> Result<()> {
 #[test]
 fn two_verifiers_agree() -> Result<()> {
     let workdir = finished_run()?;
-    let (count, head) = verify_independently(&workdir.run())?;
+    let (count, head) = GuideVerifier::of_run()?.verify(&workdir.run())?;
     let verdict = verify(&workdir, 0)?;
     assert_eq!(verdict["ok"], true, "{verdict}");
     assert_eq!(verdict["events"], count, "{verdict}");
@@ -170,7 +150,7 @@ fn a_torn_last_line_is_no_damage() -> Result<()> {
         verdict["notes"].as_array().is_some_and(|notes| !notes.is_empty()),
         "no note of it: {verdict}"
     );
-    verify_independently(&workdir.run())?;
+    GuideVerifier::of_run()?.verify(&workdir.run())?;
     Ok(())
 }
 

@@ -1,0 +1,3 @@
+//! What the guide tells readers to do works, on logs that the program has written.
+
+mod verifier;
