@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::events::{Line, events, history, of_type, terminal};
-use crate::{Workdir, summary};
+use crate::{GuideVerifier, Workdir, summary};
 
 /// How long its last processes may take to go.
 const SETTLE: Duration = Duration::from_secs(15);
@@ -112,16 +112,21 @@ pub fn expect_kept(history: &[Line], heard: &[Line]) -> Result<()> {
     Ok(())
 }
 
-/// Expects that `hpcbench verify` finds nothing wrong, and returns its verdict.
+/// Expects that `hpcbench verify` finds nothing wrong and that the guide's verifier agrees; returns the verdict.
 ///
 /// # Errors
 ///
-/// It does.
+/// One of them finds something, or they have not seen the same.
 pub fn expect_verified(workdir: &Workdir) -> Result<Value> {
     let verify = workdir.hpcbench()?.arg("verify").arg(workdir.run());
     let verdict = verify.args(["--format", "json"]).run()?.expect_code(0)?.json()?;
     let clean = verdict["problems"].as_array().is_some_and(Vec::is_empty);
     ensure!(verdict["ok"] == true && clean, "{verdict:#}");
+    let (count, head) = GuideVerifier::of_run()?.verify(&workdir.run())?;
+    ensure!(
+        verdict["events"] == count && verdict["head"]["hash"] == head.as_str(),
+        "the guide's verifier has seen {count} events up to {head}: {verdict:#}"
+    );
     Ok(verdict)
 }
 

@@ -13,6 +13,8 @@ use nix::sys::signal::Signal;
 
 const START: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_mins(2);
+/// From the start of a trial's load of one second until its results have been sent, and less than a silence that counts.
+const RESULTS_SENT: Duration = Duration::from_millis(2500);
 
 /// What the bus comes back with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +74,14 @@ impl Watched {
             .with_context(|| format!("loss {} with its store {store:?}", self.losses))
     }
 
-    fn kill_bus(&mut self, store: Store) -> Result<()> {
-        let bus = wait_until(START, "nats-server", || {
+    fn bus(&self) -> Result<Process> {
+        wait_until(START, "nats-server", || {
             Ok(self.workdir.processes()?.into_iter().find(Process::is_bus))
-        })?;
+        })
+    }
+
+    fn kill_bus(&mut self, store: Store) -> Result<()> {
+        let bus = self.bus()?;
         if store == Store::Empty {
             self.bus.forget()?;
         }
@@ -150,13 +156,33 @@ fn lost_again_and_again_with_an_empty_store() -> Result<()> {
     lost_again_and_again(Store::Empty)
 }
 
+/// A bus that takes nothing in any more, is lost with what was sent to it meanwhile, and comes back.
+fn lost_after_it_hung(store: Store) -> Result<()> {
+    let mut run = Watched::start(&[1, 2])?;
+    run.wait_for("load.started", 1)?;
+    run.bus()?.signal(Signal::SIGSTOP)?;
+    thread::sleep(RESULTS_SENT);
+    run.lose_bus(store)?;
+    run.expect_whole()
+}
+
+#[test]
+fn lost_after_it_hung_with_its_store() -> Result<()> {
+    lost_after_it_hung(Store::Kept)
+}
+
+#[test]
+fn lost_after_it_hung_and_its_store_too() -> Result<()> {
+    lost_after_it_hung(Store::Empty)
+}
+
 /// A bus that is lost when the results of a trial are on it, and nobody has read them yet.
 fn lost_with_a_report(store: Store) -> Result<()> {
     let mut run = Watched::start(&[1, 2])?;
     run.wait_for("load.started", 1)?;
     // It reads nothing any more; the trial's second ends meanwhile, and its results are sent.
     run.running.signal(Signal::SIGSTOP)?;
-    thread::sleep(Duration::from_millis(2500));
+    thread::sleep(RESULTS_SENT);
     run.kill_bus(store)?;
     run.running.signal(Signal::SIGCONT)?;
     run.wait_for("bus.started", 2)?;
