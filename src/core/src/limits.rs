@@ -24,10 +24,12 @@ pub const STOP_GRACE_SECONDS: f64 = 60.0;
 pub const BUS_SECONDS: f64 = 60.0;
 /// Seconds to put an attempt's shares together, beyond the time that the clients have to hand them in.
 pub const MEASURE_SECONDS: f64 = 120.0;
-/// How often an agent is started on a node before the run gives up.
-pub const AGENT_LAUNCHES: u32 = 3;
-/// How often the bus is started before the run gives up.
-pub const BUS_LAUNCHES: u32 = 3;
+/// How often in a row a node may be lost before the run gives up.
+pub const AGENT_LOSSES: u32 = 3;
+/// How often in a row the bus may be lost, or fail to start, before the run gives up.
+pub const BUS_LOSSES: u32 = 3;
+/// Seconds after which the bus or a node counts as steady: if it is lost then, that is the first loss in a row.
+pub const STEADY_SECONDS: f64 = 600.0;
 /// How often a trial may be interrupted before it counts as failed; a resumed run begins to count anew.
 pub const INTERRUPTIONS: u32 = 3;
 /// How many anomalies the state keeps; later ones are only counted.

@@ -71,7 +71,7 @@ fn phase_if(state: &State, needed: bool, phase: Phase) -> Step {
 
 fn bus(state: &State) -> Option<Body> {
     match state.bus.status {
-        BusStatus::Absent | BusStatus::Down { .. } if state.bus.launches < limits::BUS_LAUNCHES => Some(
+        BusStatus::Absent | BusStatus::Down { .. } if state.bus.losses < limits::BUS_LOSSES => Some(
             BusRequested {
                 launch: state.bus.launches.saturating_add(1),
             }

@@ -72,7 +72,7 @@ fn check_sender(run: &DraftRun<'_>, node: &NodeId, boot: &str, body: &ReportBody
         {
             Ok(())
         }
-        (NodeStatus::Joined { boot: current }, body)
+        (NodeStatus::Joined { boot: current, .. }, body)
             if current == boot && !matches!(body, ReportBody::Joined(_)) =>
         {
             Ok(())

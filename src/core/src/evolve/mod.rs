@@ -6,6 +6,7 @@ mod trials;
 
 use crate::event::{Body, Event};
 use crate::state::{Bus, BusStatus, Outcome, State};
+use crate::{Timestamp, limits};
 
 /// A problem with an event that does not fit the state it meets.
 type Misfit = String;
@@ -92,9 +93,15 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
             state.bus.answered = true;
             state.bus.status = BusStatus::Up {
                 url: started.url.clone(),
+                since: event.at,
             };
         }
         Body::BusExited(exited) => {
+            let up = match state.bus.status {
+                BusStatus::Up { since, .. } => Some(since),
+                _ => None,
+            };
+            state.bus.losses = losses(state.bus.losses, up, event.at);
             state.bus.status = BusStatus::Down {
                 reason: exited.reason.clone(),
             }
@@ -133,6 +140,14 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
         _ => {}
     }
     Ok(())
+}
+
+/// One loss more of something that was up since then, if it was; what was steady is lost for the first time.
+fn losses(before: u32, up: Option<Timestamp>, now: Timestamp) -> u32 {
+    match up {
+        Some(since) if now.seconds_since(since) >= limits::STEADY_SECONDS => 1,
+        _ => before.saturating_add(1),
+    }
 }
 
 /// What belonged to the former writer's processes is gone with them.

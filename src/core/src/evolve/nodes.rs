@@ -8,7 +8,7 @@ use crate::{NodeId, Timestamp};
 pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
     match &event.body {
         Body::AgentRequested(requested) => request(state, requested, event.at),
-        Body::NodeJoined(joined) => return join(state, joined),
+        Body::NodeJoined(joined) => return join(state, joined, event.at),
         Body::NodeLost(lost) => return lose(state, lost, event.at),
         Body::NodeLeft(left) => known(state, &left.node)?.status = NodeStatus::Left,
         Body::CollectionRequested(e) => {
@@ -55,6 +55,7 @@ fn request(state: &mut State, requested: &AgentRequested, at: Timestamp) {
     let node = Node {
         role: requested.role,
         launches: requested.launch,
+        losses: state.nodes.get(&requested.node).map_or(0, |known| known.losses),
         status: NodeStatus::Requested { since: at },
         collection: Collection::Absent,
         client: Client::Absent,
@@ -62,11 +63,12 @@ fn request(state: &mut State, requested: &AgentRequested, at: Timestamp) {
     state.nodes.insert(requested.node.clone(), node);
 }
 
-fn join(state: &mut State, joined: &NodeJoined) -> Result<(), Misfit> {
+fn join(state: &mut State, joined: &NodeJoined, at: Timestamp) -> Result<(), Misfit> {
     let node = known(state, &joined.node)?;
     let fits = matches!(node.status, NodeStatus::Requested { .. });
     node.status = NodeStatus::Joined {
         boot: joined.boot.clone(),
+        since: at,
     };
     if fits {
         Ok(())
@@ -77,7 +79,13 @@ fn join(state: &mut State, joined: &NodeJoined) -> Result<(), Misfit> {
 
 /// With a node go its service instances and its share of the attempt under way.
 fn lose(state: &mut State, lost: &NodeLost, at: Timestamp) -> Result<(), Misfit> {
-    known(state, &lost.node)?.status = NodeStatus::Lost {
+    let node = known(state, &lost.node)?;
+    let joined = match node.status {
+        NodeStatus::Joined { since, .. } => Some(since),
+        _ => None,
+    };
+    node.losses = super::losses(node.losses, joined, at);
+    node.status = NodeStatus::Lost {
         reason: lost.reason.clone(),
     };
     let instances = state.deployment.iter_mut().flat_map(|d| d.instances.values_mut());

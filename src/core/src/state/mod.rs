@@ -95,6 +95,8 @@ impl Outcome {
 pub struct Bus {
     /// Starts in this epoch.
     pub launches: u32,
+    /// Losses in a row, failed starts among them.
+    pub losses: u32,
     /// Whether it has answered in this epoch.
     pub answered: bool,
     /// How it stands.
@@ -117,6 +119,8 @@ pub enum BusStatus {
     Up {
         /// Its address.
         url: String,
+        /// Since when.
+        since: Timestamp,
     },
     /// It is gone.
     Down {
@@ -178,15 +182,15 @@ impl State {
     /// What makes it impossible to go on, with the program's exit code.
     pub fn failure(&self) -> Option<(u8, String)> {
         if let BusStatus::Down { reason } = &self.bus.status
-            && (self.bus.launches >= limits::BUS_LAUNCHES || !self.bus.answered)
+            && (self.bus.losses >= limits::BUS_LOSSES || !self.bus.answered)
         {
             let exit_code = if self.bus.answered { 1 } else { 3 };
             return Some((exit_code, format!("the bus cannot be had: {reason}")));
         }
         self.nodes.iter().find_map(|(id, node)| match &node.status {
-            NodeStatus::Lost { reason, .. } if node.launches >= limits::AGENT_LAUNCHES => Some((
+            NodeStatus::Lost { reason, .. } if node.losses >= limits::AGENT_LOSSES => Some((
                 1,
-                format!("node {id} was lost {} times, last: {reason}", node.launches),
+                format!("node {id} was lost {} times, last: {reason}", node.losses),
             )),
             _ => None,
         })

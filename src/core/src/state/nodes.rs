@@ -11,6 +11,8 @@ pub struct Node {
     pub role: Role,
     /// Starts of its agent in this epoch.
     pub launches: u32,
+    /// Losses in a row.
+    pub losses: u32,
     /// How it stands.
     pub status: NodeStatus,
     /// Its log collector.
@@ -32,6 +34,8 @@ pub enum NodeStatus {
     Joined {
         /// The agent's boot id.
         boot: String,
+        /// Since when.
+        since: Timestamp,
     },
     /// It is gone without having been told to go.
     Lost {

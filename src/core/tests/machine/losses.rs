@@ -1,8 +1,8 @@
 //! Runs that lose agents, the bus or their orchestrator.
 
-use hpcbench_core::event::CollectionStopped;
+use hpcbench_core::event::{Body, BusExited, BusRequested, BusStarted, CollectionStopped, Event};
 use hpcbench_core::message::ReportBody;
-use hpcbench_core::{Attempt, Command, decide};
+use hpcbench_core::{Attempt, Command, State, Timestamp, decide, evolve};
 use hpcbench_stats::VerdictStatus;
 
 use crate::world::given::{cancel, node, outline, run_resumed, summary, trial};
@@ -172,9 +172,16 @@ fn a_trial_that_every_epoch_interrupts_is_attempted_as_often_as_somebody_resumes
 #[test]
 fn a_run_that_has_ended_repeats_what_failed_if_it_is_asked_to() {
     let mut world = World::new(outline(&[3]));
-    let mut results = [Ok(summary(VerdictStatus::Valid, 100)), Err("no aggregate".to_owned())].into_iter();
-    world.results =
-        Box::new(move |_, _| results.next().unwrap_or_else(|| Ok(summary(VerdictStatus::Valid, 100))));
+    let mut results = [
+        Ok(summary(VerdictStatus::Valid, 100)),
+        Err("no aggregate".to_owned()),
+    ]
+    .into_iter();
+    world.results = Box::new(move |_, _| {
+        results
+            .next()
+            .unwrap_or_else(|| Ok(summary(VerdictStatus::Valid, 100)))
+    });
     world.begin();
     world.finish();
     assert_eq!(world.finished, Some(1));
@@ -267,4 +274,45 @@ fn an_agent_lost_for_the_last_time_after_the_last_trial_does_not_spoil_the_run()
     let world = world.run();
     insta::assert_snapshot!(world.told(&["agent.requested", "node.l", "trial.completed", "run."]));
     assert_eq!(world.finished, Some(0));
+}
+
+/// The state after the bus was lost this many times, each time after it had been up for so long.
+fn bus_lost(times: u32, seconds_up: f64) -> State {
+    let mut world = World::new(outline(&[1]));
+    world.begin();
+    let mut state = world.state.clone();
+    let mut now = world.time();
+    let mut tell = |body: Body, seconds: f64| {
+        now = Timestamp::from_micros(now.as_micros() + (seconds * 1e6) as i64);
+        let event = Event {
+            seq: state.seq.next(),
+            at: now,
+            actor: "orchestrator".to_owned(),
+            node: None,
+            correlation: "run".to_owned(),
+            causation: None,
+            report: None,
+            body,
+        };
+        state = evolve(state.clone(), &event);
+    };
+    for launch in 1..=times {
+        tell(BusRequested { launch }.into(), 0.0);
+        let started = BusStarted {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            pid: 1,
+            version: "2.11.0".to_owned(),
+        };
+        tell(started.into(), 1.0);
+        let reason = "signal 9".to_owned();
+        tell(BusExited { reason }.into(), seconds_up);
+    }
+    state
+}
+
+#[test]
+fn a_bus_that_is_lost_now_and_then_does_not_end_a_long_run() {
+    assert!(bus_lost(3, 599.0).failure().is_some());
+    assert!(bus_lost(2, 599.0).failure().is_none());
+    assert!(bus_lost(20, 600.0).failure().is_none());
 }
