@@ -4,14 +4,18 @@
 //! ```text
 //! Record* ─┐
 //!          ├─> TrialAggregate ──merge──> TrialAggregate ──summarize(Expectations)──> TrialSummary
-//! EngineReport ─┘   one a client             one a trial                             with its Verdict
+//! EngineReport ─┘   one a client        ▲    one a trial                             with its Verdict
+//!                                 ServiceReport
 //! ```
 
 mod aggregate;
+mod batches;
 mod distribution;
 mod engine_report;
 mod expectations;
+mod interval;
 mod request;
+mod service_report;
 mod steady;
 mod summary;
 mod verdict;
@@ -29,9 +33,11 @@ pub use expectations::{
 };
 pub use hpcbench_records::StampSource;
 pub use request::{RequestMetrics, output_tokens, token_chunks};
+pub use service_report::{PrefixCache, ServiceReport, ThrottledGpu};
+pub use steady::SteadyState;
 pub use summary::{
-    Concurrency, Goodput, MetricSummaries, MetricSummary, Note, NoteCode, RequestCounts, SloResult,
-    SloSummary, TrialSummary,
+    Bounds, Concurrency, Goodput, IntervalMethod, MetricSummaries, MetricSummary, NoInterval, Note, NoteCode,
+    PercentileIntervals, RequestCounts, SloResult, SloSummary, ThroughputIntervals, TrialSummary,
 };
 pub use verdict::{Verdict, VerdictStatus};
 pub use window::Window;

@@ -34,6 +34,15 @@ impl Window {
         u64::try_from(to.min(self.t2).saturating_sub(from.max(self.t1))).unwrap_or(0)
     }
 
+    /// Which of so many equal parts of the window the instant lies in; `None` outside it. Windows of up to nine years and
+    /// sixty parts do not overflow.
+    pub(crate) fn part_at(&self, parts: usize, t: i64) -> Option<usize> {
+        let since = u64::try_from(t.checked_sub(self.t1)?)
+            .ok()
+            .filter(|_| self.contains(t))?;
+        Some((since.saturating_mul(parts as u64) / self.nanoseconds()) as usize)
+    }
+
     /// The smallest window around both.
     #[must_use]
     pub fn union(self, other: Self) -> Self {

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use hpcbench_stats::{MetricSummaries, MetricSummary};
+use hpcbench_stats::{
+    Bounds, MetricSummaries, MetricSummary, PercentileIntervals, SteadyState, ThroughputIntervals,
+};
 use serde_json::Value;
 
 use super::{Summary, TrialReport};
@@ -10,6 +12,24 @@ use super::{Summary, TrialReport};
 /// The columns of a metric, after its name and `_`.
 const METRIC_COLUMNS: [&str; 10] = [
     "mean", "stddev", "min", "p50", "p90", "p95", "p99", "p999", "max", "count",
+];
+
+/// The columns of an interval, after what it belongs to and `_`.
+const BOUNDS: [&str; 2] = ["low", "high"];
+
+/// An interval of a percentile: its name, and where to find it.
+type Interval = (&'static str, fn(&PercentileIntervals) -> Option<Bounds>);
+
+/// The percentiles whose intervals have columns; `summary.json` has all of them.
+const INTERVALS: [Interval; 2] = [("p50", |of| of.p50), ("p99", |of| of.p99)];
+
+/// An interval of a throughput: its name, and where to find it.
+type ThroughputInterval = (&'static str, fn(&ThroughputIntervals) -> Option<Bounds>);
+
+/// The throughputs that have intervals.
+const THROUGHPUTS: [ThroughputInterval; 2] = [
+    ("request_throughput", |of| of.request_throughput),
+    ("output_token_throughput", |of| of.output_token_throughput),
 ];
 
 /// A column: its name and what a trial has there.
@@ -97,6 +117,15 @@ fn header(parameters: &[&str]) -> Vec<String> {
         header.extend(METRIC_COLUMNS.iter().map(|column| format!("{metric}_{column}")));
     }
     header.extend(names(&AFTER));
+    header.push("steady_state".to_owned());
+    let throughputs = THROUGHPUTS.map(|(name, _)| name.to_owned());
+    let none = MetricSummaries::default();
+    let percentiles = with_intervals(&none)
+        .into_iter()
+        .flat_map(|(metric, _)| INTERVALS.map(|(percentile, _)| format!("{metric}_{percentile}")));
+    for interval in throughputs.into_iter().chain(percentiles) {
+        header.extend(BOUNDS.map(|bound| format!("{interval}_{bound}")));
+    }
     header
 }
 
@@ -109,7 +138,35 @@ fn row(trial: &TrialReport<'_>, parameters: &[&str]) -> Vec<String> {
         row.extend(metric_cells(metric));
     }
     row.extend(cells(&AFTER));
+    row.push(cell(trial.summary.steady_state.map(SteadyState::as_str)));
+    for (_, of) in THROUGHPUTS {
+        row.extend(bounds(trial.summary.throughput_intervals.as_ref().and_then(of)));
+    }
+    for (_, metric) in with_intervals(&trial.summary.metrics) {
+        for (_, of) in INTERVALS {
+            row.extend(bounds(metric.interval.as_ref().and_then(of)));
+        }
+    }
     row
+}
+
+/// The metrics that have intervals, by name.
+fn with_intervals(all: &MetricSummaries) -> [(&'static str, &MetricSummary); 5] {
+    [
+        ("ttft", &all.ttft),
+        ("itl", &all.itl),
+        ("tpot", &all.tpot),
+        ("e2e", &all.e2e),
+        ("queue", &all.queue),
+    ]
+}
+
+/// In the order of [`BOUNDS`].
+fn bounds(interval: Option<Bounds>) -> [String; 2] {
+    [
+        cell(interval.map(|[low, _]| low)),
+        cell(interval.map(|[_, high]| high)),
+    ]
 }
 
 /// The metrics by name, in the order of `summary.json`.

@@ -219,6 +219,7 @@ pub(crate) fn measured(scale: f64) -> Box<TrialSummary> {
         p999: None,
         max: Some(p50 * scale * 1.7),
         count: 1234,
+        interval: None,
     };
     let mut summary = Box::new(TrialSummary {
         verdict: Verdict {

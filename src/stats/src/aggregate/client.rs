@@ -24,6 +24,9 @@ pub struct ClientTotals {
     pub sends: u64,
     /// Σ over these of the time from sent to end, wherever the end lies, nanoseconds.
     pub residence_ns: u64,
+    /// Requests sent at any time, warm-up and cool-down included; `None` from clients of earlier versions.
+    #[serde(default)]
+    pub sent_in_all: Option<u64>,
 }
 
 impl ClientTotals {
@@ -35,6 +38,7 @@ impl ClientTotals {
             in_flight_ns: 0,
             sends: 0,
             residence_ns: 0,
+            sent_in_all: Some(0),
         }
     }
 
@@ -45,6 +49,7 @@ impl ClientTotals {
         }
         self.microtokens += microtokens_within(record, self.window);
         let Some(sent) = record.times.sent else { return };
+        self.sent_in_all = self.sent_in_all.map(|sent| sent + 1);
         // A request without an end was in flight when everything stopped.
         let end = end.unwrap_or(self.window.t2).max(sent);
         self.in_flight_ns += self.window.overlap(sent, end);
@@ -62,6 +67,7 @@ impl ClientTotals {
         self.in_flight_ns += other.in_flight_ns;
         self.sends += other.sends;
         self.residence_ns += other.residence_ns;
+        self.sent_in_all = self.sent_in_all.zip(other.sent_in_all).map(|(a, b)| a + b);
     }
 
     /// Output tokens that arrived in the window.

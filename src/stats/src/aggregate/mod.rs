@@ -20,8 +20,9 @@ pub use counts::{Outcomes, TokenTotals};
 pub use goodput::GoodputCounts;
 pub use rates::Little;
 
+use crate::batches::BatchedMetrics;
 use crate::steady::BatchSeries;
-use crate::{Distribution, EngineReport, Expectations, Start, Window};
+use crate::{Distribution, EngineReport, Expectations, ServiceReport, Start, Window};
 
 /// Everything that the summary and the verdict of a trial are made of.
 ///
@@ -45,8 +46,14 @@ pub struct TrialAggregate {
     pub(crate) goodput: GoodputCounts,
     /// What happened batch by batch.
     pub(crate) series: BatchSeries,
+    /// Durations batch by batch. Aggregates of earlier versions have none.
+    #[serde(default)]
+    pub(crate) batches: BatchedMetrics,
     /// What the engines say about themselves.
     pub(crate) engine: Option<EngineReport>,
+    /// What the services say about the trial.
+    #[serde(default)]
+    pub(crate) service: Option<ServiceReport>,
 }
 
 /// The distributions of a trial, by the names that summaries use.
@@ -74,7 +81,9 @@ impl TrialAggregate {
             unresolved_gaps: 0,
             goodput: GoodputCounts::new(expectations.goodput),
             series: BatchSeries::new(),
+            batches: BatchedMetrics::default(),
             engine: None,
+            service: None,
         }
     }
 
@@ -101,7 +110,7 @@ impl TrialAggregate {
         self.add_stream(record, window);
         self.series.add(record, window);
         if record.cohort {
-            self.add_cohort(record);
+            self.add_cohort(record, window);
         }
     }
 
@@ -110,6 +119,14 @@ impl TrialAggregate {
         match &mut self.engine {
             Some(engine) => engine.merge(report),
             None => self.engine = Some(report.clone()),
+        }
+    }
+
+    /// Adds what a service, or a node that it runs on, says about the whole trial.
+    pub fn add_service(&mut self, report: &ServiceReport) {
+        match &mut self.service {
+            Some(service) => service.merge(report),
+            None => self.service = Some(report.clone()),
         }
     }
 
@@ -129,8 +146,12 @@ impl TrialAggregate {
         self.unresolved_gaps += other.unresolved_gaps;
         self.goodput.merge(&other.goodput);
         self.series.merge(&other.series);
+        self.batches.merge(&other.batches);
         if let Some(engine) = &other.engine {
             self.add_engine(engine);
+        }
+        if let Some(service) = &other.service {
+            self.add_service(service);
         }
     }
 }

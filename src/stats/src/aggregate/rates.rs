@@ -26,6 +26,12 @@ impl TrialAggregate {
             .map(|length| length as f64 / 1e9)
     }
 
+    /// Length of the shortest window in nanoseconds; `None` if there is none.
+    pub(crate) fn shortest_window_ns(&self) -> Option<u64> {
+        let lengths = self.clients.values().map(|client| client.window.nanoseconds());
+        lengths.filter(|&length| length > 0).min()
+    }
+
     /// Successful completions per second.
     pub fn request_throughput(&self) -> Option<f64> {
         self.per_window(|client| client.completions as f64 / client.window.seconds())
@@ -39,6 +45,11 @@ impl TrialAggregate {
     /// Mean number of requests in flight.
     pub fn delivered_mean(&self) -> Option<f64> {
         self.per_window(|client| client.in_flight_ns as f64 / client.window.nanoseconds() as f64)
+    }
+
+    /// Requests that the clients sent at any time; `None` if one of them does not say.
+    pub(crate) fn sent_in_all(&self) -> Option<u64> {
+        self.clients.values().map(|client| client.sent_in_all).sum()
     }
 
     /// Mean time from sent to end of the requests sent in the window, nanoseconds.

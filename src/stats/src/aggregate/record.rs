@@ -3,22 +3,28 @@
 use hpcbench_records::{Record, Status};
 
 use super::{Metrics, TrialAggregate};
-use crate::Window;
+use crate::batches::BATCHES;
 use crate::request::RequestMetrics;
+use crate::{Start, Window};
 
 /// A gap between chunks is unresolved if an end of it is less certain than this, nanoseconds.
 const RESOLUTION_NS: u64 = 1_000_000;
 
 impl TrialAggregate {
     /// Adds a request that belongs to the cohort.
-    pub(super) fn add_cohort(&mut self, record: &Record) {
+    pub(super) fn add_cohort(&mut self, record: &Record, window: Window) {
         let metrics = RequestMetrics::of(record);
         self.outcomes.add(record);
         self.goodput.add(record, &metrics, self.start);
-        record_some(&mut self.metrics.queue, metrics.queue);
+        let batch = batch_in_cohort(record, self.start, window);
+        if let Some(queue) = metrics.queue {
+            self.metrics.queue.record(queue);
+            self.batches.queue.record(batch, queue);
+        }
         if record.status == Status::Ok {
             self.tokens.add(record);
             self.metrics.add_success(&metrics);
+            self.batches.add_success(batch, &metrics);
         }
     }
 
@@ -45,12 +51,27 @@ impl TrialAggregate {
             if let Some((before, uncertainty_before)) = previous.replace((t, uncertainty))
                 && arrived_in_window
             {
-                self.metrics.itl.record_between(before, t);
+                let gap = u64::try_from(t.saturating_sub(before)).unwrap_or(0);
+                self.metrics.itl.record(gap);
+                if let Some(batch) = window.part_at(BATCHES, t) {
+                    self.batches.itl.record(batch, gap);
+                }
                 let unresolved = uncertainty.max(uncertainty_before) > RESOLUTION_NS;
                 self.unresolved_gaps += u64::from(unresolved);
             }
         }
     }
+}
+
+/// The batch of a request of the cohort: by the instant that made it one.
+fn batch_in_cohort(record: &Record, start: Start, window: Window) -> usize {
+    let times = &record.times;
+    let at = match start {
+        Start::Intended => times.intended,
+        Start::Sent => times.sent.or(times.dispatch).unwrap_or(times.intended),
+    };
+    let last = window.t2.saturating_sub(1).max(window.t1);
+    window.part_at(BATCHES, at.clamp(window.t1, last)).unwrap_or(0)
 }
 
 impl Metrics {

@@ -184,6 +184,11 @@ pub fn rank(n: u64, q: f64) -> u64 {
     u64::try_from(rank).unwrap_or(n).max(1)
 }
 
+/// The position nq of a quantile among `n` values before it is rounded up to a rank; exact where it is whole.
+pub(crate) fn exact_rank(n: u64, q: f64) -> f64 {
+    (u128::from(n) * millionths(q)) as f64 / QUANTILE_STEPS as f64
+}
+
 /// Compares part / whole with 1 − q, the share that lies above a quantile.
 pub(crate) fn compare_with_tail(part: u64, whole: u64, q: f64) -> Ordering {
     let tail = u128::from(whole) * (QUANTILE_STEPS - millionths(q));

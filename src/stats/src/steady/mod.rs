@@ -15,6 +15,8 @@ mod tests;
 
 pub(crate) use series::BatchSeries;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Load;
 
 /// Significance below which a trend or a shift is taken for real.
@@ -28,6 +30,18 @@ const AUTOCORRELATION: f64 = 0.5;
 /// Standard deviation of the batches, relative to their median, below which correlation does not matter: what wanders
 /// less than this is steadier than the drift that is tolerated.
 const WANDERING: f64 = 0.05;
+
+/// Whether it matters when in the window a trial's numbers were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SteadyState {
+    /// No sign of a change.
+    Steady,
+    /// A trend or a level shift: there was no steady state.
+    None,
+    /// The window is too short, or the batches depend on each other, to tell.
+    Undecided,
+}
 
 /// What keeps a trial from being steady.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +57,29 @@ pub(crate) enum Unsteady {
         window_seconds: f64,
         request_seconds: f64,
     },
+}
+
+impl SteadyState {
+    /// The name used in summaries.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::None => "none",
+            Self::Undecided => "undecided",
+        }
+    }
+
+    /// What the findings amount to.
+    pub(crate) fn of(unsteady: &[Unsteady]) -> Self {
+        let is_change = |found: &Unsteady| matches!(found, Unsteady::Trend { .. } | Unsteady::Shift { .. });
+        if unsteady.iter().any(is_change) {
+            Self::None
+        } else if unsteady.is_empty() {
+            Self::Steady
+        } else {
+            Self::Undecided
+        }
+    }
 }
 
 /// What is looked at.

@@ -84,14 +84,7 @@ impl BatchSeries {
 
     /// The observed quantity batch by batch; a batch without a value is left out.
     pub(super) fn values(&self, what: Observed, batches: usize) -> Vec<f64> {
-        let joined = self.bins.chunks(BINS / batches.max(1)).map(|bins| {
-            let mut batch = Bin::default();
-            for bin in bins {
-                batch.merge(bin);
-            }
-            batch
-        });
-        let joined: Vec<Bin> = joined.collect();
+        let joined = self.joined(batches);
         let has_tokens = joined.iter().any(|batch| batch.millitokens > 0);
         let value = |batch: &Bin| match what {
             Observed::Throughput if has_tokens => Some(batch.millitokens as f64),
@@ -101,6 +94,33 @@ impl BatchSeries {
             Observed::Ttft => batch.median_ttft(),
         };
         joined.iter().filter_map(value).collect()
+    }
+
+    /// Successful completions batch by batch.
+    pub(crate) fn completions(&self, batches: usize) -> Vec<f64> {
+        let joined = self.joined(batches);
+        joined.iter().map(|batch| batch.completions as f64).collect()
+    }
+
+    /// Output tokens batch by batch.
+    pub(crate) fn tokens(&self, batches: usize) -> Vec<f64> {
+        let joined = self.joined(batches);
+        joined
+            .iter()
+            .map(|batch| batch.millitokens as f64 / MILLITOKENS as f64)
+            .collect()
+    }
+
+    /// The bins joined to so many batches; a number that divides theirs.
+    fn joined(&self, batches: usize) -> Vec<Bin> {
+        let join = |bins: &[Bin]| {
+            let mut batch = Bin::default();
+            for bin in bins {
+                batch.merge(bin);
+            }
+            batch
+        };
+        self.bins.chunks(BINS / batches.max(1)).map(join).collect()
     }
 
     fn add_tokens(&mut self, record: &Record, window: Window) {
@@ -125,12 +145,12 @@ impl BatchSeries {
     }
 
     fn bin_at(&mut self, window: Window, t: i64) -> Option<&mut Bin> {
-        self.bins.get_mut(index(window, t)?)
+        self.bins.get_mut(window.part_at(BINS, t)?)
     }
 
     /// Shares a span of time out among the bins that it lies in.
     fn add_span(&mut self, window: Window, from: i64, to: i64, mut add: impl FnMut(&mut Bin, u64)) {
-        let Some(first) = index(window, from.max(window.t1)) else {
+        let Some(first) = window.part_at(BINS, from.max(window.t1)) else {
             return;
         };
         let edge =
@@ -147,14 +167,6 @@ impl BatchSeries {
             add(bin, part.overlap(from, to));
         }
     }
-}
-
-/// The bin that an instant of the window lies in. Windows of up to nine years do not overflow.
-fn index(window: Window, t: i64) -> Option<usize> {
-    let since = u64::try_from(t.checked_sub(window.t1)?)
-        .ok()
-        .filter(|_| window.contains(t))?;
-    Some((since.saturating_mul(BINS as u64) / window.nanoseconds()) as usize)
 }
 
 impl Bin {

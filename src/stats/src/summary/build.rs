@@ -1,11 +1,15 @@
 //! From an aggregate to a summary.
 
 use super::note::{Note, NoteCode};
-use super::{Concurrency, Goodput, MetricSummaries, MetricSummary, RequestCounts, SloSummary, TrialSummary};
+use super::{
+    Concurrency, Goodput, MetricSummaries, MetricSummary, PercentileIntervals, RequestCounts, SloSummary,
+    ThroughputIntervals, TrialSummary, interval,
+};
 use crate::aggregate::TrialAggregate;
 use crate::aggregate::share;
+use crate::batches::Batched;
 use crate::verdict::Facts;
-use crate::{Expectations, Load, Verdict};
+use crate::{Distribution, Expectations, Load, Verdict};
 
 /// Above this many tokens in the mean chunk, ITL is labelled a time per chunk.
 const TOKENS_PER_CHUNK: f64 = 1.05;
@@ -23,8 +27,10 @@ impl TrialAggregate {
                 "the load ended after a fixed number of requests; the window ends with the last one sent";
             notes.push(Note::new(NoteCode::Drained, text));
         }
+        notes.extend(self.closing_note());
+        let facts = Facts::gather(self, expectations);
         TrialSummary {
-            verdict: Verdict::of(&Facts::gather(self, expectations)),
+            verdict: Verdict::of(&facts),
             requests: RequestCounts {
                 issued: self.outcomes.issued(),
                 ok: self.outcomes.ok,
@@ -41,6 +47,9 @@ impl TrialAggregate {
             duration_seconds: self.window_seconds(),
             request_throughput: self.request_throughput().filter(|_| saw_requests),
             output_token_throughput: self.token_throughput().filter(|_| saw_requests),
+            throughput_intervals: ThroughputIntervals::of(self, interval::long_enough(self))
+                .filter(|_| saw_requests),
+            steady_state: facts.steady_state(),
             input_tokens: self.tokens.input,
             output_tokens: self.tokens.output,
             concurrency: Concurrency {
@@ -55,6 +64,18 @@ impl TrialAggregate {
             goodput,
             notes,
         }
+    }
+
+    /// Connecting is part of a request's time where the server does not keep connections.
+    fn closing_note(&self) -> Option<Note> {
+        let endpoints = &self.engine.as_ref()?.closing_endpoints;
+        let names: Vec<String> = endpoints.iter().map(u16::to_string).collect();
+        let text = format!(
+            "the servers of these endpoints closed connections after their answers: {}; requests to them got fresh \
+             connections, and waited for them",
+            names.join(", ")
+        );
+        (!names.is_empty()).then(|| Note::new(NoteCode::ConnectionsClosed, text))
     }
 
     fn metric_summaries(&self, notes: &mut Vec<Note>) -> MetricSummaries {
@@ -80,18 +101,24 @@ impl TrialAggregate {
                 format!("tpot is null: the service counted the tokens of {usage} requests, not of {chunks}");
             notes.push(Note::new(NoteCode::TpotMixedSources, text));
         }
+        let (batches, long_enough) = (&self.batches, interval::long_enough(self));
+        let describe =
+            |distribution, batched: &Batched| described(distribution, batched, long_enough, |_| true);
+        let itl = described(&metrics.itl, &batches.itl, long_enough, |q| {
+            self.gap_quantile_is_resolved(q)
+        });
         MetricSummaries {
-            ttft: MetricSummary::of(&metrics.ttft),
-            itl: MetricSummary::with_quantiles(&metrics.itl, |q| self.gap_quantile_is_resolved(q)),
+            ttft: describe(&metrics.ttft, &batches.ttft),
+            itl,
             tpot: if mixed {
                 MetricSummary::default()
             } else {
-                MetricSummary::of(&metrics.tpot)
+                describe(&metrics.tpot, &batches.tpot)
             },
-            e2e: MetricSummary::of(&metrics.e2e),
-            queue: MetricSummary::of(&metrics.queue),
-            ttft_sched: MetricSummary::of(&metrics.ttft_sched),
-            e2e_sched: MetricSummary::of(&metrics.e2e_sched),
+            e2e: describe(&metrics.e2e, &batches.e2e),
+            queue: describe(&metrics.queue, &batches.queue),
+            ttft_sched: describe(&metrics.ttft_sched, &batches.ttft_sched),
+            e2e_sched: describe(&metrics.e2e_sched, &batches.e2e_sched),
             client_lag: MetricSummary::of(&metrics.client_lag),
             loop_gap: self
                 .engine
@@ -119,5 +146,18 @@ impl TrialAggregate {
             good: counts.good,
             left_out: counts.left_out,
         })
+    }
+}
+
+/// A distribution with those quantiles and intervals that can be trusted.
+fn described(
+    distribution: &Distribution,
+    batched: &Batched,
+    long_enough: bool,
+    trusted: impl Fn(f64) -> bool + Copy,
+) -> MetricSummary {
+    MetricSummary {
+        interval: PercentileIntervals::of(distribution, batched, long_enough, trusted),
+        ..MetricSummary::with_quantiles(distribution, trusted)
     }
 }

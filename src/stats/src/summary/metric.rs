@@ -1,7 +1,8 @@
-//! One distribution in ten numbers.
+//! One distribution in ten numbers, and how far they can be trusted.
 
 use serde::{Deserialize, Serialize};
 
+use super::PercentileIntervals;
 use crate::Distribution;
 
 /// Nanoseconds in a second.
@@ -30,6 +31,9 @@ pub struct MetricSummary {
     pub max: Option<f64>,
     /// Number of values.
     pub count: u64,
+    /// Intervals of the percentiles; `None` where there is no data, and for what the client says about itself.
+    #[serde(default)]
+    pub interval: Option<PercentileIntervals>,
 }
 
 impl MetricSummary {
@@ -52,6 +56,7 @@ impl MetricSummary {
             p999: quantile(0.999),
             max: seconds(distribution.max()),
             count: distribution.count(),
+            interval: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A trial in numbers, as `summary.json` has it.
 
 mod build;
+mod interval;
 mod metric;
 mod note;
 mod slo;
@@ -12,11 +13,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use interval::{Bounds, IntervalMethod, NoInterval, PercentileIntervals, ThroughputIntervals};
 pub use metric::MetricSummary;
 pub use note::{Note, NoteCode};
 pub use slo::{SloResult, SloSummary};
 
-use crate::Verdict;
+use crate::{SteadyState, Verdict};
 
 /// One trial's part of `summary.json`, apart from what names the trial. Times are seconds; `None` (`null`) is written
 /// where there is no data, never 0.
@@ -34,6 +36,12 @@ pub struct TrialSummary {
     pub request_throughput: Option<f64>,
     /// Output tokens that arrived in the window per second.
     pub output_token_throughput: Option<f64>,
+    /// How far the throughputs can be trusted; `None` where there is no data.
+    #[serde(default)]
+    pub throughput_intervals: Option<ThroughputIntervals>,
+    /// Whether it matters when in the window the numbers were taken; `None` where nothing was in flight.
+    #[serde(default)]
+    pub steady_state: Option<SteadyState>,
     /// Input tokens of the cohort's successful requests.
     pub input_tokens: Option<u64>,
     /// Output tokens of the cohort's successful requests.
@@ -121,6 +129,8 @@ impl TrialSummary {
             duration_seconds: None,
             request_throughput: None,
             output_token_throughput: None,
+            throughput_intervals: None,
+            steady_state: None,
             input_tokens: None,
             output_tokens: None,
             concurrency: Concurrency::default(),

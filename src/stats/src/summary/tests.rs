@@ -91,6 +91,8 @@ fn the_keys_are_those_that_scripts_rely_on() {
         "duration_seconds",
         "request_throughput",
         "output_token_throughput",
+        "throughput_intervals",
+        "steady_state",
         "input_tokens",
         "output_tokens",
         "concurrency",
@@ -119,11 +121,22 @@ fn the_keys_are_those_that_scripts_rely_on() {
     ];
     assert_eq!(keys(&value["metrics"]), metrics);
     let numbers = [
-        "mean", "stddev", "min", "p50", "p90", "p95", "p99", "p999", "max", "count",
+        "mean", "stddev", "min", "p50", "p90", "p95", "p99", "p999", "max", "count", "interval",
     ];
     for metric in metrics {
         assert_eq!(keys(&value["metrics"][metric]), numbers);
     }
+    let percentiles = ["method", "p50", "p90", "p95", "p99", "p999", "null_because"];
+    for metric in &metrics[..7] {
+        assert_eq!(keys(&value["metrics"][*metric]["interval"]), percentiles);
+    }
+    let throughputs = [
+        "method",
+        "request_throughput",
+        "output_token_throughput",
+        "null_because",
+    ];
+    assert_eq!(keys(&value["throughput_intervals"]), throughputs);
 }
 
 #[test]
@@ -146,6 +159,90 @@ fn a_summary_survives_storage_to_the_last_bit() {
 }
 
 #[test]
+fn intervals_are_labelled_and_in_seconds() {
+    let value = serde_json::to_value(summary(&expectations(), &healthy_records())).unwrap();
+    let ttft = &value["metrics"]["ttft"]["interval"];
+    assert_eq!(ttft["method"], "within-run, batch-robust");
+    assert_eq!(ttft["null_because"], Value::Null);
+    let bounds: [f64; 2] = serde_json::from_value(ttft["p90"].clone()).unwrap();
+    assert!(bounds[0] <= 0.0131 && bounds[1] >= 0.0129, "{bounds:?}");
+    assert_eq!(ttft["p999"], Value::Null, "one value of a thousand lies beyond");
+    assert_eq!(value["metrics"]["client_lag"]["interval"], Value::Null);
+    let throughputs = &value["throughput_intervals"];
+    assert_eq!(throughputs["method"], "within-run, batch means");
+    let bounds: [f64; 2] = serde_json::from_value(throughputs["request_throughput"].clone()).unwrap();
+    assert!(
+        bounds[0] < 49.95 && 49.95 < bounds[1] && bounds[1] < 50.5,
+        "{bounds:?}"
+    );
+    assert_eq!(value["steady_state"], "steady");
+}
+
+#[test]
+fn batches_shorter_than_two_requests_give_no_interval() {
+    // A batch of the window of 20 s takes 1 s.
+    let records = |e2e_ms: i64| -> Vec<Record> {
+        (0..400)
+            .map(|i| {
+                let sent = i * 50;
+                stream(sent, &[sent + 10, sent + e2e_ms])
+            })
+            .collect()
+    };
+    let interval = |e2e_ms| {
+        let summary = summary(&expectations(), &records(e2e_ms));
+        (
+            summary.metrics.e2e.interval.unwrap(),
+            summary.throughput_intervals.unwrap(),
+        )
+    };
+    let (percentiles, throughputs) = interval(500);
+    assert!(percentiles.p50.is_some() && throughputs.request_throughput.is_some());
+    let (percentiles, throughputs) = interval(501);
+    assert_eq!((percentiles.p50, throughputs.request_throughput), (None, None));
+    assert_eq!(percentiles.null_because, Some(NoInterval::BatchesTooShort));
+    assert_eq!(throughputs.null_because, Some(NoInterval::BatchesTooShort));
+}
+
+#[test]
+fn what_earlier_versions_wrote_has_no_intervals() {
+    let window = window(0, 20_000);
+    let sum = aggregate(window, &expectations(), &healthy_records());
+    let mut stored = serde_json::to_value(&sum).unwrap();
+    for key in ["batches", "service"] {
+        assert!(stored.as_object_mut().unwrap().remove(key).is_some());
+    }
+    let earlier: TrialAggregate = serde_json::from_value(stored).unwrap();
+    let mut summary = earlier.summarize(&expectations());
+    let interval = summary.metrics.ttft.interval.unwrap();
+    assert_eq!(
+        (interval.p50, interval.null_because),
+        (None, Some(NoInterval::BatchesMissing))
+    );
+    let mut stored = serde_json::to_value(&summary).unwrap();
+    for key in ["throughput_intervals", "steady_state"] {
+        assert!(stored.as_object_mut().unwrap().remove(key).is_some());
+    }
+    for metric in stored["metrics"].as_object_mut().unwrap().values_mut() {
+        assert!(metric.as_object_mut().unwrap().remove("interval").is_some());
+    }
+    (summary.throughput_intervals, summary.steady_state) = (None, None);
+    let metrics = &mut summary.metrics;
+    for metric in [
+        &mut metrics.ttft,
+        &mut metrics.itl,
+        &mut metrics.tpot,
+        &mut metrics.e2e,
+        &mut metrics.queue,
+        &mut metrics.ttft_sched,
+        &mut metrics.e2e_sched,
+    ] {
+        metric.interval = None;
+    }
+    assert_eq!(serde_json::from_value::<TrialSummary>(stored).unwrap(), summary);
+}
+
+#[test]
 fn no_data_is_null_and_invalid() {
     let nothing = TrialAggregate::empty(&expectations()).summarize(&expectations());
     assert_eq!(nothing.verdict.status, VerdictStatus::Invalid);
@@ -154,13 +251,15 @@ fn no_data_is_null_and_invalid() {
         "duration_seconds",
         "request_throughput",
         "output_token_throughput",
+        "throughput_intervals",
+        "steady_state",
         "output_tokens",
         "slo",
     ] {
         assert_eq!(value[key], Value::Null, "{key}");
     }
     let empty = json!({"mean": null, "stddev": null, "min": null, "p50": null, "p90": null, "p95": null,
-        "p99": null, "p999": null, "max": null, "count": 0});
+        "p99": null, "p999": null, "max": null, "count": 0, "interval": null});
     assert_eq!(value["metrics"]["ttft"], empty);
     assert_eq!(value["metrics"]["loop_gap"], empty);
     assert_eq!(value["concurrency"]["delivered_mean"], Value::Null);

@@ -1,8 +1,11 @@
 //! The numbers that a verdict rests on.
 
 use crate::aggregate::{Little, TrialAggregate, share};
-use crate::steady::{self, Unsteady};
-use crate::{CachedInput, ClientPlacement, EngineReport, Expectations, Load, OutputLength, StampSource};
+use crate::steady::{self, SteadyState, Unsteady};
+use crate::{
+    CachedInput, ClientPlacement, EngineReport, Expectations, Load, OutputLength, PrefixCache, ServiceReport,
+    StampSource, ThrottledGpu,
+};
 
 /// The numbers that a verdict rests on. Times are nanoseconds; `None` where there is no data.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +33,10 @@ pub(crate) struct Facts {
     pub(super) unresolved_share: Option<f64>,
     pub(super) unsteady: Vec<Unsteady>,
     pub(super) engine: Option<EngineFacts>,
+    /// Requests that the service counted and that we sent, where both are known.
+    pub(super) counted_and_sent: Option<(u64, u64)>,
+    /// GPUs of the service that were throttled.
+    pub(super) throttled: Vec<ThrottledGpu>,
 }
 
 /// What the engine says about itself.
@@ -50,8 +57,10 @@ impl Facts {
             metrics,
             outcomes,
             tokens,
+            service,
             ..
         } = aggregate;
+        let counted = service.as_ref().and_then(|service| service.requests);
         Self {
             load: expectations.load,
             placement: expectations.placement,
@@ -66,7 +75,7 @@ impl Facts {
                 OutputLength::Free => None,
             },
             cached_share: match expectations.cached_input {
-                CachedInput::Unexpected => tokens.cached_share(),
+                CachedInput::Unexpected => tokens.cached_share().or(service.as_ref().and_then(cache_hits)),
                 CachedInput::Expected => None,
             },
             delivered_mean: aggregate.delivered_mean(),
@@ -79,8 +88,24 @@ impl Facts {
             unresolved_share: aggregate.unresolved_share(),
             unsteady: unsteady(aggregate, expectations),
             engine: aggregate.engine.as_ref().map(EngineFacts::of),
+            counted_and_sent: counted.zip(aggregate.sent_in_all()),
+            throttled: service
+                .as_ref()
+                .map(|service| service.throttled.clone())
+                .unwrap_or_default(),
         }
     }
+
+    /// Whether there was a steady state; `None` where nothing was in flight.
+    pub(crate) fn steady_state(&self) -> Option<SteadyState> {
+        self.mean_residence_ns.map(|_| SteadyState::of(&self.unsteady))
+    }
+}
+
+/// Share of the input tokens that the service's own counters say were in its cache.
+fn cache_hits(service: &ServiceReport) -> Option<f64> {
+    let PrefixCache { looked_up, found } = service.prefix_cache?;
+    share(found, looked_up)
 }
 
 /// Without requests in flight there is nothing to examine.

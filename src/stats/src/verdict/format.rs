@@ -5,6 +5,11 @@ pub(super) fn ms(nanoseconds: u64) -> String {
     format!("{} ms", short(nanoseconds as f64 / 1e6))
 }
 
+/// A duration in nanoseconds as seconds.
+pub(super) fn seconds(nanoseconds: u64) -> String {
+    format!("{} s", short(nanoseconds as f64 / 1e9))
+}
+
 /// A share as percent.
 pub(super) fn percent(share: f64) -> String {
     format!("{} %", short(share * 100.0))

@@ -1,111 +1,174 @@
 //! The same numbers from an independent computation.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use hpcbench_records::Record;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
 
 use super::merging::any_record;
-use crate::testing::{aggregate, expectations, window};
-use crate::{MetricSummary, TrialSummary};
+use crate::testing::service::Drifting;
+use crate::testing::{MS, aggregate, expectations, python, window};
+use crate::{Expectations, GoodputLimits, Load, MetricSummary, SloLimit, Window};
 
-/// Recomputes a summary from the records, with exact order statistics and nothing of this crate.
-const SCRIPT: &str = include_str!("../../../tests/recompute.py");
-
-#[test]
-fn python_comes_to_the_same_summary() {
-    let mut runner = TestRunner::deterministic();
-    let records: Vec<Record> = proptest::collection::vec(any_record(), 400)
-        .new_tree(&mut runner)
-        .unwrap()
-        .current();
-    let input = serde_json::json!({"t1": 100_000_000, "t2": 300_000_000, "records": records});
-    let Some(theirs) = recompute(&input.to_string()) else {
-        return;
-    };
-    let sum = aggregate(window(100, 300), &expectations(), &records);
-    let mut ours = sum.summarize(&expectations());
-    // Mixed token sources and unresolved gaps would hide the numbers that are to be compared.
-    ours.metrics.tpot = MetricSummary::of(&sum.metrics.tpot);
-    ours.metrics.itl = MetricSummary::of(&sum.metrics.itl);
-    assert_eq!(ours.requests, theirs.requests);
-    assert_eq!(ours.errors, theirs.errors);
-    assert_eq!(
-        (ours.input_tokens, ours.output_tokens),
-        (theirs.input_tokens, theirs.output_tokens)
-    );
-    close("duration", ours.duration_seconds, theirs.duration_seconds, 1e-12);
-    close(
-        "requests/s",
-        ours.request_throughput,
-        theirs.request_throughput,
-        1e-12,
-    );
-    close(
-        "tokens/s",
-        ours.output_token_throughput,
-        theirs.output_token_throughput,
-        1e-6,
-    );
-    close(
-        "delivered",
-        ours.concurrency.delivered_mean,
-        theirs.concurrency.delivered_mean,
-        1e-12,
-    );
-    metric("ttft", &ours.metrics.ttft, &theirs.metrics.ttft);
-    metric("itl", &ours.metrics.itl, &theirs.metrics.itl);
-    metric("tpot", &ours.metrics.tpot, &theirs.metrics.tpot);
-    metric("e2e", &ours.metrics.e2e, &theirs.metrics.e2e);
-    metric("queue", &ours.metrics.queue, &theirs.metrics.queue);
-    metric("ttft_sched", &ours.metrics.ttft_sched, &theirs.metrics.ttft_sched);
-    metric("e2e_sched", &ours.metrics.e2e_sched, &theirs.metrics.e2e_sched);
-    metric("client_lag", &ours.metrics.client_lag, &theirs.metrics.client_lag);
+/// A trial, and what it was meant to be.
+struct Trial {
+    window: Window,
+    records: Vec<Record>,
+    expectations: Expectations,
 }
 
-fn metric(name: &str, ours: &MetricSummary, theirs: &MetricSummary) {
-    assert!(ours.count > 50, "{name} is hardly tested");
-    assert_eq!(ours.count, theirs.count, "{name}");
-    close(name, ours.mean, theirs.mean, 1e-8);
-    close(name, ours.stddev, theirs.stddev, 1e-6);
-    for (ours, theirs) in [
-        (ours.min, theirs.min),
-        (ours.p50, theirs.p50),
-        (ours.p90, theirs.p90),
-        (ours.p95, theirs.p95),
-        (ours.p99, theirs.p99),
-        (ours.p999, theirs.p999),
-        (ours.max, theirs.max),
-    ] {
-        close(name, ours, theirs, 1e-4);
+impl Trial {
+    fn for_python(&self) -> Value {
+        let Expectations {
+            slo, goodput, load, ..
+        } = &self.expectations;
+        let slo = slo.iter().map(|limit| (limit.name(), limit.limit_ns.into()));
+        json!({
+            "start": load.start(),
+            "slo": Value::Object(slo.collect()),
+            "goodput": goodput,
+            "clients": [{"t1": self.window.t1, "t2": self.window.t2, "records": self.records}],
+        })
+    }
+
+    fn summary(&self) -> Value {
+        let sum = aggregate(self.window, &self.expectations, &self.records);
+        let mut summary = sum.summarize(&self.expectations);
+        // Numbers that are kept back are to be compared as well.
+        if sum.tokens.sources_are_mixed() {
+            summary.metrics.tpot = MetricSummary::of(&sum.metrics.tpot);
+        }
+        if sum.unresolved_gaps > 0 {
+            summary.metrics.itl = MetricSummary::of(&sum.metrics.itl);
+        }
+        serde_json::to_value(summary).unwrap()
     }
 }
 
-fn close(name: &str, ours: Option<f64>, theirs: Option<f64>, relative: f64) {
-    let (Some(a), Some(b)) = (ours, theirs) else {
-        assert_eq!(ours, theirs, "{name}");
-        return;
-    };
-    assert!(
-        (a - b).abs() <= relative * b.abs() + 1e-12,
-        "{name}: {a} here, {b} there"
-    );
+fn limits(limits: &[(&str, i64)]) -> Vec<SloLimit> {
+    let limit = |(name, ms): &(&str, i64)| SloLimit::parse(name, (ms * MS) as u64).unwrap();
+    limits.iter().map(limit).collect()
 }
 
-fn recompute(input: &str) -> Option<TrialSummary> {
-    let spawned = Command::new("python3")
-        .args(["-c", SCRIPT])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn();
-    let Ok(mut python) = spawned else {
-        eprintln!("SKIPPED: there is no python3");
-        return None;
+/// Requests of all sorts, in a window shorter than most of them.
+fn of_all_sorts(load: Load) -> Trial {
+    let mut runner = TestRunner::deterministic();
+    let records = proptest::collection::vec(any_record(), 400);
+    Trial {
+        window: window(100, 300),
+        records: records.new_tree(&mut runner).unwrap().current(),
+        expectations: Expectations {
+            load,
+            slo: limits(&[
+                ("ttft_p50", 20),
+                ("ttft_p99", 30),
+                ("e2e_p90", 200),
+                ("itl_p50", 12),
+                ("itl_p99", 30),
+                ("tpot_p95", 10),
+            ]),
+            goodput: GoodputLimits {
+                ttft: Some(21 * MS as u64),
+                tpot: Some(9 * MS as u64),
+                e2e: Some(250 * MS as u64),
+            },
+            ..expectations()
+        },
+    }
+}
+
+/// Enough requests of a service that drifts for every interval but those of the requests' 99.9th percentiles.
+fn drifting(load: Load) -> Trial {
+    let service = Drifting {
+        clients: 8,
+        seconds: 60.0,
+        ..Drifting::DEFAULT
     };
-    python.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = python.wait_with_output().unwrap();
-    assert!(output.status.success());
-    Some(serde_json::from_slice(&output.stdout).unwrap())
+    Trial {
+        window: service.window(),
+        records: service.records(7),
+        expectations: Expectations {
+            load,
+            slo: limits(&[
+                ("ttft_p99", 60),
+                ("e2e_p999", 700),
+                ("itl_p999", 20),
+                ("tpot_p90", 12),
+            ]),
+            ..expectations()
+        },
+    }
+}
+
+#[test]
+fn python_comes_to_the_same_summaries() {
+    let closed = expectations().load;
+    let trials = [
+        of_all_sorts(closed),
+        of_all_sorts(Load::Open),
+        drifting(closed),
+        drifting(Load::Open),
+    ];
+    let input: Vec<Value> = trials.iter().map(Trial::for_python).collect();
+    let Some(theirs) = python("recompute.py", &Value::Array(input)) else {
+        return;
+    };
+    for (trial, theirs) in trials.iter().zip(theirs.as_array().unwrap()) {
+        compare("", &trial.summary(), theirs);
+        for metric in [
+            "ttft",
+            "itl",
+            "tpot",
+            "e2e",
+            "queue",
+            "ttft_sched",
+            "e2e_sched",
+            "client_lag",
+        ] {
+            let count = theirs["metrics"][metric]["count"].as_u64().unwrap();
+            assert!(count > 50, "{metric} is hardly tested");
+        }
+    }
+    for metric in ["ttft", "itl", "tpot", "e2e", "queue"] {
+        let interval = &theirs[2]["metrics"][metric]["interval"]["p90"];
+        assert!(interval.is_array(), "{metric} has no interval to compare");
+    }
+}
+
+/// Holds everything that Python has against ours.
+fn compare(path: &str, ours: &Value, theirs: &Value) {
+    match theirs {
+        Value::Object(theirs) => {
+            for (key, theirs) in theirs {
+                compare(&format!("{path}/{key}"), &ours[key], theirs);
+            }
+        }
+        Value::Array(theirs) => {
+            for (i, theirs) in theirs.iter().enumerate() {
+                compare(&format!("{path}/{i}"), &ours[i], theirs);
+            }
+        }
+        Value::Number(_) => {
+            let (Some(a), Some(b)) = (ours.as_f64(), theirs.as_f64()) else {
+                panic!("{path}: {ours} here, {theirs} there");
+            };
+            // Times per token are rounded to a nanosecond.
+            let tolerated = tolerance(path) * b.abs() + 1e-9;
+            assert!((a - b).abs() <= tolerated, "{path}: {a} here, {b} there");
+        }
+        other => assert_eq!(ours, other, "{path}"),
+    }
+}
+
+/// Relative: what the histograms leave open, and the width of two bins for bounds that come from batches.
+fn tolerance(path: &str) -> f64 {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if path.contains("interval") {
+        return 2e-3;
+    }
+    match name {
+        "p50" | "p90" | "p95" | "p99" | "p999" | "value" => 1e-4,
+        "stddev" | "output_token_throughput" => 1e-6,
+        _ => 1e-8,
+    }
 }

@@ -3,7 +3,7 @@
 use super::super::Finding;
 use super::super::VerdictStatus::{Invalid, Suspect};
 use super::super::facts::Facts;
-use super::super::format::percent;
+use super::super::format::{percent, seconds};
 use super::graded;
 
 /// Share of failed requests that makes a trial invalid, where the recipe states none.
@@ -73,6 +73,32 @@ pub(super) fn cached_input(facts: &Facts) -> Option<Finding> {
             percent(limit)
         )
     })
+}
+
+/// Nobody else used the service.
+pub(super) fn foreign_requests(facts: &Facts) -> Option<Finding> {
+    let (counted, sent) = facts.counted_and_sent?;
+    let foreign = counted.checked_sub(sent).filter(|&foreign| foreign > 0)?;
+    Some(Finding::new(
+        Invalid,
+        format!(
+            "foreign requests: the service counted {counted}, {foreign} more than the {sent} that were sent to it"
+        ),
+    ))
+}
+
+/// The service's GPUs ran as fast as they can.
+pub(super) fn throttled(facts: &Facts) -> Option<Finding> {
+    let throttled = facts.throttled.iter().filter(|gpu| gpu.throttled_ns > 0);
+    let longest = throttled.clone().max_by_key(|gpu| gpu.throttled_ns)?;
+    let (node, gpu, time) = (&longest.node, longest.gpu, seconds(longest.throttled_ns));
+    let reason = match throttled.count() {
+        1 => format!("GPU {gpu} of {node} was throttled for {time} of the window"),
+        n => {
+            format!("{n} GPUs were throttled, GPU {gpu} of {node} for the longest time: {time} of the window")
+        }
+    };
+    Some(Finding::new(Suspect, reason))
 }
 
 /// The service kept up with the schedule.

@@ -4,7 +4,7 @@ use super::super::Finding;
 use super::super::VerdictStatus::Suspect;
 use super::super::facts::Facts;
 use super::super::format::percent;
-use crate::steady::{Observed, Unsteady};
+use crate::steady::{Observed, SteadyState, Unsteady};
 
 /// The service was in a steady state.
 pub(super) fn steady_state(facts: &Facts) -> Option<Finding> {
@@ -12,18 +12,20 @@ pub(super) fn steady_state(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let causes: Vec<String> = facts.unsteady.iter().map(cause).collect();
-    Some(Finding::new(
-        Suspect,
-        format!("no steady state: {}", causes.join("; ")),
-    ))
+    let outcome = match SteadyState::of(&facts.unsteady) {
+        SteadyState::Undecided => "steady state undecided",
+        SteadyState::None | SteadyState::Steady => "no steady state",
+    };
+    Some(Finding::new(Suspect, format!("{outcome}: {}", causes.join("; "))))
 }
 
+/// Changes are relative to the median, of which a fall may well be more than all.
 fn cause(unsteady: &Unsteady) -> String {
     match *unsteady {
         Unsteady::Trend { what, drift } => {
             let direction = if drift > 0.0 { "rises" } else { "falls" };
             format!(
-                "{} {direction} by {} over the window",
+                "{} {direction} over the window, by {} of its median",
                 name(what),
                 percent(drift.abs())
             )
@@ -31,7 +33,7 @@ fn cause(unsteady: &Unsteady) -> String {
         Unsteady::Shift { what, shift } => {
             let direction = if shift > 0.0 { "jumps" } else { "drops" };
             format!(
-                "{} {direction} by {} at one point",
+                "{} {direction} at one point, by {} of its median",
                 name(what),
                 percent(shift.abs())
             )
@@ -40,7 +42,7 @@ fn cause(unsteady: &Unsteady) -> String {
             what,
             autocorrelation,
         } => format!(
-            "{} wanders (correlation of successive batches {autocorrelation:.2}), which leaves it undecided",
+            "{} wanders (correlation of successive batches {autocorrelation:.2}, above 0.5)",
             name(what)
         ),
         Unsteady::TooShort {
@@ -55,7 +57,7 @@ fn cause(unsteady: &Unsteady) -> String {
 const fn name(what: Observed) -> &'static str {
     match what {
         Observed::Throughput => "throughput",
-        Observed::Ttft => "the TTFT median",
+        Observed::Ttft => "TTFT",
         Observed::InFlight => "the number of requests in flight",
         Observed::Outstanding => "the number of outstanding requests",
     }

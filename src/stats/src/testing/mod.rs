@@ -1,10 +1,15 @@
 //! Records and trials to compute with.
 
+mod python;
+pub(crate) mod service;
+
 use hpcbench_records::{
     ErrorKind, EventKind, Phase, Record, Status, StreamEvents, Times, TokenUsage, TokensSource,
 };
 
 use crate::{EngineReport, Expectations, Load, StampSource, TrialAggregate, Window};
+
+pub(crate) use python::python;
 
 /// A millisecond in nanoseconds.
 pub(crate) const MS: i64 = 1_000_000;

@@ -1,0 +1,31 @@
+//! Asking Python.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Below this crate's folder: programs that compute the same numbers with nothing of ours.
+const PROGRAMS: &str = "../../tests/harness/stats";
+
+/// What one of these programs prints for an input; `None`, with a message, where there is no Python.
+pub(crate) fn python(program: &str, input: &Value) -> Option<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PROGRAMS).join(program);
+    let spawned = Command::new("python3")
+        .arg("-B")
+        .arg(&path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut python) = spawned else {
+        eprintln!("SKIPPED: there is no python3");
+        return None;
+    };
+    let mut stdin = python.stdin.take().unwrap();
+    stdin.write_all(input.to_string().as_bytes()).unwrap();
+    drop(stdin);
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success(), "{} failed", path.display());
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}

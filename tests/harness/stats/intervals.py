@@ -1,0 +1,78 @@
+"""Intervals of percentiles and throughputs from twenty time batches, from the definitions."""
+
+import math
+import statistics
+
+from metrics import BATCHES, PERCENTILES, SECOND, rank
+
+CONFIDENCE = 0.95
+
+
+def student_t(p, degrees):
+    """The two-sided percentile of Student's t, by Simpson's rule and bisection."""
+    scale = math.gamma((degrees + 1) / 2) / math.sqrt(degrees * math.pi) / math.gamma(degrees / 2)
+
+    def density(x):
+        return scale * (1 + x * x / degrees) ** (-(degrees + 1) / 2)
+
+    def within(t, steps=2000):
+        h = t / steps
+        inner = sum((4 if i % 2 else 2) * density(i * h) for i in range(1, steps))
+        return 2 * h / 3 * (density(0) + inner + density(t))
+
+    low, high = 0.0, 100.0
+    while high - low > 1e-11:
+        middle = (low + high) / 2
+        low, high = (middle, high) if within(middle) < p else (low, middle)
+    return low
+
+
+T = student_t(CONFIDENCE, BATCHES - 1)
+
+
+def ratio_interval(samples, q):
+    """The ranks of the bounds of a percentile's interval, and the values in ascending order."""
+    n = len(samples)
+    ordered = sorted(value for _, value in samples)
+    if n * (1 - q) < 10 - 1e-9:
+        return None, ordered
+    estimate, beyond = ordered[rank(n, q) - 1], n - rank(n, q)
+    counts, above, equal = [0] * BATCHES, [0] * BATCHES, [0] * BATCHES
+    for batch, value in samples:
+        counts[batch] += 1
+        above[batch] += value > estimate
+        equal[batch] += value == estimate
+    # Of the values that equal the estimate some have to lie beyond it; which ones is left to chance.
+    share = (beyond - sum(above)) / sum(equal)
+    p = beyond / n
+    squares = sum((a + share * e - p * m) ** 2 for a, e, m in zip(above, equal, counts))
+    variance = BATCHES / (BATCHES - 1) * squares + share * (1 - share) * sum(equal)
+    se = math.sqrt(variance) / n
+    low, high = math.ceil(n * (q - T * se) - 1e-9), math.ceil(n * (q + T * se) - 1e-9)
+    return ((low, high) if low >= 1 and high <= n else None), ordered
+
+
+def of_percentiles(samples, long_enough):
+    if not samples:
+        return None
+    intervals = {}
+    for name, q in PERCENTILES.items():
+        ranks, ordered = ratio_interval(samples, q) if long_enough else (None, None)
+        intervals[name] = ranks and [ordered[place - 1] / SECOND for place in ranks]
+    return intervals
+
+
+def of_mean(mean, rates):
+    """The interval around a throughput, from the rates of the batches."""
+    half = T * statistics.stdev(rates) / math.sqrt(len(rates))
+    return [max(mean - half, 0), mean + half]
+
+
+def batch_rates(clients, events):
+    """Events per second of each batch; `events` lists the events of a client with their weights."""
+    sums = [0.0] * BATCHES
+    for client in clients:
+        for batch, weight in events(client):
+            sums[batch] += weight
+    seconds = max(client["t2"] - client["t1"] for client in clients) / SECOND / BATCHES
+    return [total / seconds for total in sums]
