@@ -17,6 +17,9 @@ mod cores;
 mod dialect;
 mod engine;
 mod fault;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod limits;
 mod outcome;
