@@ -37,7 +37,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use files::{DiskFiles, Files, PathBase};
 pub use ids::{InvalidToken, MAX_TOKEN_LENGTH, NodeId, Role, RunId, TrialId};
 pub use overrides::MAX_OVERRIDES;
-pub use plan::{Plan, PlannedNode, ServicePlan, TrialPlan, WorkloadPlan};
+pub use plan::{Plan, PlanError, PlannedNode, ServicePlan, TrialPlan, WorkloadPlan};
 pub use recipe::Recipe;
 pub use render::{FileReport, Sources, ValidationReport, render};
 pub use schema::{UnusableSchema, json_schema, schema_text};

@@ -147,7 +147,7 @@ fn read_plan(run_dir: &Path, hash: &str) -> Result<Plan, AgentError> {
     let path = run_dir.join("plan.json");
     let read = || -> Result<Plan, String> {
         let text = std::fs::read(&path).map_err(|error| error.to_string())?;
-        let plan: Plan = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+        let plan = Plan::read(&text).map_err(|error| error.to_string())?;
         if plan.hash != hash {
             return Err(format!("its hash is {}, not {hash}", plan.hash));
         }

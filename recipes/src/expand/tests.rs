@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::plan::{SecretSource, Window};
 use crate::recipe::{Cooldown, Prompts};
 use crate::testing::{check, check_with};
-use crate::{Code, Plan};
+use crate::{Code, Plan, PlanError};
 
 const BASE: &str = "\
 schema: hpcbench/v1
@@ -129,6 +129,25 @@ fn a_recipe_without_a_sweep_has_one_trial() {
         }
         .is_intact()
     );
+}
+
+#[test]
+fn a_plan_is_read_as_any_build_wrote_it() {
+    let plan = plan("  matrix: {workload.load.concurrency: [1, 2]}");
+    let read = |document: &serde_json::Value| Plan::read(document.to_string().as_bytes());
+    let mut document = serde_json::to_value(&plan).unwrap();
+    assert_eq!(read(&document).unwrap(), plan);
+    // As a build wrote it that knew of no connections.
+    for trial in document["trials"].as_array_mut().unwrap() {
+        trial["workload"].as_object_mut().unwrap().remove("connections");
+    }
+    assert!(matches!(read(&document), Err(PlanError::Hash)));
+    document["hash"] = crate::plan::hash_of(document.clone()).into();
+    let older = read(&document).unwrap();
+    assert_eq!(older.trials, plan.trials);
+    assert_ne!(older.hash, plan.hash);
+    document["version"] = 2.into();
+    assert!(matches!(read(&document), Err(PlanError::Version)));
 }
 
 #[test]

@@ -105,16 +105,51 @@ impl Plan {
         clippy::expect_used,
         reason = "a plan has no maps with other keys than texts, and no fallible serializer"
     )]
-    pub fn computed_hash(&self) -> String {
-        let mut document = serde_json::to_value(self).expect("a plan is JSON");
-        if let Some(members) = document.as_object_mut() {
-            members.shift_remove("hash");
-        }
-        sha256_hex(canonical_json(&document).as_bytes())
+    fn computed_hash(&self) -> String {
+        hash_of(serde_json::to_value(self).expect("a plan is JSON"))
     }
 
-    /// Whether the plan is the one that was hashed.
+    /// Whether the plan, made by this build, is the one that was hashed.
     pub fn is_intact(&self) -> bool {
         self.version == PLAN_VERSION && self.hash == self.computed_hash()
     }
+
+    /// Reads a plan that this build or an earlier one wrote. Its hash covers what the document says, so that members which
+    /// a later build adds with a default do not make it another plan.
+    ///
+    /// # Errors
+    /// The document is no plan, or not the one that was hashed.
+    pub fn read(json: &[u8]) -> Result<Self, PlanError> {
+        let document: Value = serde_json::from_slice(json)?;
+        if document.get("version") != Some(&PLAN_VERSION.into()) {
+            return Err(PlanError::Version);
+        }
+        let plan: Self = serde_json::from_value(document.clone())?;
+        if plan.hash != hash_of(document) {
+            return Err(PlanError::Hash);
+        }
+        Ok(plan)
+    }
+}
+
+/// Why a document is not read as a plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// It is not JSON, or says something that no plan says.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It has another layout.
+    #[error("its version is not {PLAN_VERSION}")]
+    Version,
+    /// It was changed after it was made.
+    #[error("its hash does not belong to what it says")]
+    Hash,
+}
+
+/// Hex SHA-256 of a plan's document without its hash.
+pub(crate) fn hash_of(mut document: Value) -> String {
+    if let Some(members) = document.as_object_mut() {
+        members.shift_remove("hash");
+    }
+    sha256_hex(canonical_json(&document).as_bytes())
 }

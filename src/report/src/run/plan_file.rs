@@ -31,9 +31,8 @@ pub fn read_plan(run_dir: &Path) -> Result<Plan, ReportError> {
     let problem = if read as u64 > MAX_PLAN_BYTES {
         format!("it has more than {MAX_PLAN_BYTES} bytes")
     } else {
-        match serde_json::from_slice::<Plan>(&bytes) {
-            Ok(plan) if plan.is_intact() => return Ok(plan),
-            Ok(_) => "its hash does not belong to what it says".to_owned(),
+        match Plan::read(&bytes) {
+            Ok(plan) => return Ok(plan),
             Err(error) => error.to_string(),
         }
     };
