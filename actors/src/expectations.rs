@@ -41,10 +41,11 @@ fn cached_input(workload: &WorkloadPlan) -> CachedInput {
             _,
             Prompts::Synthetic {
                 shared_prefix_tokens: 0,
+                nonce: true,
                 ..
             },
         ) => CachedInput::Unexpected,
-        // A file's prompts may repeat themselves.
+        // A file's prompts may repeat themselves, and so do those that are used again without a nonce.
         _ => CachedInput::Expected,
     }
 }

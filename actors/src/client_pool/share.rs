@@ -95,7 +95,7 @@ fn meta(of: &ShareOf, outcome: &Outcome) -> RecordsMeta {
         stamps: outcome.engine.stamps,
         seed: of.seed,
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
-        tokenizer_hash: None,
+        tokenizer_hash: outcome.tokenizer_hash.clone(),
         connections: Some(connections_in_words(of.connections)),
         engine_threads: Some(threads_in_words(outcome)),
     }

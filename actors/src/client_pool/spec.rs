@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use hpcbench_core::{Attempt, NodeId};
 use hpcbench_load::{
-    ClientShare, Connections, Cooldown, Dialect, Endpoint, Length, LoadSpec, Pin, PromptSource, Prompts,
-    Sampling, Shape, TokenCount, TraceRequest,
+    ClientShare, Connections, Cooldown, Dialect, Endpoint, FileFormat, Length, LoadSpec, Pin, PromptSource,
+    Prompts, Sampling, Shape, TokenCount, TraceRequest,
 };
 use hpcbench_recipes::plan::{Window, WorkloadPlan};
 use hpcbench_recipes::recipe::{
-    Connections as PlanConnections, Cooldown as PlanCooldown, Endpoint as PlanEndpoint, Load, Pin as PlanPin,
-    Prompts as PlanPrompts, TokenCount as PlanCount,
+    Connections as PlanConnections, Cooldown as PlanCooldown, Endpoint as PlanEndpoint,
+    FileFormat as PlanFormat, Load, Pin as PlanPin, Prompts as PlanPrompts, TokenCount as PlanCount,
 };
 use hpcbench_recipes::trace::{MAX_TRACE_BYTES, Trace, TraceLayout};
 use hpcbench_recipes::{DiskFiles, Files as _, TrialPlan};
@@ -189,21 +189,34 @@ fn prompts(prompts: &PlanPrompts) -> Prompts {
             input_tokens,
             output_tokens,
             shared_prefix_tokens,
+            tokenizer,
+            nonce,
         } => Prompts {
             source: PromptSource::Synthetic {
                 input_tokens: count(input_tokens),
                 shared_prefix_tokens: *shared_prefix_tokens,
             },
             output_tokens: count(output_tokens),
-            nonce: true,
+            nonce: *nonce,
+            tokenizer: tokenizer.as_ref().map(PathBuf::from),
         },
-        // The file's prompts are the user's own words: nothing is added to them.
         PlanPrompts::File {
-            path, output_tokens, ..
+            path,
+            format,
+            output_tokens,
+            tokenizer,
+            nonce,
         } => Prompts {
-            source: PromptSource::File { path: path.into() },
+            source: PromptSource::File {
+                path: path.into(),
+                format: match format {
+                    PlanFormat::JsonLines => FileFormat::JsonLines,
+                    PlanFormat::Sharegpt => FileFormat::Sharegpt,
+                },
+            },
             output_tokens: count(output_tokens),
-            nonce: false,
+            nonce: *nonce,
+            tokenizer: tokenizer.as_ref().map(PathBuf::from),
         },
     }
 }

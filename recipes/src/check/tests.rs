@@ -240,6 +240,12 @@ const WORKLOADS: &[Case] = &[
         Code::MissingFile,
         "/workload/prompts/path",
     ),
+    (
+        "64,",
+        "64, tokenizer: no/tokenizer.json,",
+        Code::MissingFile,
+        "/workload/prompts/tokenizer",
+    ),
 ];
 
 const LOADS: &[Case] = &[

@@ -248,6 +248,10 @@ pub(crate) fn resolve_workload(workload: Workload, paths: &PathBase) -> Option<W
     if let Prompts::File { path, .. } = &mut prompts {
         *path = paths.absolute_text(path);
     }
+    let (Prompts::Synthetic { tokenizer, .. } | Prompts::File { tokenizer, .. }) = &mut prompts;
+    if let Some(tokenizer) = tokenizer {
+        *tokenizer = paths.absolute_text(tokenizer);
+    }
     Some(WorkloadPlan {
         endpoint: workload.endpoint,
         load,

@@ -22,6 +22,16 @@ pub enum Prompts {
         #[serde(default)]
         #[schemars(range(max = 10_000_000))]
         shared_prefix_tokens: u32,
+        /// The model's `tokenizer.json`. With it each prompt's text has exactly its number of tokens; what a server
+        /// adds, such as a chat template or a beginning-of-sequence token, comes on top. Without it the number is an
+        /// estimate: common English words, one a token.
+        #[serde(default)]
+        #[schemars(length(min = 1))]
+        tokenizer: Option<String>,
+        /// Whether each prompt has some words of its own, after the common beginning, that no other of the trial
+        /// has, so that no request finds its prompt in the service's prefix cache by accident.
+        #[serde(default = "yes")]
+        nonce: bool,
     },
     /// Prompts of a file.
     File {
@@ -34,7 +44,20 @@ pub enum Prompts {
         /// Tokens of the answer, for prompts that do not say.
         #[serde(default = "default_output_tokens")]
         output_tokens: TokenCount,
+        /// The model's `tokenizer.json`. With it the records say how many tokens each prompt's texts have, and answers
+        /// are as long as those of a ShareGPT file.
+        #[serde(default)]
+        #[schemars(length(min = 1))]
+        tokenizer: Option<String>,
+        /// Whether each prompt begins with some words that no other of the trial has. A file's prompts are sent as
+        /// they are, unless this is set; a service's prefix cache may know those that are used again.
+        #[serde(default)]
+        nonce: bool,
     },
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_output_tokens() -> TokenCount {
@@ -48,7 +71,8 @@ pub enum FileFormat {
     /// One JSON object a line: `{"prompt": "…", "output_tokens": 128}`, or `messages` instead of `prompt`.
     #[default]
     JsonLines,
-    /// One JSON array of conversations, as in the ShareGPT data set.
+    /// One JSON array of conversations, as in the ShareGPT data set, or one conversation a line. Each gives one prompt:
+    /// its first question, with what the system said before it. Conversations that begin otherwise are left out.
     Sharegpt,
 }
 
@@ -97,6 +121,14 @@ pub struct ChoiceCount {
 
 fn default_min() -> NonZeroU32 {
     NonZeroU32::MIN
+}
+
+impl Prompts {
+    /// The tokenizer's file.
+    pub fn tokenizer(&self) -> Option<&str> {
+        let (Self::Synthetic { tokenizer, .. } | Self::File { tokenizer, .. }) = self;
+        tokenizer.as_deref()
+    }
 }
 
 impl TokenCount {

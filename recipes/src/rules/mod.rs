@@ -46,7 +46,7 @@ const OF_A_POINT: &[Rule] = &[
     workload::empty_window,
     workload::token_ranges,
     workload::shared_prefix,
-    workload::prompt_file,
+    workload::prompt_files,
     load::trace,
     load::conversation,
     load::max_age,
@@ -60,7 +60,6 @@ const OF_A_POINT: &[Rule] = &[
     service::of_the_kind,
     unsupported::service_kind,
     unsupported::image,
-    unsupported::prompts,
 ];
 
 /// Checks what all points have in common.

@@ -1,11 +1,9 @@
 //! What a recipe may say, but this build cannot run. Each rule goes when its feature comes.
 
-use super::{Subject, in_service, in_workload, place};
+use super::{Subject, in_service, place};
 use crate::code::Code;
 use crate::problem::Problem;
-use crate::recipe::{
-    ClientPlacement, CpuBind, FileFormat, GpuMonitoring, LaunchMode, Prompts, ReportFormat, ServiceKind,
-};
+use crate::recipe::{ClientPlacement, CpuBind, GpuMonitoring, LaunchMode, ReportFormat, ServiceKind};
 use crate::schema::suggest;
 use crate::tree::Pointer;
 
@@ -45,21 +43,6 @@ pub(super) fn image(subject: &Subject<'_>) -> Vec<Problem> {
         in_service(["image"]),
         "this build cannot start containers in local mode yet",
     )]
-}
-
-/// Prompt files that the engine does not read.
-pub(super) fn prompts(subject: &Subject<'_>) -> Vec<Problem> {
-    match subject.workload.map(|workload| &workload.prompts) {
-        Some(Prompts::File {
-            format: FileFormat::Sharegpt,
-            ..
-        }) => {
-            let help = "turn it into JSON Lines, one prompt a line".to_owned();
-            let message = "this build cannot read the ShareGPT layout yet";
-            vec![unsupported(in_workload(["prompts", "format"]), message).with_help(help)]
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// Several nodes of one role on one machine, and what belongs to it.

@@ -173,16 +173,25 @@ pub(super) fn shared_prefix(subject: &Subject<'_>) -> Vec<Problem> {
     )]
 }
 
-/// A prompt file is there.
-pub(super) fn prompt_file(subject: &Subject<'_>) -> Vec<Problem> {
-    let Some(Prompts::File { path, .. }) = subject.workload.map(|workload| &workload.prompts) else {
+/// A prompt file and a tokenizer are there.
+pub(super) fn prompt_files(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(prompts) = subject.workload.map(|workload| &workload.prompts) else {
         return Vec::new();
     };
-    let absolute = subject.paths.absolute(path);
-    if subject.files.is_file(&absolute) {
-        return Vec::new();
-    }
-    let message = format!("there is no file {}", absolute.display());
-    let help = "relative paths are relative to the recipe's directory".to_owned();
-    vec![Problem::value(Code::MissingFile, in_workload(["prompts", "path"]), message).with_help(help)]
+    let file = match prompts {
+        Prompts::File { path, .. } => Some(path.as_str()),
+        Prompts::Synthetic { .. } => None,
+    };
+    let named = [("path", file), ("tokenizer", prompts.tokenizer())];
+    let missing = |(key, path): (&str, Option<&str>)| {
+        let absolute = subject.paths.absolute(path?);
+        if subject.files.is_file(&absolute) {
+            return None;
+        }
+        let message = format!("there is no file {}", absolute.display());
+        let help = "relative paths are relative to the recipe's directory".to_owned();
+        let place = in_workload(["prompts", key]);
+        Some(Problem::value(Code::MissingFile, place, message).with_help(help))
+    };
+    named.into_iter().filter_map(missing).collect()
 }

@@ -133,6 +133,7 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
             },
             output_tokens: TokenCount::Fixed(options.number("output", 64)?),
             nonce: true,
+            tokenizer: options.0.get("tokenizer").map(Into::into),
         },
         sampling: Sampling {
             temperature: Some(0.0),

@@ -50,6 +50,6 @@ pub use secret::Secret;
 pub use share::ClientShare;
 pub use shared::{CancelHandle, Progress, Stage};
 pub use spec::{
-    Connections, Cooldown, Dialect, Endpoint, Length, LoadSpec, Pin, PromptSource, Prompts, Sampling, Shape,
-    TokenCount, TraceRequest,
+    Connections, Cooldown, Dialect, Endpoint, FileFormat, Length, LoadSpec, Pin, PromptSource, Prompts,
+    Sampling, Shape, TokenCount, TraceRequest,
 };

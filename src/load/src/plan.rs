@@ -134,7 +134,7 @@ impl Plan {
                 output_planned,
             };
         }
-        write_whole(prompt, Nonce::of_request(self.spec.seed, index), out);
+        write_whole(prompt, self.prompts.nonce(index), out);
         Asked {
             prompt_id,
             input_planned: prompt.input_planned,
@@ -161,7 +161,7 @@ pub(crate) struct RenderMemory {
     body: Vec<u8>,
 }
 
-fn write_whole(prompt: &Prompt, nonce: Nonce, out: &mut Vec<u8>) {
+fn write_whole(prompt: &Prompt, nonce: Nonce<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&prompt.head);
     nonce.write(prompt.nonce_words, out);
     out.extend_from_slice(&prompt.tail);

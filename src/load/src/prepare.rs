@@ -71,8 +71,8 @@ pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareEr
         .iter()
         .map(|endpoint| server(endpoint, &spec, secrets))
         .collect::<Result<_, _>>()?;
-    let prompts = PromptSet::generate(&spec.prompts, spec.dialect, spec.seed)?;
-    let recorded = recorded(&spec);
+    let prompts = PromptSet::generate(&spec.prompts, spec.dialect, spec.seed, requests(&spec))?;
+    let recorded = recorded(&spec, &prompts);
     let body = BodyTemplate::new(spec.dialect, &spec.model, spec.stream, spec.sampling);
     let cores = cores::choose(spec.pin, threads);
     let (keeper, stamps) = match StampKeeper::new() {
@@ -97,8 +97,21 @@ pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareEr
     Ok(Prepared::new(plan, writers, keeper, stamps))
 }
 
+/// Requests of all clients, where that is known before they are sent.
+fn requests(spec: &LoadSpec) -> Option<u64> {
+    let counted = match spec.length {
+        Length::Requests(requests) if spec.warmup.is_zero() => Some(requests),
+        _ => None,
+    };
+    let recorded = match &spec.shape {
+        Shape::Trace { requests, .. } => Some(requests.len() as u64),
+        _ => None,
+    };
+    counted.into_iter().chain(recorded).min()
+}
+
 /// What takes the place of synthetic prompts where a trace says how long they are.
-fn recorded(spec: &LoadSpec) -> Option<RecordedPrompts> {
+fn recorded(spec: &LoadSpec, prompts: &PromptSet) -> Option<RecordedPrompts> {
     match (&spec.shape, &spec.prompts.source) {
         (
             Shape::Trace {
@@ -113,6 +126,7 @@ fn recorded(spec: &LoadSpec) -> Option<RecordedPrompts> {
             spec.dialect,
             spec.prompts.nonce,
             spec.seed,
+            Arc::clone(prompts.lexicon()),
         )),
         _ => None,
     }

@@ -93,6 +93,7 @@ impl Prepared {
         // Ends the threads that run already, should another not start.
         let stop = StopOnDrop::new(&shared);
         let cores = self.plan.cores.clone();
+        let tokenizer_hash = self.plan.prompts.tokenizer_hash().map(str::to_owned);
         let plan = Arc::new(self.plan);
         let (sender, batches) = sync_channel(MAX_QUEUED_BATCHES);
         let (writers, for_writer) = (self.writers, Arc::clone(&shared));
@@ -121,6 +122,7 @@ impl Prepared {
             writer,
             stamps: self.stamps,
             cores,
+            tokenizer_hash,
             _keeper: self.keeper,
             _stop: stop,
         })

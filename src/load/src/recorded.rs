@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use crate::dialect::prompt_frame;
-use crate::prompts::Nonce;
+use crate::prompts::{Lexicon, Nonce};
 use crate::spec::{Dialect, TraceRequest};
 
 /// Words that texts are cut out of.
 const POOL_WORDS: u32 = 65_535;
-
-/// Words that make a text different from all others, where there is room for them.
-const NAME_WORDS: u32 = 5;
 
 /// Spreads numbers that follow each other.
 const LARGE_ODD: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -21,7 +18,8 @@ const POOL_SEED: u64 = 0x7472_6163_6574_6578;
 /// The prompts of a trace. A prompt is made of blocks of text; a block begins with words of its own, made from its
 /// name, and goes on with a piece of a text that all blocks share. So two blocks with the same name are alike, and two
 /// with different names differ from their first words on, which is what decides over hits in a prefix cache. Nothing
-/// is drawn while the load runs: a prompt is copied together.
+/// is drawn while the load runs: a prompt is copied together, all of it of words of which any two can stand side by side
+/// as one token each, if there is a tokenizer.
 #[derive(Debug)]
 pub(crate) struct RecordedPrompts {
     requests: Arc<[TraceRequest]>,
@@ -29,6 +27,7 @@ pub(crate) struct RecordedPrompts {
     nonce: bool,
     seed: u64,
     frame: (&'static str, &'static str),
+    lexicon: Arc<Lexicon>,
     pool: Pool,
 }
 
@@ -46,6 +45,7 @@ impl RecordedPrompts {
         dialect: Dialect,
         nonce: bool,
         seed: u64,
+        lexicon: Arc<Lexicon>,
     ) -> Self {
         Self {
             requests,
@@ -53,7 +53,8 @@ impl RecordedPrompts {
             nonce,
             seed,
             frame: prompt_frame(dialect),
-            pool: Pool::new(seed),
+            pool: Pool::new(seed, &lexicon),
+            lexicon,
         }
     }
 
@@ -70,45 +71,70 @@ impl RecordedPrompts {
     pub(crate) fn write(&self, index: u64, tokens: u32, out: &mut Vec<u8>) {
         let (open, close) = self.frame;
         out.extend_from_slice(open.as_bytes());
+        let start = out.len();
         let blocks = self.requests.get(index as usize).map(|request| &*request.blocks);
         let mut rest = tokens;
         for name in blocks.unwrap_or_default() {
             let words = rest.min(self.block_tokens);
+            self.separate(start, out);
             self.write_text(self.seed ^ POOL_SEED, *name, true, words, out);
             rest -= words;
         }
         if rest > 0 {
+            self.separate(start, out);
             self.write_text(self.seed, index, self.nonce, rest, out);
         }
         out.extend_from_slice(close.as_bytes());
     }
 
+    /// Appends what stands between two words, unless the prompt is still empty.
+    fn separate(&self, start: usize, out: &mut Vec<u8>) {
+        if out.len() > start {
+            out.extend_from_slice(self.lexicon.separator().as_bytes());
+        }
+    }
+
     /// Appends `words` words of the text that is called `name`.
     fn write_text(&self, seed: u64, name: u64, named: bool, words: u32, out: &mut Vec<u8>) {
-        let own = if named { words.min(NAME_WORDS) } else { 0 };
-        Nonce::of_request(seed, name).write(own as usize, out);
-        let start = name.wrapping_mul(LARGE_ODD) >> 32;
-        self.pool.write(start as u32 % POOL_WORDS, words - own, out);
+        let own = if named {
+            words.min(self.lexicon.nonce_words() as u32)
+        } else {
+            0
+        };
+        Nonce::of_request(&self.lexicon, seed, name).write(own as usize, out);
+        if words > own {
+            let after = if own > 0 { self.lexicon.separator() } else { "" };
+            out.extend_from_slice(after.as_bytes());
+            let start = name.wrapping_mul(LARGE_ODD) >> 32;
+            self.pool.write(start as u32 % POOL_WORDS, words - own, out);
+        }
     }
 }
 
 /// A text whose pieces prompts are made of.
 #[derive(Debug)]
 struct Pool {
-    text: Vec<u8>,
-    /// Where each word ends, with the space after it.
+    text: String,
+    /// Where each word ends, without what stands after it.
     ends: Vec<u32>,
+    separator: &'static str,
 }
 
 impl Pool {
-    fn new(seed: u64) -> Self {
-        let mut text = Vec::new();
-        for group in 0..u64::from(POOL_WORDS / NAME_WORDS) {
-            Nonce::of_request(seed ^ POOL_SEED, group.wrapping_mul(LARGE_ODD))
-                .write(NAME_WORDS as usize, &mut text);
+    fn new(seed: u64, lexicon: &Lexicon) -> Self {
+        let mut pool = Self {
+            text: String::new(),
+            ends: Vec::new(),
+            separator: lexicon.separator(),
+        };
+        for word in 0..u64::from(POOL_WORDS) {
+            let nonce = Nonce::of_request(lexicon, seed ^ POOL_SEED, word.wrapping_mul(LARGE_ODD));
+            for word in nonce.words().take(1) {
+                lexicon.push(&mut pool.text, word);
+            }
+            pool.ends.push(pool.text.len() as u32);
         }
-        let ends = memchr::memchr_iter(b' ', &text).map(|at| at as u32 + 1).collect();
-        Self { text, ends }
+        pool
     }
 
     /// Appends `count` words from word `start` on, from the beginning again after the end.
@@ -116,11 +142,15 @@ impl Pool {
         let mut start = start as usize;
         while count > 0 {
             let end = self.ends.len().min(start + count as usize);
-            let from = start.checked_sub(1).and_then(|before| self.ends.get(before));
+            let after_last = start.checked_sub(1).and_then(|before| self.ends.get(before));
+            let from = after_last.map_or(0, |end| *end as usize + self.separator.len());
             let to = end.checked_sub(1).and_then(|last| self.ends.get(last));
-            let (from, to) = (from.copied().unwrap_or(0), to.copied().unwrap_or(0));
-            out.extend_from_slice(self.text.get(from as usize..to as usize).unwrap_or_default());
+            let words = self.text.get(from..to.map_or(0, |end| *end as usize));
+            out.extend_from_slice(words.unwrap_or_default().as_bytes());
             count -= (end - start) as u32;
+            if count > 0 {
+                out.extend_from_slice(self.separator.as_bytes());
+            }
             start = 0;
         }
     }
@@ -140,7 +170,14 @@ mod tests {
     }
 
     fn prompts(requests: &[TraceRequest]) -> RecordedPrompts {
-        RecordedPrompts::new(requests.into(), 8, Dialect::Completions, true, 7)
+        RecordedPrompts::new(
+            requests.into(),
+            8,
+            Dialect::Completions,
+            true,
+            7,
+            Arc::new(Lexicon::estimated()),
+        )
     }
 
     fn text(prompts: &RecordedPrompts, index: u64) -> Vec<String> {

@@ -22,6 +22,7 @@ pub struct Running {
     pub(crate) writer: JoinHandle<Result<Vec<BlockFile>, WriteError>>,
     pub(crate) stamps: StampSource,
     pub(crate) cores: Vec<usize>,
+    pub(crate) tokenizer_hash: Option<String>,
     /// Kernel stamps stay on until the end.
     pub(crate) _keeper: Option<StampKeeper>,
     pub(crate) _stop: StopOnDrop,
@@ -85,6 +86,7 @@ impl Running {
             cancelled: self.shared.cancelled_at().is_some(),
             engine,
             cores: self.cores,
+            tokenizer_hash: self.tokenizer_hash,
         })
     }
 }
@@ -146,6 +148,7 @@ mod tests {
             writer: thread::spawn(|| Ok(Vec::new())),
             stamps: StampSource::Kernel,
             cores: Vec::new(),
+            tokenizer_hash: None,
             _keeper: None,
             _stop: StopOnDrop::new(&shared),
             shared,

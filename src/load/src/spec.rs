@@ -238,6 +238,9 @@ pub struct Prompts {
     /// Whether each request carries some words of its own against accidental hits in a prefix cache.
     #[serde(default = "yes")]
     pub nonce: bool,
+    /// The model's `tokenizer.json`: with it numbers of input tokens are exact.
+    #[serde(default)]
+    pub tokenizer: Option<PathBuf>,
 }
 
 const fn yes() -> bool {
@@ -250,18 +253,33 @@ const fn yes() -> bool {
 pub enum PromptSource {
     /// Random words.
     Synthetic {
-        /// Tokens of a prompt, estimated as one a word; shared prefix and nonce are inside.
+        /// Tokens of a prompt's text, shared prefix and nonce included; without a tokenizer an estimate, one a word.
         input_tokens: TokenCount,
         /// Tokens that all prompts begin with.
         #[serde(default)]
         shared_prefix_tokens: u32,
     },
-    /// A file of JSON Lines, each `{"prompt": "…"}` or `{"messages": […]}`; used in turn, from the start again after
-    /// the end.
+    /// The prompts of a file, used in turn, from the start again after the end.
     File {
         /// The file.
         path: PathBuf,
+        /// Its layout.
+        #[serde(default)]
+        format: FileFormat,
     },
+}
+
+/// The layout of a file of prompts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileFormat {
+    /// JSON Lines, each `{"prompt": "…"}` or `{"messages": […]}`, and `"output_tokens": 7` where the workload's number
+    /// does not hold.
+    #[default]
+    JsonLines,
+    /// An array, or JSON Lines, of conversations as in the ShareGPT data set. Each gives its first question; with a
+    /// tokenizer, the tokens to generate are those of the answer.
+    Sharegpt,
 }
 
 /// A number of tokens, or how to draw one.

@@ -1,68 +1,27 @@
 //! What is asked: prompts, ready as JSON, before the clock starts.
 
+mod error;
 mod file;
+mod lexicon;
 mod nonce;
+mod parallel;
 mod synthetic;
+mod tokenizer;
 mod tokens;
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
+pub use error::PromptError;
+use file::FilePrompts;
+pub(crate) use lexicon::Lexicon;
 pub(crate) use nonce::Nonce;
+use synthetic::Synthetic;
+use tokenizer::Tokenizer;
 
 use crate::spec::{Dialect, PromptSource, Prompts};
-
-/// Why prompts cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum PromptError {
-    /// A number of tokens that cannot be drawn.
-    #[error("{what}: {problem}")]
-    TokenCount {
-        /// Which of the workload's numbers.
-        what: &'static str,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// The file cannot be read.
-    #[error("cannot read the prompt file {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// The file is too large to be held in memory.
-    #[error("the prompt file {path} has {bytes} bytes, more than the limit of {limit}")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-        /// The limit.
-        limit: u64,
-    },
-    /// A line is no prompt.
-    #[error("{path}:{line}: {problem}")]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// There is nothing in the file.
-    #[error("the prompt file {path} has no prompt")]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-}
 
 /// One prompt as the JSON value of a request's prompt or messages, cut where the nonce goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +32,7 @@ pub(crate) struct Prompt {
     pub(crate) tail: Box<[u8]>,
     /// Words of the nonce; 0 for none.
     pub(crate) nonce_words: usize,
-    /// Estimated input tokens; `None` where the text is somebody else's.
+    /// Tokens of its text, nonce included: exact with a tokenizer, else an estimate; `None` where there is neither.
     pub(crate) input_planned: Option<u32>,
     /// Tokens to generate.
     pub(crate) output_planned: u32,
@@ -83,23 +42,81 @@ pub(crate) struct Prompt {
 #[derive(Debug)]
 pub(crate) struct PromptSet {
     prompts: Vec<Prompt>,
+    lexicon: Arc<Lexicon>,
+    seed: u64,
+    tokenizer_hash: Option<String>,
 }
 
 impl PromptSet {
-    /// Makes all prompts. The same specification and seed give the same prompts on every client.
-    pub(crate) fn generate(prompts: &Prompts, dialect: Dialect, seed: u64) -> Result<Self, PromptError> {
+    /// Makes all prompts. The same specification and seed give the same prompts on every client. `requests` is the
+    /// number of requests of all clients, where that is known: no more prompts are made.
+    pub(crate) fn generate(
+        prompts: &Prompts,
+        dialect: Dialect,
+        seed: u64,
+        requests: Option<u64>,
+    ) -> Result<Self, PromptError> {
         tokens::check(&prompts.output_tokens, "output_tokens")?;
-        let prompts = match &prompts.source {
+        let tokenizer = prompts.tokenizer.as_deref().map(Tokenizer::open).transpose()?;
+        let tokenizer = tokenizer.as_ref();
+        // Only what is made here has to be made of words of one token.
+        let needs_words = prompts.nonce || matches!(prompts.source, PromptSource::Synthetic { .. });
+        let lexicon = match tokenizer {
+            Some(tokenizer) if needs_words => Lexicon::of(tokenizer)?,
+            _ => Lexicon::estimated(),
+        };
+        let made = match &prompts.source {
             PromptSource::Synthetic {
                 input_tokens,
                 shared_prefix_tokens,
             } => {
                 tokens::check(input_tokens, "input_tokens")?;
-                synthetic::generate(prompts, input_tokens, *shared_prefix_tokens, dialect, seed)
+                let synthetic = Synthetic {
+                    prompts,
+                    input_tokens,
+                    shared_prefix_tokens: *shared_prefix_tokens,
+                    lexicon: &lexicon,
+                    tokenizer,
+                    dialect,
+                    seed,
+                    requests,
+                };
+                synthetic.generate()?
             }
-            PromptSource::File { path } => file::read(prompts, path, dialect, seed)?,
+            PromptSource::File { path, format } => {
+                let reader = FilePrompts {
+                    prompts,
+                    path,
+                    lexicon: &lexicon,
+                    tokenizer,
+                    dialect,
+                    seed,
+                    requests,
+                };
+                reader.read(*format)?
+            }
         };
-        Ok(Self { prompts })
+        Ok(Self {
+            prompts: made,
+            tokenizer_hash: tokenizer.map(|tokenizer| tokenizer.sha256().to_owned()),
+            lexicon: Arc::new(lexicon),
+            seed,
+        })
+    }
+
+    /// The words that prompts are made of.
+    pub(crate) fn lexicon(&self) -> &Arc<Lexicon> {
+        &self.lexicon
+    }
+
+    /// The nonce of the trial's request `index`.
+    pub(crate) fn nonce(&self, index: u64) -> Nonce<'_> {
+        Nonce::of_request(&self.lexicon, self.seed, index)
+    }
+
+    /// SHA-256 of the tokenizer that prompts were counted with.
+    pub(crate) fn tokenizer_hash(&self) -> Option<&str> {
+        self.tokenizer_hash.as_deref()
     }
 
     /// The prompt of the trial's request `index`, and the prompt's own number.
@@ -117,15 +134,6 @@ impl PromptSet {
 /// The random source of one prompt: independent of how many others are made.
 fn random_of(seed: u64, prompt: u64) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(nonce::mix(seed ^ nonce::mix(prompt)))
-}
-
-/// What stands around a prompt's text to make it the JSON value that the dialect wants.
-fn frame(dialect: Dialect) -> (&'static str, &'static str) {
-    if dialect.takes_messages() {
-        (r#"[{"role":"user","content":""#, r#""}]"#)
-    } else {
-        ("\"", "\"")
-    }
 }
 
 #[cfg(test)]

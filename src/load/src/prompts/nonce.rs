@@ -1,36 +1,48 @@
 //! A few words that make each request's prompt different from all others of the trial.
 
-use super::synthetic::WORDS;
+use super::lexicon::Lexicon;
 
-/// Words of a nonce where there is room for them.
-pub(super) const NONCE_WORDS: usize = 5;
-
-/// Number of different nonces: five words of the list.
-const SPACE: u128 = (WORDS as u128).pow(NONCE_WORDS as u32);
-
-/// An odd number that is no multiple of 223 and so shares no factor with [`SPACE`]: stepping by it visits every
-/// nonce once.
+/// Odd, so that stepping by it visits every one of a power of two of nonces once.
 const STEP: u128 = 0x9E37_79B9_7F4A_7C15;
 
 /// The nonce of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Nonce(u128);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Nonce<'a> {
+    number: u128,
+    lexicon: &'a Lexicon,
+}
 
-impl Nonce {
+impl<'a> Nonce<'a> {
     /// The nonce of the trial's request `index`: different for every index of a trial.
-    pub(crate) const fn of_request(seed: u64, index: u64) -> Self {
-        Self((index as u128 * STEP + mix(seed) as u128) % SPACE)
+    pub(crate) fn of_request(lexicon: &'a Lexicon, seed: u64, index: u64) -> Self {
+        let bits = lexicon.nonce_bits() * lexicon.nonce_words() as u32;
+        let number = u128::from(index) * STEP + u128::from(mix(seed));
+        Self {
+            number: number & ((1 << bits) - 1),
+            lexicon,
+        }
     }
 
-    /// Writes the first `count` words, each followed by a space.
+    /// Writes the first `count` words.
     pub(crate) fn write(self, count: usize, out: &mut Vec<u8>) {
-        let mut rest = self.0;
-        for _ in 0..count {
-            let word = super::synthetic::word((rest % WORDS as u128) as usize);
-            rest /= WORDS as u128;
-            out.extend_from_slice(word.as_bytes());
-            out.push(b' ');
+        for position in 0..count {
+            if position > 0 {
+                out.extend_from_slice(self.lexicon.separator().as_bytes());
+            }
+            out.extend_from_slice(self.word(position).as_bytes());
         }
+    }
+
+    /// The words, without end.
+    pub(crate) fn words(self) -> impl Iterator<Item = &'a str> {
+        (0..).map(move |position| self.word(position))
+    }
+
+    fn word(self, position: usize) -> &'a str {
+        let bits = self.lexicon.nonce_bits();
+        let shift = bits as usize * (position % self.lexicon.nonce_words());
+        let index = (self.number >> shift) & ((1 << bits) - 1);
+        self.lexicon.word(index as usize)
     }
 }
 
@@ -50,24 +62,23 @@ mod tests {
 
     #[test]
     fn nonces_differ() {
-        assert_ne!(STEP % 2, 0);
-        assert_ne!(STEP % 223, 0);
-        assert_eq!(WORDS, 4 * 223);
-        let all: HashSet<u128> = (0..100_000).map(|index| Nonce::of_request(7, index).0).collect();
+        let lexicon = Lexicon::estimated();
+        let number = |seed, index| Nonce::of_request(&lexicon, seed, index).number;
+        let all: HashSet<u128> = (0..100_000).map(|index| number(7, index)).collect();
         assert_eq!(all.len(), 100_000);
-        assert_ne!(Nonce::of_request(7, 0), Nonce::of_request(8, 0));
+        assert_ne!(number(7, 0), number(8, 0));
+        assert_ne!(number(7, 0), number(7, u64::MAX));
     }
 
     #[test]
     fn words_are_counted() {
-        let mut out = Vec::new();
-        Nonce::of_request(1, 2).write(NONCE_WORDS, &mut out);
-        assert_eq!(
-            String::from_utf8(out.clone()).unwrap().matches(' ').count(),
-            NONCE_WORDS
-        );
-        out.clear();
-        Nonce::of_request(1, 2).write(0, &mut out);
-        assert!(out.is_empty());
+        let lexicon = Lexicon::estimated();
+        let nonce = Nonce::of_request(&lexicon, 1, 2);
+        for count in 0..=lexicon.nonce_words() {
+            let mut out = Vec::new();
+            nonce.write(count, &mut out);
+            let words: Vec<&str> = nonce.words().take(count).collect();
+            assert_eq!(String::from_utf8(out).unwrap(), words.join(" "));
+        }
     }
 }

@@ -50,6 +50,7 @@ fn spec(address: SocketAddr, scratch: &tempfile::TempDir) -> LoadSpec {
             },
             output_tokens: TokenCount::Fixed(3),
             nonce: true,
+            tokenizer: None,
         },
         sampling: Sampling::default(),
         seed: 1,
