@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hpcbench_core::{Epoch, RunId};
+use hpcbench_core::{Epoch, RunId, Seq};
 use hpcbench_nats::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ pub struct Greeting {
     pub epoch: Epoch,
     /// Hash of the plan that the agent has to find in the run directory.
     pub plan: String,
+    /// The event that asks for this agent.
+    pub cause: Seq,
     /// Where the bus is.
     pub bus: String,
     /// The agent's own password for it.

@@ -107,7 +107,9 @@ pub async fn run_agent(
         pid: std::process::id(),
         facts: host_facts(),
     };
-    context.outbox.report(None, ReportBody::Joined(joined));
+    context
+        .outbox
+        .report(Some(greeting.cause), ReportBody::Joined(joined));
     actix::spawn(beat(Arc::clone(&bus), Arc::clone(&context), boot));
     actix::spawn(feed(Arc::clone(&bus), live_feed));
     actix::spawn(async move {

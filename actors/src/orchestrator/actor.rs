@@ -58,6 +58,15 @@ impl Input {
             ack: Ack::None,
         }
     }
+
+    /// What came of an effect of the event `cause`.
+    pub(super) const fn caused(command: Command, cause: Seq) -> Self {
+        Self {
+            command,
+            cause: Some(cause),
+            ack: Ack::None,
+        }
+    }
 }
 
 impl Message for Input {
@@ -182,19 +191,15 @@ impl Orchestrator {
 
     fn act(&mut self, seq: Seq, ctx: &mut Context<Self>) {
         while let Some((event, effects)) = self.pending.pop_front_if(|(event, _)| event.seq <= seq) {
+            let cause = event.seq;
             self.live.send(LiveUpdate::Event(event));
             for effect in effects {
+                let state = self.machine.state();
                 if let Effect::Finish { exit_code } = effect {
-                    let at_once = self
-                        .machine
-                        .state()
-                        .cancel
-                        .as_ref()
-                        .is_some_and(|cancel| cancel.at_once);
+                    let at_once = state.cancel.as_ref().is_some_and(|cancel| cancel.at_once);
                     self.finish(Ok(Ended { exit_code, at_once }), ctx);
                 } else {
-                    self.executor
-                        .execute(effect, self.machine.state(), &ctx.address());
+                    self.executor.execute(effect, cause, state, &ctx.address());
                 }
             }
         }

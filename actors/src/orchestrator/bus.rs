@@ -94,8 +94,8 @@ impl BusHost {
     }
 
     /// Starts the server and tells the orchestrator what becomes of it, until it ends.
-    pub(super) async fn host(self: Arc<Self>, launch: u32, orchestrator: Addr<Orchestrator>) {
-        let down = |reason: String| Input::new(Command::BusDown(BusExited { reason }));
+    pub(super) async fn host(self: Arc<Self>, launch: u32, cause: Seq, orchestrator: Addr<Orchestrator>) {
+        let down = |reason: String| Input::caused(Command::BusDown(BusExited { reason }), cause);
         let server = match self.start(launch).await {
             Ok((server, started)) => {
                 if let Err(reason) = self.connect(&orchestrator).await {
@@ -104,7 +104,7 @@ impl BusHost {
                     orchestrator.do_send(down(reason));
                     return;
                 }
-                orchestrator.do_send(Input::new(Command::BusUp(started)));
+                orchestrator.do_send(Input::caused(Command::BusUp(started), cause));
                 server
             }
             Err(reason) => {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::actor::{Input, Orchestrator};
 use super::bus::BusHost;
-use super::launcher::Launcher;
+use super::launcher::{AgentLaunch, Launcher};
 use super::{machine, measure};
 use crate::shell::{describe, hex};
 
@@ -47,14 +47,26 @@ impl Executor {
         self.launcher.is_local(node)
     }
 
-    /// Carries out one effect; what comes of it is sent to the orchestrator.
-    pub(super) fn execute(&mut self, effect: Effect, state: &State, orchestrator: &Addr<Orchestrator>) {
+    /// Carries out one effect of the event `cause`; what comes of it is sent to the orchestrator.
+    pub(super) fn execute(
+        &mut self,
+        effect: Effect,
+        cause: Seq,
+        state: &State,
+        orchestrator: &Addr<Orchestrator>,
+    ) {
         match effect {
             Effect::StartBus { launch } => {
-                actix::spawn(Arc::clone(&self.bus).host(launch, orchestrator.clone()));
+                actix::spawn(Arc::clone(&self.bus).host(launch, cause, orchestrator.clone()));
             }
             Effect::LaunchAgent { node, role, launch } => {
-                self.launcher.launch(node, role, launch, orchestrator);
+                let agent = AgentLaunch {
+                    node,
+                    role,
+                    launch,
+                    cause,
+                };
+                self.launcher.launch(agent, orchestrator);
             }
             Effect::KillAgent { node } => self.launcher.kill(&node),
             Effect::Send { node, actor, command } => self.launcher.send(&node, actor, command),
@@ -63,9 +75,9 @@ impl Executor {
                 attempt,
                 aggregates,
             } => {
-                self.measure(trial, attempt, aggregates, orchestrator.clone());
+                self.measure(trial, attempt, aggregates, cause, orchestrator.clone());
             }
-            Effect::CheckState { .. } => self.check(state.clone(), orchestrator.clone()),
+            Effect::CheckState { .. } => self.check(state.clone(), cause, orchestrator.clone()),
             // The actor's own affair.
             Effect::Finish { .. } => {}
         }
@@ -81,6 +93,7 @@ impl Executor {
         trial: TrialId,
         attempt: Attempt,
         aggregates: Vec<ArtifactRecorded>,
+        cause: Seq,
         orchestrator: Addr<Orchestrator>,
     ) {
         let (plan, run_dir) = (Arc::clone(&self.plan), self.run_dir().to_path_buf());
@@ -100,12 +113,12 @@ impl Executor {
                 result: result.map(Box::new),
                 log_tail,
             };
-            orchestrator.do_send(Input::new(Command::Measured(measured)));
+            orchestrator.do_send(Input::caused(Command::Measured(measured), cause));
         });
     }
 
     /// Folds the log from the disk and compares.
-    fn check(&self, live: State, orchestrator: Addr<Orchestrator>) {
+    fn check(&self, live: State, cause: Seq, orchestrator: Addr<Orchestrator>) {
         let run_dir = self.run_dir().to_path_buf();
         actix::spawn(async move {
             let through = live.seq;
@@ -126,7 +139,7 @@ impl Executor {
                 equal,
                 sha256,
             };
-            orchestrator.do_send(Input::new(Command::StateChecked(verified)));
+            orchestrator.do_send(Input::caused(Command::StateChecked(verified), cause));
         });
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use hpcbench_core::message::AgentCommand;
-use hpcbench_core::{Actor, Command, LogCategory, NodeId, Role};
+use hpcbench_core::{Actor, Command, LogCategory, NodeId, Role, Seq};
 use hpcbench_recipes::Plan;
 use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
@@ -35,6 +35,16 @@ pub(super) struct Launcher {
     bus: Arc<BusHost>,
     local: Option<(NodeId, LocalAgent)>,
     agents: BTreeMap<NodeId, Agent>,
+}
+
+/// An agent that is to be started.
+pub(super) struct AgentLaunch {
+    pub(super) node: NodeId,
+    pub(super) role: Role,
+    /// Which start.
+    pub(super) launch: u32,
+    /// The event that asks for it.
+    pub(super) cause: Seq,
 }
 
 /// An agent that was not started.
@@ -81,17 +91,12 @@ impl Launcher {
     }
 
     /// Starts an agent; its end is reported to the orchestrator.
-    pub(super) fn launch(
-        &mut self,
-        node: NodeId,
-        role: Role,
-        launch: u32,
-        orchestrator: &Addr<Orchestrator>,
-    ) {
-        if role == Role::Orchestrator {
-            self.launch_local(node, launch, orchestrator.clone());
+    pub(super) fn launch(&mut self, agent: AgentLaunch, orchestrator: &Addr<Orchestrator>) {
+        if agent.role == Role::Orchestrator {
+            self.launch_local(agent, orchestrator.clone());
             return;
         }
+        let node = agent.node.clone();
         let courier = Courier::start(node.clone(), self.bus.slot.clone());
         let (let_go, released) = tokio::sync::oneshot::channel();
         self.agents.insert(
@@ -107,7 +112,7 @@ impl Launcher {
             orchestrator.clone(),
         );
         actix::spawn(async move {
-            let how = match spawn(&bus, &plan, &node, role, launch).await {
+            let how = match spawn(&bus, &plan, &agent).await {
                 Ok(child) => {
                     let how = watch(child, released).await;
                     // Its last report may still be on the bus, and would find the node gone.
@@ -116,12 +121,14 @@ impl Launcher {
                 }
                 Err(error) => describe(&error),
             };
-            orchestrator.do_send(Input::new(Command::AgentEnded { node, launch, how }));
+            let AgentLaunch { launch, cause, .. } = agent;
+            orchestrator.do_send(Input::caused(Command::AgentEnded { node, launch, how }, cause));
         });
     }
 
-    fn launch_local(&mut self, node: NodeId, launch: u32, orchestrator: Addr<Orchestrator>) {
-        let (outbox, reports) = outbox(boot_id(launch), self.bus.epoch);
+    fn launch_local(&mut self, agent: AgentLaunch, orchestrator: Addr<Orchestrator>) {
+        let node = agent.node.clone();
+        let (outbox, reports) = outbox(boot_id(agent.launch), self.bus.epoch);
         // Nobody subscribes to the own node's live lines over the bus; they are in the collected files.
         let (live, _) = mpsc::channel(LIVE_CAPACITY);
         let context = Arc::new(AgentContext::new(ContextParts {
@@ -135,8 +142,8 @@ impl Launcher {
             sources: self.bus.sources.clone(),
             live,
         }));
-        let agent = LocalAgent::start(context, reports, self.bus.epoch, launch, orchestrator);
-        self.local = Some((node, agent));
+        let local = LocalAgent::start(context, reports, self.bus.epoch, agent, orchestrator);
+        self.local = Some((node, local));
     }
 
     /// Hands a command to a node's agent.
@@ -164,13 +171,13 @@ impl Launcher {
     }
 }
 
-async fn spawn(
-    bus: &BusHost,
-    plan: &Plan,
-    node: &NodeId,
-    role: Role,
-    launch: u32,
-) -> Result<Child, LaunchError> {
+async fn spawn(bus: &BusHost, plan: &Plan, agent: &AgentLaunch) -> Result<Child, LaunchError> {
+    let AgentLaunch {
+        node,
+        role,
+        launch,
+        cause,
+    } = agent;
     let spawner = &bus.spawner;
     let password = bus.passwords.nodes.get(node);
     let password = password.ok_or_else(|| LaunchError::Unplanned(node.clone()))?;
@@ -178,6 +185,7 @@ async fn spawn(
         run: bus.run.clone(),
         epoch: bus.epoch,
         plan: plan.hash.clone(),
+        cause: *cause,
         bus: bus.url().unwrap_or_default(),
         password: password.clone(),
         scratch: bus.scratch.path().to_path_buf(),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use actix::Addr;
 use hpcbench_core::event::NodeJoined;
 use hpcbench_core::message::{AgentCommand, Report, ReportBody};
-use hpcbench_core::{Actor, Command, Epoch, NodeId, Role};
+use hpcbench_core::{Actor, Command, Epoch, Role};
 use tokio::sync::mpsc;
 
 use super::actor::{Ack, Input, Orchestrator};
+use super::launcher::AgentLaunch;
 use crate::agent::{AgentContext, Hosted};
 use crate::shell::{OutboxReader, boot_id, host_facts};
 
@@ -23,7 +24,7 @@ impl LocalAgent {
         context: Arc<AgentContext>,
         reports: OutboxReader,
         epoch: Epoch,
-        launch: u32,
+        agent: AgentLaunch,
         orchestrator: Addr<Orchestrator>,
     ) -> Self {
         // Bounded by the state machine, as a courier's queue is.
@@ -32,11 +33,13 @@ impl LocalAgent {
         let joined = NodeJoined {
             node: context.node.clone(),
             role: Role::Orchestrator,
-            boot: boot_id(launch),
+            boot: boot_id(agent.launch),
             pid: std::process::id(),
             facts: host_facts(),
         };
-        context.outbox.report(None, ReportBody::Joined(joined));
+        context
+            .outbox
+            .report(Some(agent.cause), ReportBody::Joined(joined));
         actix::spawn(async move {
             while let Some((actor, command)) = inbox.recv().await {
                 if let Some(reason) = hosted.deliver(actor, command).await.refused {
@@ -44,7 +47,7 @@ impl LocalAgent {
                 }
             }
         });
-        actix::spawn(forward(context, reports, launch, orchestrator));
+        actix::spawn(forward(context, reports, agent, orchestrator));
         Self { commands }
     }
 
@@ -59,10 +62,12 @@ impl LocalAgent {
 async fn forward(
     context: Arc<AgentContext>,
     mut reports: OutboxReader,
-    launch: u32,
+    agent: AgentLaunch,
     orchestrator: Addr<Orchestrator>,
 ) {
-    let node: NodeId = context.node.clone();
+    let AgentLaunch {
+        node, launch, cause, ..
+    } = agent;
     let mut ended = context.ended();
     loop {
         let report: Option<Report> = tokio::select! {
@@ -71,17 +76,17 @@ async fn forward(
             _ = ended.wait_for(|ended| *ended) => None,
         };
         let Some(report) = report else { break };
-        let cause = report.cause;
+        let led_to_it = report.cause;
         let command = Command::Report {
             node: node.clone(),
             report,
         };
         orchestrator.do_send(Input {
             command,
-            cause,
+            cause: led_to_it,
             ack: Ack::None,
         });
     }
     let how = "its work was done".to_owned();
-    orchestrator.do_send(Input::new(Command::AgentEnded { node, launch, how }));
+    orchestrator.do_send(Input::caused(Command::AgentEnded { node, launch, how }, cause));
 }
