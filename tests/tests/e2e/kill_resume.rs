@@ -179,13 +179,19 @@ fn expect_survived(workdir: &Workdir, finished: Finished, listener: Listener) ->
         .with_context(|| format!("{finished}"))
 }
 
-/// A trial whose service was killed has failed, and is repeated only if that is asked for.
+/// A trial whose service was killed has failed, and so has a run whose bus was killed before it first answered. What failed
+/// is repeated only if that is asked for.
 fn repeat_failed(workdir: &Workdir, finished: Finished) -> Result<Finished> {
-    let failed = of_type(&events(&workdir.run())?, "trial.failed").len();
-    if failed == 0 {
+    let events = events(&workdir.run())?;
+    let [trials, runs, buses] =
+        ["trial.failed", "run.failed", "bus.exited"].map(|kind| of_type(&events, kind).len());
+    if trials + runs == 0 {
         return Ok(finished);
     }
-    ensure!(failed == 1, "one blow failed {failed} trials\n{finished}");
+    ensure!(
+        trials + runs == 1 && runs <= buses,
+        "one blow failed {trials} trials and {runs} runs\n{finished}"
+    );
     let resume = workdir.resume()?.arg("--retry-failed");
     let again = resume.limit(LIMIT).run()?;
     ensure!(again.code.is_some(), "{finished}\n{again}");
