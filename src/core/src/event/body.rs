@@ -66,6 +66,14 @@ macro_rules! bodies {
                 }
             }
 
+            /// The schema version that this version writes of a type; `None` for a type that it does not know.
+            pub(super) fn current_version(kind: &str) -> Option<u16> {
+                match kind {
+                    $($kind => Some($version),)*
+                    _ => None,
+                }
+            }
+
             /// Reads current data of a type; `None` for a type that this version does not know.
             pub(super) fn read(kind: &str, data: &str) -> Option<Result<Self, serde_json::Error>> {
                 match kind {

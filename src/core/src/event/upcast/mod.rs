@@ -31,9 +31,11 @@ pub fn upcast(raw: RawEvent) -> Event {
             data: data.to_owned(),
         })
     });
-    let report = serde_json::from_str::<ReportField>(data)
-        .ok()
-        .and_then(|field| field.report);
+    // Few events are made of a report, and looking for the word is cheaper than reading all data twice.
+    let report = data
+        .contains("\"report\"")
+        .then(|| serde_json::from_str::<ReportField>(data).ok()?.report)
+        .flatten();
     Event {
         seq: raw.seq,
         at: raw.at,
@@ -48,11 +50,7 @@ pub fn upcast(raw: RawEvent) -> Event {
 
 /// The typed data, or why there are none; no reason for a type that is not known.
 fn read(kind: &str, version: u16, data: &str) -> Result<Body, String> {
-    let current = Body::KINDS
-        .iter()
-        .find(|(known, _)| *known == kind)
-        .map(|(_, current)| *current)
-        .ok_or_else(String::new)?;
+    let current = Body::current_version(kind).ok_or_else(String::new)?;
     let typed = if version == current {
         Body::read(kind, data)
     } else {
