@@ -1,0 +1,64 @@
+//! A disk that is full.
+
+use std::error::Error as _;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use hpcbench_load::{LoadError, Start, prepare};
+use hpcbench_records::{BlockReader, WriteError};
+
+use crate::load::spec;
+use crate::null;
+
+/// Where the child process of the test is to put its records.
+const SCRATCH: &str = "HPCBENCH_TEST_SCRATCH";
+
+/// A limit on the size of files stops writing as a full disk does; the shell sets it, so that it hits no other test.
+#[test]
+fn a_full_disk_ends_the_load_and_keeps_what_was_written() {
+    let scratch = tempfile::tempdir().unwrap();
+    let test = std::env::current_exe().unwrap();
+    let script = r#"trap '' XFSZ; ulimit -f 64; exec "$0" --exact disk::child --ignored --nocapture"#;
+    let output = Command::new("bash")
+        .args(["-c", script])
+        .arg(test)
+        .env(SCRATCH, scratch.path())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let file = scratch.path().join("records-000.blocks");
+    let whole = BlockReader::open(file).unwrap().take_while(Result::is_ok).count();
+    assert!(whole > 0);
+}
+
+#[test]
+#[ignore = "runs as the child of another test"]
+fn child() {
+    let Some(scratch) = std::env::var_os(SCRATCH) else {
+        return;
+    };
+    let spec = spec(null::start(1), Path::new(&scratch), 1_000_000, 1);
+    let error = prepare(spec, &[])
+        .unwrap()
+        .start(Start::Now)
+        .unwrap()
+        .join()
+        .unwrap_err();
+    assert!(
+        matches!(&error, LoadError::Records(WriteError::DiskFull { .. })),
+        "{error:?}"
+    );
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        if source.downcast_ref::<io::Error>().is_some() {
+            return;
+        }
+        cause = source.source();
+    }
+    panic!("the system's reason is lost: {error:?}");
+}
