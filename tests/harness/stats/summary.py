@@ -7,6 +7,18 @@ import metrics
 import objectives
 
 
+def keep_back(trial, cohort, described):
+    """Takes out what cannot be known: quantiles of gaps too many of which are uncertain, tpot of tokens counted in two ways."""
+    itl, uncertain = described["itl"], objectives.unresolved(trial)
+    for name, q in metrics.PERCENTILES.items():
+        if uncertain and 2 * uncertain >= itl["count"] * (1 - q) - 1e-9:
+            itl[name] = None
+            if itl["interval"]:
+                itl["interval"][name] = None
+    if objectives.mixed_sources(cohort):
+        described["tpot"] = metrics.describe([]) | {"interval": None}
+
+
 def of_trial(trial):
     clients = trial["clients"]
     cohort = [record for client in clients for record in client["records"] if record["cohort"]]
@@ -18,6 +30,7 @@ def of_trial(trial):
     described = {name: metrics.describe(values) for name, values in samples.items()}
     for name in set(samples) - {"client_lag"}:
         described[name]["interval"] = intervals.of_percentiles(samples[name], long_enough)
+    keep_back(trial, cohort, described)
     throughputs = {
         name: sum(metrics.per_second(client, events) for client in clients)
         for name, events in (

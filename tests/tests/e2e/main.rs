@@ -10,6 +10,7 @@ mod kill_resume;
 mod llama;
 mod orphans;
 mod plain_client;
+mod recomputed;
 mod signals;
 mod takeover;
 mod watch;
