@@ -162,13 +162,17 @@ fn defaults_are_explicit_and_paths_absolute() {
         )
         .replace(
             "{source: synthetic, input_tokens: 64, output_tokens: 16}",
-            "{source: file, path: ./there.jsonl}",
+            "{source: file, path: ./there.jsonl, tokenizer: there/tokenizer.json}",
         );
     let plan = check(&source).plan.unwrap();
     let workload = &plan.trials[0].workload;
     assert_eq!(workload.cooldown, Cooldown::Drain);
     assert!(matches!(workload.window, Window::Requests(count) if count.get() == 5000));
     assert!(matches!(&workload.prompts, Prompts::File { path, .. } if path == "/recipes/there.jsonl"));
+    assert_eq!(
+        workload.prompts.tokenizer(),
+        Some("/recipes/there/tokenizer.json")
+    );
     assert_eq!(plan.services[0].model, "simulated");
     assert_eq!(
         plan.services[0].secrets["KEY"],

@@ -96,7 +96,9 @@ pub struct Times {
 /// Tokens that were planned, and what was counted of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenUsage {
-    /// Input tokens that the workload asked for.
+    /// Input tokens that the workload asked for: those of the prompt's text, exact if the file's metadata name a
+    /// tokenizer, else an estimate. What a server adds, such as a chat template, is not in them, and of a conversation's
+    /// earlier turns the server's own counts are.
     pub input_planned: Option<u32>,
     /// Input tokens that the server counted.
     pub input_usage: Option<u32>,
