@@ -58,11 +58,6 @@ impl Listener {
         }
     }
 
-    /// How many different events it has heard so far.
-    pub fn count(&self) -> usize {
-        lock(&self.heard).lines.len()
-    }
-
     /// Stops, and returns all that it has heard, in order of their seq.
     ///
     /// # Errors
