@@ -1,6 +1,8 @@
 //! What waits for the disk, between the one who appends and the writer's thread.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use hpcbench_core::Seq;
 
@@ -12,10 +14,16 @@ pub const MAX_QUEUED_LINES: usize = 65_536;
 /// Most bytes that wait for the disk. As much again may be on its way to it.
 pub const MAX_QUEUED_BYTES: usize = 64 << 20;
 
+/// How long the writer's thread looks for more before it sleeps. What follows from a batch is appended within
+/// microseconds, and to wake a thread takes tens of them where an idle processor has to be woken too.
+const LOOK: Duration = Duration::from_micros(50);
+
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    /// Something has changed since the writer's thread looked: a hint, to be checked under the lock.
+    hint: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +67,7 @@ impl Queue {
         Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
+            hint: AtomicBool::new(false),
         }
     }
 
@@ -90,6 +99,8 @@ impl Queue {
         drop(state);
         if asleep {
             self.changed.notify_one();
+        } else {
+            self.hint.store(true, Ordering::Release);
         }
         Ok(())
     }
@@ -97,6 +108,12 @@ impl Queue {
     /// Waits for entries and takes all that are there; `None` when the queue is closed and empty.
     pub(crate) fn take(&self) -> Option<Vec<Arc<Entry>>> {
         let mut state = self.lock();
+        if state.entries.is_empty() && matches!(state.phase, Phase::Open) {
+            self.hint.store(false, Ordering::Release);
+            drop(state);
+            self.look();
+            state = self.lock();
+        }
         while state.entries.is_empty() {
             if !matches!(state.phase, Phase::Open) {
                 return None;
@@ -106,6 +123,14 @@ impl Queue {
         }
         state.bytes = 0;
         Some(std::mem::take(&mut state.entries))
+    }
+
+    /// Waits a moment for the hint, awake.
+    fn look(&self) {
+        let until = Instant::now() + LOOK;
+        while !self.hint.load(Ordering::Acquire) && Instant::now() < until {
+            std::hint::spin_loop();
+        }
     }
 
     pub(crate) fn synced(&self, through: Seq) {
@@ -118,6 +143,7 @@ impl Queue {
             state.phase = Phase::Closing;
         }
         drop(state);
+        self.hint.store(true, Ordering::Release);
         self.changed.notify_one();
     }
 
