@@ -1,5 +1,6 @@
 //! A mergeable distribution of durations.
 
+mod ordered;
 mod wire;
 
 #[cfg(test)]
@@ -153,18 +154,7 @@ impl Distribution {
 
     /// The value with this position in the ascending order, from 1. `None` when there are fewer values.
     pub fn value_at_rank(&self, rank: u64) -> Option<u64> {
-        if rank == 0 || rank > self.count() {
-            return None;
-        }
-        let mut seen = 0;
-        for step in self.histogram.iter_recorded() {
-            seen += step.count_since_last_iteration();
-            if seen >= rank {
-                let value = self.histogram.median_equivalent(step.value_iterated_to());
-                return Some(value.clamp(self.min, self.max));
-            }
-        }
-        None
+        self.ordered().value_at_rank(rank)
     }
 }
 

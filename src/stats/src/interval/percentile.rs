@@ -20,6 +20,8 @@ const FEWEST_BEYOND: f64 = 10.0;
 pub(crate) struct Pooled<'a> {
     batched: &'a Batched,
     all: FineCounts,
+    /// Numbers of values, by batch.
+    counts: Vec<u64>,
     count: u64,
 }
 
@@ -36,10 +38,12 @@ impl<'a> Pooled<'a> {
         for batch in batched.batches() {
             all.merge(batch);
         }
+        let counts: Vec<u64> = batched.batches().iter().map(FineCounts::total).collect();
         Self {
             batched,
-            count: all.total(),
             all,
+            count: counts.iter().sum(),
+            counts,
         }
     }
 
@@ -74,10 +78,10 @@ impl<'a> Pooled<'a> {
         let share = (beyond - above) as f64 / within as f64;
         let p = beyond as f64 / n;
         let batches = self.batched.batches();
-        let residuals = batches.iter().map(|batch| {
+        let residuals = batches.iter().zip(&self.counts).map(|(batch, &count)| {
             let (above, within) = batch.above_and_in(bin);
             let exceeding = above as f64 + share * within as f64;
-            (exceeding - p * batch.total() as f64).powi(2)
+            (exceeding - p * count as f64).powi(2)
         });
         let k = batches.len() as f64;
         let between = k / (k - 1.0) * residuals.sum::<f64>();

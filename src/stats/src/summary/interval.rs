@@ -84,11 +84,12 @@ impl PercentileIntervals {
         } else {
             None
         };
+        let ordered = distribution.ordered();
         let interval = |q| {
             let ranks = pooled
                 .interval(q)
                 .filter(|_| null_because.is_none() && trusted(q))?;
-            let bound = |rank| seconds(distribution.value_at_rank(rank));
+            let bound = |rank| seconds(ordered.value_at_rank(rank));
             Some([bound(ranks.low)?, bound(ranks.high)?])
         };
         Some(Self {

@@ -44,7 +44,8 @@ impl MetricSummary {
 
     /// The distribution, but only those quantiles that can be trusted.
     pub(super) fn with_quantiles(distribution: &Distribution, trusted: impl Fn(f64) -> bool) -> Self {
-        let quantile = |q| seconds(distribution.quantile(q).filter(|_| trusted(q)));
+        let ordered = distribution.ordered();
+        let quantile = |q| seconds(ordered.quantile(q).filter(|_| trusted(q)));
         Self {
             mean: distribution.mean().map(|mean| mean / NANOSECONDS),
             stddev: distribution.stddev().map(|stddev| stddev / NANOSECONDS),
