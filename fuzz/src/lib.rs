@@ -3,6 +3,12 @@
 //!
 //! Targets are plain functions, so that a fuzzer and a bounded test run the same ones.
 
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a panic is how a target says what it has found"
+)]
+
 mod disk;
 mod mutate;
 

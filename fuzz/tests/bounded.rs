@@ -3,6 +3,8 @@
 //! `HPCBENCH_FUZZ_SECONDS` sets the time per target, `HPCBENCH_FUZZ_SEED` the inputs. An input that makes a target panic
 //! is written beside the build, and its path is told.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail the test")]
+
 use std::env;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -115,7 +115,7 @@ fn threads_in_words(outcome: &Outcome) -> String {
         return threads.to_string();
     }
     let cores: Vec<String> = outcome.cores.iter().map(usize::to_string).collect();
-    format!("{threads}, on cores {}", cores.join(" "))
+    format!("{threads}, each on its core of {}", cores.join(" "))
 }
 
 fn write_aggregate(

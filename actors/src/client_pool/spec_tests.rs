@@ -63,6 +63,56 @@ fn a_plan_is_carried_over_to_the_letter() {
 }
 
 #[test]
+fn connections_threads_and_conversations_are_the_recipes() {
+    let plan = plan(&[
+        "workload.load={shape: closed, concurrency: 3, turns: 4}",
+        "workload.connections={policy: reuse, max_age: 90s}",
+        "workload.engine={threads: 2, pin: never}",
+        "sweep={}",
+    ]);
+    let spec = load_spec(&plan.trials[0], share(1)).unwrap();
+    assert!(
+        matches!(spec.shape, Shape::Closed { concurrency: 3, turns, .. } if turns.get() == 4),
+        "{:?}",
+        spec.shape
+    );
+    let max_age = Some(std::time::Duration::from_secs(90));
+    assert_eq!(spec.connections, Connections::Reuse { max_age });
+    assert_eq!(
+        (spec.threads, spec.pin),
+        (std::num::NonZeroU16::new(2), Pin::Never)
+    );
+}
+
+#[test]
+fn a_trace_is_read_where_the_load_is_made() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("trace.jsonl");
+    std::fs::write(
+        &file,
+        "{\"timestamp\": 5, \"input_length\": 9, \"hash_ids\": [7]}\n{\"timestamp\": 9000}\n",
+    )
+    .unwrap();
+    let load = format!(
+        "workload.load={{shape: trace, path: {}, speed: 2}}",
+        file.display()
+    );
+    let plan = plan(&[&load, "sweep={}"]);
+    let Shape::Trace { requests, speed, .. } = load_spec(&plan.trials[0], share(1)).unwrap().shape else {
+        panic!("this is a trace");
+    };
+    assert!((speed - 2.0).abs() < f64::EPSILON);
+    assert_eq!((requests.len(), requests[1].at), (2, 8_995_000_000));
+    assert_eq!(
+        (requests[0].input_tokens, &*requests[0].blocks),
+        (Some(9), [7].as_slice())
+    );
+    std::fs::remove_file(&file).unwrap();
+    let error = load_spec(&plan.trials[0], share(1)).unwrap_err();
+    assert!(error.contains("trace.jsonl"), "{error}");
+}
+
+#[test]
 fn a_number_of_requests_is_one() {
     let plan = plan(&["workload.duration=null", "workload.requests=12", "sweep={}"]);
     assert_eq!(

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::spec::LoadSpec;
+use crate::spec::{Connections, LoadSpec, Shape};
 
 /// Descriptors of the process besides connections: files, polls, pipes, the rest of the program.
 const OTHER_DESCRIPTORS: u64 = 128;
@@ -16,8 +16,17 @@ const DESCRIPTORS_PER_THREAD: u64 = 4;
 /// Where Linux says which ports it gives to outgoing connections.
 const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
+/// Where Linux says whether a port may be used again before its last connection is forgotten.
+const PORT_REUSE: &str = "/proc/sys/net/ipv4/tcp_tw_reuse";
+
+/// How long Linux remembers a connection that this side has closed, seconds.
+const TIME_WAIT_SECONDS: f64 = 60.0;
+
+/// The same where ports may be used again sooner.
+const REUSE_SECONDS: f64 = 1.0;
+
 /// What the system does not allow.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LimitError {
     /// Too few file descriptors.
     #[error(
@@ -45,6 +54,24 @@ pub enum LimitError {
         /// Ports in the range.
         ports: u64,
     },
+    /// Too few local ports for a fresh connection a request.
+    #[error(
+        "{rate:.0} fresh connections a second to {address} would need {needed} local ports, as each is kept for \
+         {seconds:.0} s after its end, but the system has only {ports} ({PORT_RANGE}): use connections again, lower the \
+         rate, use more clients, or more endpoints"
+    )]
+    FreshPorts {
+        /// Connections a second to one address.
+        rate: f64,
+        /// The address.
+        address: SocketAddr,
+        /// Ports that are in use at once.
+        needed: u64,
+        /// How long each of them is kept.
+        seconds: f64,
+        /// Ports in the range.
+        ports: u64,
+    },
 }
 
 /// Makes sure that `connections` connections can be open at once; raises the soft limit of descriptors if it must.
@@ -65,13 +92,58 @@ pub(crate) fn check(spec: &LoadSpec, connections: u64, threads: u32) -> Result<(
         .ok()
         .and_then(|text| parse_range(&text))
     {
-        Some(ports) => check_ports(
-            spec.endpoints.iter().map(|endpoint| endpoint.address),
-            connections,
-            ports,
-        ),
+        Some(ports) => {
+            let addresses = || spec.endpoints.iter().map(|endpoint| endpoint.address);
+            check_ports(addresses(), connections, ports)?;
+            let reuse = std::fs::read_to_string(PORT_REUSE).unwrap_or_default();
+            match fresh_rate(spec) {
+                Some(rate) => check_fresh(addresses(), rate, reuse.trim(), ports),
+                None => Ok(()),
+            }
+        }
         None => Ok(()),
     }
+}
+
+/// Connections a second that this client opens, where each request has its own and a schedule says how many there are.
+fn fresh_rate(spec: &LoadSpec) -> Option<f64> {
+    let rate = match spec.shape {
+        _ if spec.connections != Connections::Fresh => return None,
+        Shape::Constant { rate, .. } | Shape::Poisson { rate, .. } | Shape::Gamma { rate, .. } => rate,
+        Shape::Ramp { from, to, .. } => from.max(to),
+        Shape::Closed { .. } | Shape::Trace { .. } => return None,
+    };
+    Some(rate / f64::from(spec.client.count.max(1)))
+}
+
+/// Ports stay in use for a while after a connection's end. `reuse` is the system's setting: 1 shortens that everywhere,
+/// 2 on the machine itself.
+fn check_fresh(
+    addresses: impl ExactSizeIterator<Item = SocketAddr>,
+    rate: f64,
+    reuse: &str,
+    ports: u64,
+) -> Result<(), LimitError> {
+    let each = rate / addresses.len().max(1) as f64;
+    let mut per_address: BTreeMap<SocketAddr, f64> = BTreeMap::new();
+    for address in addresses {
+        *per_address.entry(address).or_default() += each;
+    }
+    for (address, rate) in per_address {
+        let sooner = reuse == "1" || (reuse == "2" && address.ip().is_loopback());
+        let seconds = if sooner { REUSE_SECONDS } else { TIME_WAIT_SECONDS };
+        let needed = (rate * seconds).ceil() as u64;
+        if needed > ports {
+            return Err(LimitError::FreshPorts {
+                rate,
+                address,
+                needed,
+                seconds,
+                ports,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Requests go to the endpoints in turn, so that each gets its part of the connections, rounded up.
@@ -129,5 +201,23 @@ mod tests {
             })
         );
         assert!(check_ports([a, a].into_iter(), 20, 10).is_err());
+    }
+
+    #[test]
+    fn fresh_connections_use_ports_up() {
+        let near: SocketAddr = ([127, 0, 0, 1], 1).into();
+        let far: SocketAddr = ([10, 0, 0, 1], 1).into();
+        for (address, rate, reuse, fits) in [
+            (far, 100.0, "2", true),
+            (far, 200.0, "2", false),
+            (far, 200.0, "1", true),
+            (near, 200.0, "2", true),
+            (near, 200.0, "0", false),
+            (near, 20_000.0, "2", false),
+        ] {
+            let result = check_fresh([address].into_iter(), rate, reuse, 10_000);
+            assert_eq!(result.is_ok(), fits, "{address} {rate} {reuse}");
+        }
+        assert!(check_fresh([far, near].into_iter(), 200.0, "2", 10_000).is_ok());
     }
 }

@@ -36,6 +36,10 @@ const USES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tests", &[]),
+    (
+        "fuzz",
+        &["core", "journal", "load", "recipes", "records", "services"],
+    ),
 ];
 
 /// Crates whose functions compute and nothing else.
