@@ -5,13 +5,15 @@
  *
  *   STOP_AT      before-write | before-sync | after-sync | before-publish
  *   STOP_EVENT   the type of the event whose way to the disk and the bus is interrupted
- *   STOP_REPORT  a file to which each message to the bus and each start of a process after the stop adds a line
+ *   STOP_REPORT  a file to which each message that reaches a bus and each start of a process after the stop adds a line
  *
  * cc -shared -fPIC -o stop-at.so stop-at.c
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -79,6 +81,13 @@ static int is_socket(int file) {
     return fstat(file, &about) == 0 && S_ISSOCK(about.st_mode);
 }
 
+/* Somebody is at the other end. What was on its way to a server that has been killed reaches nobody. */
+static int is_heard(int file) {
+    struct tcp_info about;
+    socklen_t size = sizeof about;
+    return getsockopt(file, IPPROTO_TCP, TCP_INFO, &about, &size) == 0 && about.tcpi_state == TCP_ESTABLISHED;
+}
+
 static void note(const char *what, const char *detail, size_t length) {
     char line[256];
     size_t shown = strcspn(detail, "\r\n");
@@ -102,10 +111,13 @@ static void see_message(int file, const void *bytes, size_t length) {
         return;
     if (is_at("before-publish") && holds(bytes, length, bus_needle)) {
         stop();
-        return; /* This one was on its way. */
+        return;
     }
-    const char *at = memmem(bytes, length, "PUB hpcbench.", 13);
-    note("sent", at, length - (size_t)(at - (const char *)bytes));
+    if (!is_heard(file))
+        return;
+    const char *end = (const char *)bytes + length;
+    for (const char *at = bytes; (at = memmem(at, (size_t)(end - at), "PUB hpcbench.", 13)); at++)
+        note("sent", at, (size_t)(end - at));
 }
 
 #define REAL(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))

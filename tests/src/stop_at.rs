@@ -87,7 +87,7 @@ impl StopAt {
         })
     }
 
-    /// What it has sent to the bus and which processes it has started since it stopped, a line each.
+    /// What it has sent to a bus that lives and which processes it has started since it stopped, a line each.
     ///
     /// # Errors
     ///

@@ -168,6 +168,26 @@ fn stopped_before_it_publishes() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn without_a_successor_it_goes_on() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let stop = StopAt::new(&workdir)?;
+    let listener = Listener::start(&workdir.run());
+    let command = workdir.bench(&recipe())?.limit(LIMIT);
+    let mut running = stop.within(command, Point::AfterSync, EVENT).start()?;
+    stop.wait(&mut running, START)?;
+    running.signal(Signal::SIGCONT)?;
+    let finished = running.wait()?;
+    expect_finished(&workdir, &finished).with_context(|| finished.to_string())?;
+    expect_sound(&workdir, TRIALS, &listener.finish()?)?;
+    // So what is not seen of a fenced one has not happened.
+    let since = stop.since()?;
+    for act in [".event.trial.completed", ".command."] {
+        ensure!(since.contains(act), "no {act} among what it did\n{since}");
+    }
+    Ok(())
+}
+
 /// A run whose processes were all killed at once in the middle of its first trial.
 fn interrupted() -> Result<Workdir> {
     let workdir = Workdir::new()?;
