@@ -8,6 +8,7 @@ use hpcbench_core::message::{Progress, ReportBody};
 use hpcbench_core::{Attempt, NodeId, Seq, TrialId};
 use hpcbench_load::{ClientShare, Prepared, Running, Secret, prepare};
 use hpcbench_recipes::plan::Window;
+use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_recipes::{ServicePlan, TrialPlan};
 use hpcbench_services::{LaunchContext, find};
 
@@ -68,6 +69,7 @@ pub(super) async fn get_ready(
         endpoints,
         model: service.model.clone(),
         scratch,
+        local: context.plan.launch.mode == LaunchMode::Local,
     };
     let spec = load_spec(&trial, share)?;
     let work = tokio::task::spawn_blocking(move || {

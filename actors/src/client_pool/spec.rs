@@ -26,6 +26,8 @@ pub(super) struct Share {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) model: String,
     pub(super) scratch: PathBuf,
+    /// Whether the service and everything else runs on the same machine.
+    pub(super) local: bool,
 }
 
 /// The load that this client is to produce; an error says which part of the plan this build cannot carry out.
@@ -52,7 +54,7 @@ pub(super) fn load_spec(trial: &TrialPlan, share: Share) -> Result<LoadSpec, Str
         },
         seed: attempt_seed(trial.seed, share.attempt),
         threads: workload.engine.threads,
-        pin: pin(workload.engine.pin),
+        pin: pin(workload.engine.pin, share.local),
         scratch: share.scratch,
     })
 }
@@ -162,8 +164,10 @@ fn connections(connections: PlanConnections) -> Connections {
     }
 }
 
-const fn pin(pin: PlanPin) -> Pin {
+/// On one machine the cores that the client may use are also the service's.
+const fn pin(pin: PlanPin, local: bool) -> Pin {
     match pin {
+        PlanPin::Auto if local => Pin::Never,
         PlanPin::Auto => Pin::Auto,
         PlanPin::Always => Pin::Always,
         PlanPin::Never => Pin::Never,

@@ -36,6 +36,7 @@ fn share(attempt: u32) -> Share {
         endpoints: Vec::new(),
         model: "m".to_owned(),
         scratch: "/nowhere".into(),
+        local: true,
     }
 }
 
@@ -82,6 +83,14 @@ fn connections_threads_and_conversations_are_the_recipes() {
         (spec.threads, spec.pin),
         (std::num::NonZeroU16::new(2), Pin::Never)
     );
+}
+
+#[test]
+fn cores_are_shared_on_one_machine() {
+    let plan = plan(&["sweep={}"]);
+    let there = |local| Share { local, ..share(1) };
+    assert_eq!(load_spec(&plan.trials[0], there(true)).unwrap().pin, Pin::Never);
+    assert_eq!(load_spec(&plan.trials[0], there(false)).unwrap().pin, Pin::Auto);
 }
 
 #[test]

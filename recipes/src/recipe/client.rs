@@ -42,7 +42,7 @@ pub struct Engine {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pin {
-    /// Where the client was given some of the node's cores, so that nobody else is on them, and more than threads.
+    /// In a Slurm job, where the client was given some of the node's cores, and more than threads: nobody else is on them.
     #[default]
     Auto,
     /// Wherever there are as many cores as threads.
