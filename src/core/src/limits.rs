@@ -14,6 +14,9 @@ pub const COLLECTION_SECONDS: f64 = 30.0;
 pub const LEAVE_SECONDS: f64 = 10.0;
 /// Seconds a client has to reach the endpoints.
 pub const CONNECT_SECONDS: f64 = 60.0;
+/// Seconds between a client's word that it cannot reach the endpoints and the end of the trial: the word that the service
+/// has ended may come after it.
+pub const PROBE_GRACE_SECONDS: f64 = 2.0;
 /// Seconds a client has to prepare a trial: prompts are generated then.
 pub const PREPARE_SECONDS: f64 = 600.0;
 /// Seconds beyond a load's own length after which its trial counts as stuck.
@@ -28,6 +31,8 @@ pub const MEASURE_SECONDS: f64 = 120.0;
 pub const AGENT_LOSSES: u32 = 3;
 /// How often in a row the bus may be lost, or fail to start, before the run gives up.
 pub const BUS_LOSSES: u32 = 3;
+/// How often the bus may fail to start before it has ever answered: it cannot run here.
+pub const BUS_FALSE_STARTS: u32 = 2;
 /// Seconds after which the bus or a node counts as steady: if it is lost then, that is the first loss in a row.
 pub const STEADY_SECONDS: f64 = 600.0;
 /// How often a trial may be interrupted before it counts as failed; a resumed run begins to count anew.

@@ -48,7 +48,7 @@ pub(super) fn next(state: &State, now: Timestamp) -> Option<Body> {
         &|| retire(state, trial.service),
         &|| deploy(state, trial, service, now),
         &|| monitor(state),
-        &|| connect(state, trial),
+        &|| connect(state, trial, now),
         &|| execute(state, trial),
     ];
     for step in steps {
@@ -71,7 +71,7 @@ fn phase_if(state: &State, needed: bool, phase: Phase) -> Step {
 
 fn bus(state: &State) -> Option<Body> {
     match state.bus.status {
-        BusStatus::Absent | BusStatus::Down { .. } if state.bus.losses < limits::BUS_LOSSES => Some(
+        BusStatus::Absent | BusStatus::Down { .. } if state.bus.losses < state.bus.most_losses() => Some(
             BusRequested {
                 launch: state.bus.launches.saturating_add(1),
             }
@@ -210,13 +210,17 @@ fn monitor(state: &State) -> Step {
     if waiting { Step::Wait } else { Step::Done }
 }
 
-fn connect(state: &State, trial: &TrialOutline) -> Step {
+fn connect(state: &State, trial: &TrialOutline, now: Timestamp) -> Step {
     let mut waiting = false;
     for (node, known) in state.nodes.iter().filter(|(_, known)| known.role == Role::Client) {
         match &known.client {
             Client::Connected => {}
             Client::Requested { .. } => waiting = true,
-            Client::Failed { reason } => {
+            // If the service has ended, that is about to be told, and it may be started again.
+            Client::Failed { since, .. } if now.seconds_since(*since) < limits::PROBE_GRACE_SECONDS => {
+                waiting = true;
+            }
+            Client::Failed { reason, .. } => {
                 let reason = format!("client {node} cannot reach the service: {reason}");
                 return Step::event(fail(state, trial, reason, &[]));
             }

@@ -31,7 +31,8 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::ClientConnected(e) => answer(known(state, &e.node)?, Client::Connected),
         Body::ClientFailed(e) => {
             let reason = e.reason.clone();
-            answer(known(state, &e.node)?, Client::Failed { reason });
+            let since = event.at;
+            answer(known(state, &e.node)?, Client::Failed { since, reason });
         }
         _ => {}
     }
@@ -106,6 +107,15 @@ fn lose(state: &mut State, lost: &NodeLost, at: Timestamp) -> Result<(), Misfit>
     }
     forget_endpoints(state);
     Ok(())
+}
+
+/// A trial failed because clients could not reach the service: for the next one they try again.
+pub(super) fn forget_failures(state: &mut State) {
+    for node in state.nodes.values_mut() {
+        if matches!(node.client, Client::Failed { .. }) {
+            node.client = Client::Absent;
+        }
+    }
 }
 
 /// After a change of the endpoints the clients have to try them anew.

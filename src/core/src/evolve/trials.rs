@@ -1,6 +1,7 @@
 //! Events of trials.
 
 use super::Misfit;
+use super::nodes::forget_failures;
 use crate::event::{Body, Event, TrialStarted};
 use crate::state::{AttemptState, AttemptStatus, Share, State, Trial, TrialStatus};
 use crate::{Attempt, Timestamp, TrialId};
@@ -48,6 +49,7 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
                     reason: e.reason.clone(),
                 },
             );
+            forget_failures(state);
         }
         Body::TrialInterrupted(e) => {
             running(state, &e.trial, e.attempt)?;

@@ -103,6 +103,17 @@ pub struct Bus {
     pub status: BusStatus,
 }
 
+impl Bus {
+    /// So many losses in a row, and the run gives up.
+    pub(crate) const fn most_losses(&self) -> u32 {
+        if self.answered {
+            limits::BUS_LOSSES
+        } else {
+            limits::BUS_FALSE_STARTS
+        }
+    }
+}
+
 /// How the bus stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -182,7 +193,7 @@ impl State {
     /// What makes it impossible to go on, with the program's exit code.
     pub fn failure(&self) -> Option<(u8, String)> {
         if let BusStatus::Down { reason } = &self.bus.status
-            && (self.bus.losses >= limits::BUS_LOSSES || !self.bus.answered)
+            && self.bus.losses >= self.bus.most_losses()
         {
             let exit_code = if self.bus.answered { 1 } else { 3 };
             return Some((exit_code, format!("the bus cannot be had: {reason}")));

@@ -88,6 +88,8 @@ pub enum Client {
     Connected,
     /// The endpoints do not answer.
     Failed {
+        /// Since when.
+        since: Timestamp,
         /// Why.
         reason: String,
     },

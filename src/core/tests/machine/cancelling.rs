@@ -1,6 +1,7 @@
 //! Runs that somebody wants to end.
 
-use hpcbench_core::Command;
+use hpcbench_core::event::Body;
+use hpcbench_core::{Command, Phase};
 
 use crate::world::given::{cancel, outline, wide_outline};
 use crate::world::{Fault, Happening, Point, World};
@@ -173,7 +174,7 @@ fn a_run_that_fails_already_cannot_be_cancelled_in_order() {
         _ => Fault::None,
     });
     world.when(
-        |event| event.body.kind() == "bus.exited",
+        |event| matches!(&event.body, Body::PhaseEntered(entered) if entered.phase == Phase::Teardown),
         Happening::Command(Command::Cancel(cancel(false)), None),
     );
     let world = world.run();

@@ -126,6 +126,32 @@ fn a_client_that_cannot_reach_the_service_fails_the_trial() {
 }
 
 #[test]
+fn a_service_that_dies_before_it_is_tried_is_started_again_though_its_clients_tell_of_it_first() {
+    let mut first = true;
+    let world = World::new(outline(&[2])).with_luck(move |point| match point {
+        // The client hears at once that nobody listens; the supervisor notices a second later.
+        Point::Service(_, 1) => Fault::EndsAfter(1_000),
+        Point::Connect(_) if std::mem::take(&mut first) => Fault::Fails,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["service.", "client.", "trial.", "run."]));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn each_trial_tries_the_service_anew() {
+    let mut first = true;
+    let world = World::new(outline(&[2])).with_luck(move |point| match point {
+        Point::Connect(_) if std::mem::take(&mut first) => Fault::Fails,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&["client.", "trial.", "run."]));
+    assert_eq!(world.finished, Some(1));
+}
+
+#[test]
 fn a_word_on_former_endpoints_does_not_count_for_the_present_ones() {
     // The service dies while the client still tries it; the client's answer comes before the service is back.
     let mut plan = outline(&[1]);
