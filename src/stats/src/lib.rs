@@ -10,6 +10,7 @@
 
 mod aggregate;
 mod batches;
+mod definitions;
 mod distribution;
 mod engine_report;
 mod expectations;
@@ -25,6 +26,10 @@ mod window;
 mod testing;
 
 pub use aggregate::{ClientTotals, GoodputCounts, Little, Outcomes, TokenTotals, TrialAggregate};
+pub use definitions::{
+    Absent, DefinedDistribution, DefinedValue, Definitions, Recomputation, Recomputed, RecomputedRequests,
+    Unit,
+};
 pub use distribution::{Distribution, DistributionError, rank};
 pub use engine_report::{EngineReport, EngineThread, LONG_LOOP_GAP_NS};
 pub use expectations::{

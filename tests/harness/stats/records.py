@@ -6,7 +6,7 @@ import re
 import pyarrow.parquet
 
 TIMES = ("intended", "dispatch", "sent", "first", "last", "end")
-EVENTS = ("t", "read_lag", "uncertainty", "kind")
+EVENTS = ("t", "read_lag", "uncertainty", "kind", "tokens")
 UNITS = {"us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}
 COLUMNS = [
     *(f"t_{name}" for name in TIMES),

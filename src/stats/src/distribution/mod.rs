@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 
 use hdrhistogram::Histogram;
 
+pub(crate) use ordered::Ordered;
 pub use wire::DistributionError;
 
 /// Significant digits of the histogram: a quantile is off by less than 0.01 %.
