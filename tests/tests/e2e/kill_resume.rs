@@ -163,36 +163,32 @@ fn survive(blows: &[Blow]) -> Result<()> {
             let finished = running.wait()?;
             if finished.signal.is_none() {
                 // It was over before.
-                return expect_survived(&workdir, finished, listener);
+                return expect_survived(&workdir, finished, blows.len(), listener);
             }
             running = workdir.resume()?.limit(LIMIT).start()?;
         }
     }
-    expect_survived(&workdir, running.wait()?, listener)
+    expect_survived(&workdir, running.wait()?, blows.len(), listener)
 }
 
-fn expect_survived(workdir: &Workdir, finished: Finished, listener: Listener) -> Result<()> {
-    let finished = repeat_failed(workdir, finished)?;
+fn expect_survived(workdir: &Workdir, finished: Finished, blows: usize, listener: Listener) -> Result<()> {
+    let finished = repeat_failed(workdir, finished, blows)?;
     expect_end(workdir, &finished)
         .and_then(|()| expect_sound(workdir, TRIALS, &listener.finish()?))
         .and_then(|()| expect_nothing_left_to_do(workdir, &finished))
         .with_context(|| format!("{finished}"))
 }
 
-/// A trial whose service was killed has failed, and so has a run whose bus was killed before it first answered. What failed
-/// is repeated only if that is asked for.
-fn repeat_failed(workdir: &Workdir, finished: Finished) -> Result<Finished> {
+/// A trial whose service was killed has failed. What failed is repeated only if that is asked for.
+fn repeat_failed(workdir: &Workdir, finished: Finished, blows: usize) -> Result<Finished> {
     let events = events(&workdir.run())?;
-    let [trials, runs, buses, unreached] = ["trial.failed", "run.failed", "bus.exited", "client.failed"]
-        .map(|kind| of_type(&events, kind).len());
-    if trials + runs == 0 {
+    let [trials, runs] = ["trial.failed", "run.failed"].map(|kind| of_type(&events, kind).len());
+    if trials == 0 && runs == 0 {
         return Ok(finished);
     }
-    // Clients that have found nobody where the service was fail every trial.
-    let expected = if unreached > 0 { TRIALS } else { 1 };
     ensure!(
-        trials + runs <= expected && runs <= buses,
-        "one blow failed {trials} trials and {runs} runs\n{finished}"
+        trials <= blows && runs == 0,
+        "{blows} blows failed {trials} trials and {runs} runs\n{finished}"
     );
     let resume = workdir.resume()?.arg("--retry-failed");
     let again = resume.limit(LIMIT).run()?;
