@@ -10,11 +10,13 @@
 //! | [`RunView`] | what the others below are made of: plan, state and results |
 //! | [`results_table`] | the end of `run`, `report` |
 //! | [`Summary`], [`write_reports`] | `report/summary.json`, `report/summary.csv` |
+//! | [`DefinitionsReport`] | `report --definitions`: other tools' metrics, recomputed by the caller |
 //! | [`Status`], [`ListEntry`] | `status`, `list` |
 //!
 //! Nothing here asks for the time or for processes: both are given. Whatever a service or a user wrote is shown without
 //! control characters.
 
+mod definitions;
 mod elapsed;
 pub mod live;
 mod run;
@@ -28,6 +30,7 @@ mod trace;
 mod why;
 mod words;
 
+pub use definitions::{DefinedTrial, DefinitionsReport};
 pub use run::{
     EpochView, MAX_RUNS, ReportError, RunView, Settled, TrialView, Until, find_run, history, read_plan,
     run_dirs, run_id,

@@ -209,11 +209,13 @@ fn errors(trial: &TrialReport<'_>) -> String {
         .join("; ")
 }
 
-fn cell(value: Option<impl Display>) -> String {
+/// A number, or an empty cell.
+pub(crate) fn cell(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn value(value: Option<&Value>) -> String {
+/// A parameter's value; empty where there is none.
+pub(crate) fn value(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -221,7 +223,8 @@ fn value(value: Option<&Value>) -> String {
     }
 }
 
-fn push_row(table: &mut String, cells: Vec<String>) {
+/// Adds a row, quoting what needs it.
+pub(crate) fn push_row(table: &mut String, cells: Vec<String>) {
     for (index, cell) in cells.into_iter().enumerate() {
         if index > 0 {
             table.push(',');

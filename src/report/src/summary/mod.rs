@@ -1,6 +1,6 @@
 //! The results of a run, for programs: `report/summary.json` and `report/summary.csv`.
 
-mod csv;
+pub(crate) mod csv;
 mod files;
 
 #[cfg(test)]

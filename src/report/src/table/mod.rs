@@ -12,7 +12,7 @@ mod tests;
 use crate::run::RunView;
 use crate::words::Style;
 
-use row::Row;
+pub(crate) use row::Row;
 
 /// A table of the run's trials: verdict, parameters, requests, throughputs and latencies, and below it what there is to
 /// say about the results. Where the table does not fit, each trial gets some lines of its own.

@@ -8,24 +8,24 @@ use crate::run::{RunView, Settled, TrialView};
 use crate::words::{Colour, ParameterNames, shown};
 
 /// A trial in a table.
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// Short name and value of each parameter; the same names in every row.
     pub(super) parameters: Vec<Parameter>,
     /// What it is called below the table.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// How it stands.
-    pub(super) standing: Standing<'a>,
+    pub(crate) standing: Standing<'a>,
 }
 
 /// A parameter of a trial.
-pub(super) struct Parameter {
+pub(crate) struct Parameter {
     pub(super) name: String,
     pub(super) value: String,
     pub(super) is_number: bool,
 }
 
 /// How a trial stands.
-pub(super) enum Standing<'a> {
+pub(crate) enum Standing<'a> {
     /// It has a result.
     Settled(&'a Settled),
     /// An attempt was begun; the log alone cannot tell whether anybody goes on with it.
@@ -38,7 +38,7 @@ pub(super) enum Standing<'a> {
 
 impl<'a> Row<'a> {
     /// The rows of a run's trials, in the plan's order.
-    pub(super) fn all(view: &'a RunView) -> Vec<Self> {
+    pub(crate) fn all(view: &'a RunView) -> Vec<Self> {
         let names = ParameterNames::of(&view.plan);
         let repeated = view.plan.trials.iter().any(|trial| trial.repetition > 1);
         view.trials()
@@ -98,7 +98,7 @@ impl<'a> Standing<'a> {
     }
 
     /// The verdict, or why there is none.
-    pub(super) fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Settled(settled) => settled.summary.verdict.status.as_str(),
             Self::Unfinished => "unfinished",
@@ -107,7 +107,7 @@ impl<'a> Standing<'a> {
         }
     }
 
-    pub(super) fn colour(&self) -> Colour {
+    pub(crate) fn colour(&self) -> Colour {
         match self {
             Self::Settled(settled) => match settled.summary.verdict.status {
                 VerdictStatus::Valid => Colour::Good,

@@ -10,7 +10,7 @@ mod wrap;
 
 pub(crate) use names::{date, node_name};
 pub use numbers::seconds as length_of_time;
-pub(crate) use numbers::{bytes, clock, count, milliseconds, rate, seconds};
+pub(crate) use numbers::{bytes, clock, count, milliseconds, rate, seconds, three_digits};
 pub(crate) use parameters::{ParameterNames, shown};
 pub(crate) use shell::shell_words;
 pub(crate) use style::Colour;

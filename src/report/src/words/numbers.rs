@@ -1,7 +1,7 @@
 //! Numbers with as many digits as a person reads.
 
 /// A number with about three significant digits; no decimals from 100 on.
-fn three_digits(value: f64) -> String {
+pub(crate) fn three_digits(value: f64) -> String {
     // By what rounding makes of it, so that 9.996 is 10.0 and not 10.00.
     let size = value.abs();
     if size < 9.995 {
