@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_luck;
 mod bus_loss;
 mod cancel;
+mod definitions;
 mod event_log;
 mod fencing;
 mod kill_resume;

@@ -13,12 +13,12 @@ const SKIP: i32 = 77;
 /// The fewest numbers of a trial that have to agree: ten for each of eight metrics, and their intervals.
 const FEWEST_NUMBERS: usize = 100;
 
-fn harness(name: &str) -> PathBuf {
+pub(crate) fn harness(name: &str) -> PathBuf {
     workspace().join("tests/harness/stats").join(name)
 }
 
 /// A Python that reads Parquet; none, and a note, where it cannot be had.
-fn python(test: &str) -> Result<Option<PathBuf>> {
+pub(crate) fn python(test: &str) -> Result<Option<PathBuf>> {
     let environment = workspace().join("target/test-python/pyarrow");
     let output = Command::new(harness("environment.sh"))
         .arg(environment)

@@ -32,7 +32,7 @@ const USES: &[(&str, &[&str])] = &[
     (
         "hpcbench",
         &[
-            "actors", "core", "journal", "nats", "recipes", "report", "services", "sim",
+            "actors", "core", "journal", "nats", "recipes", "report", "services", "sim", "stats", "tables",
         ],
     ),
     ("tests", &[]),

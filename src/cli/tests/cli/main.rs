@@ -8,6 +8,7 @@ mod history;
 mod nats;
 mod recipes;
 mod refusals;
+mod report;
 mod replay;
 mod verify;
 mod watch;

@@ -1,4 +1,4 @@
-//! `AIPerf`: `docs/metrics-reference.md` and `src/aiperf/metrics/` (`types/*_metric.py`, `metric_dicts.py`) of
+//! AIPerf: `docs/metrics-reference.md` and `src/aiperf/metrics/` (`types/*_metric.py`, `metric_dicts.py`) of
 //! ai-dynamo/aiperf.
 //!
 //! - Only responses with content count: token-carrying chunks. The clock starts with the request, before connecting.

@@ -1,4 +1,4 @@
-//! `GuideLLM`: `src/guidellm/schemas/base/request_stats.py` and `statistics.py`, and `GenerativeMetrics.compile` in
+//! GuideLLM: `src/guidellm/schemas/base/request_stats.py` and `statistics.py`, and `GenerativeMetrics.compile` in
 //! its `metrics.py`, of vllm-project/guidellm.
 //!
 //! - TPOT = (last chunk − start) / N: the first token is inside. Without a stream it ends with the response.

@@ -1,4 +1,4 @@
-//! `MLPerf` `LoadGen`, server scenario with token latencies: `loadgen/results.cc` (`ProcessLatencies`,
+//! MLPerf LoadGen, server scenario with token latencies: `loadgen/results.cc` (`ProcessLatencies`,
 //! `ProcessTokenLatencies`, `LogSummary`) and `loadgen/logging.cc` of mlcommons/inference.
 //!
 //! - Latencies count from when the query was scheduled, so that waiting to be sent is inside: `t_intended`.
@@ -6,7 +6,7 @@
 //! - TPOT = (latency − first token latency) / (N − 1), where the latency goes to the end of the response.
 //! - Per second: (n − 1) over the time from the test's start to when the last query was scheduled, or was done.
 //!
-//! `LoadGen` prints nanoseconds; these are milliseconds. A request that failed is left out, where `LoadGen` would wait
+//! LoadGen prints nanoseconds; these are milliseconds. A request that failed is left out, where LoadGen would wait
 //! for ever.
 
 use hpcbench_records::Record;

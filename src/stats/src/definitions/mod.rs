@@ -6,7 +6,7 @@
 //! - The requests are those of the trial's cohort, since none of these tools counts its warm-up or a cool-down.
 //! - Each of them reads its clock after its read returned. So a chunk's time is that of user space, arrival + read lag.
 //! - A request's tokens are the server's count as it is (`usage.completion_tokens`, `eval_count`), hidden reasoning
-//!   included, else those of a tokenizer of our own; only `GuideLLM` falls back to counting chunks.
+//!   included, else those of a tokenizer of our own; only GuideLLM falls back to counting chunks.
 //! - Quantiles are read from histograms, to within 0.01 %: what is held in memory does not grow with the distribution.
 //!
 //! ```text
@@ -39,11 +39,11 @@ pub use recomputed::{Absent, DefinedDistribution, DefinedValue, Recomputed, Reco
 pub enum Definitions {
     /// `vllm bench serve`.
     Vllm,
-    /// NVIDIA `AIPerf`.
+    /// NVIDIA AIPerf.
     Aiperf,
-    /// `GuideLLM`.
+    /// GuideLLM.
     Guidellm,
-    /// `MLPerf` `LoadGen`, the server scenario with token latencies.
+    /// MLPerf LoadGen, the server scenario with token latencies.
     Mlperf,
 }
 

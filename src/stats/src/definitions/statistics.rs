@@ -15,7 +15,7 @@ pub(super) enum Quantile {
     Linear,
     /// The smallest value that a share of at least q does not exceed: the ⌈nq⌉-th.
     Inverse,
-    /// The value at position ⌊n·q⌋, counted from 0: `LoadGen`'s.
+    /// The value at position ⌊n·q⌋, counted from 0: LoadGen's.
     Floor,
 }
 

@@ -1,5 +1,7 @@
 //! `hpcbench report`: a run's results.
 
+mod definitions;
+
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,6 +21,9 @@ pub(crate) struct ReportArgs {
     /// How the results are written
     #[arg(long, value_enum, default_value_t)]
     format: ReportFormat,
+    /// Recompute the metrics from the records, as this tool defines them; its formulas only
+    #[arg(long, value_name = "TOOL", value_enum)]
+    definitions: Option<definitions::Tool>,
     /// Write to this file instead of standard output; it is replaced
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -30,26 +35,28 @@ enum ReportFormat {
     /// A table for people
     #[default]
     Text,
-    /// The document that a run leaves as report/summary.json
+    /// A document; without --definitions the one that a run leaves as report/summary.json
     Json,
-    /// One row a trial
+    /// One row a trial; with --definitions a row for each of its metrics
     Csv,
 }
 
 /// Prints or writes a run's results.
 ///
 /// # Errors
-/// There is no such run, its log is damaged, or the file cannot be written.
+/// There is no such run, its log is damaged, its records cannot be read, or the file cannot be written.
 pub(crate) fn run(args: &ReportArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
-    let view = RunView::load(&find_run(runs_dir, &args.run)?)?;
+    let run_dir = find_run(runs_dir, &args.run)?;
+    let view = RunView::load(&run_dir)?;
     let style = match args.output {
         Some(_) => Style::PLAIN,
         None => terminal::style_of_stdout(),
     };
-    let text = match args.format {
-        ReportFormat::Text => results_table(&view, style),
-        ReportFormat::Json => Summary::of(&view).to_json()?,
-        ReportFormat::Csv => Summary::of(&view).to_csv(),
+    let text = match (args.definitions, args.format) {
+        (Some(tool), format) => definitions::text(&run_dir, &view, tool, format, style)?,
+        (None, ReportFormat::Text) => results_table(&view, style),
+        (None, ReportFormat::Json) => Summary::of(&view).to_json()?,
+        (None, ReportFormat::Csv) => Summary::of(&view).to_csv(),
     };
     match &args.output {
         Some(file) => write(file, &text).with_context(|| format!("failed to write {}", file.display()))?,
