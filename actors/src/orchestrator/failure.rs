@@ -11,7 +11,7 @@ use hpcbench_journal::{JournalError, StorageError};
 pub enum OrchestratorError {
     /// The event log cannot be opened or appended to.
     #[error("failed to write the event log")]
-    Journal(#[from] JournalError),
+    Journal(#[source] JournalError),
     /// The disk refused to make an event durable.
     #[error(
         "failed to sync the event log: nothing more may be done in this epoch, and what was not synced did not happen"
@@ -55,6 +55,17 @@ pub enum OrchestratorError {
     /// An event could not be written as JSON.
     #[error("failed to write an event as JSON")]
     Encode(#[from] serde_json::Error),
+}
+
+/// The journal tells an appender, too, why it has stopped: whichever comes first, it is the same end.
+impl From<JournalError> for OrchestratorError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Fenced { by } => Self::Fenced { by },
+            JournalError::Poisoned(cause) => Self::Sync(cause),
+            other => Self::Journal(other),
+        }
+    }
 }
 
 impl OrchestratorError {

@@ -52,13 +52,25 @@ def ratio_interval(samples, q):
     return ((low, high) if low >= 1 and high <= n else None), ordered
 
 
+class Bound(float):
+    """A bound, with the samples that stand a few ranks before and after it: bins of values move a bound's rank by that."""
+
+    RANKS = 2
+
+    def __new__(cls, ordered, place):
+        self = super().__new__(cls, ordered[place - 1] / SECOND)
+        self.low = ordered[max(place - 1 - cls.RANKS, 0)] / SECOND
+        self.high = ordered[min(place - 1 + cls.RANKS, len(ordered) - 1)] / SECOND
+        return self
+
+
 def of_percentiles(samples, long_enough):
     if not samples:
         return None
     intervals = {}
     for name, q in PERCENTILES.items():
         ranks, ordered = ratio_interval(samples, q) if long_enough else (None, None)
-        intervals[name] = ranks and [ordered[place - 1] / SECOND for place in ranks]
+        intervals[name] = ranks and [Bound(ordered, place) for place in ranks]
     return intervals
 
 
