@@ -141,7 +141,7 @@ impl Tool for Aiperf {
                 &self.per_user,
             ),
             ("output_sequence_length", tokens, Needs::Count, &self.osl),
-            ("input_sequence_length", tokens, Needs::Count, &self.isl),
+            ("input_sequence_length", tokens, Needs::Input, &self.isl),
         ];
         let summaries = distributions.map(|(name, unit, needs, values)| {
             let if_empty = totals.why_empty(needs);

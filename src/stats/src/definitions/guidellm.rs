@@ -118,7 +118,7 @@ impl Tool for Guidellm {
                 &concurrency,
             ),
             ("output_token_count", tokens, Needs::Count, &self.outputs),
-            ("prompt_token_count", tokens, Needs::Success, &self.inputs),
+            ("prompt_token_count", tokens, Needs::Input, &self.inputs),
         ];
         let summaries = distributions.map(|(name, unit, needs, values)| {
             let if_empty = self.totals.why_empty(needs);

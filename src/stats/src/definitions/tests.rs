@@ -249,6 +249,17 @@ fn what_needs_a_stream_or_a_count_is_absent_without() {
     let of = recompute(Definitions::Vllm, &[uncounted, one()]);
     assert_eq!((absent(&of, "tpot"), distribution(&of, "tpot").count), (None, 1));
     assert_eq!(absent(&of, "output_throughput"), missing(1, 2));
+
+    let mut unplanned = one();
+    unplanned.tokens.input_planned = None;
+    for (definitions, name) in [
+        (Definitions::Aiperf, "input_sequence_length"),
+        (Definitions::Guidellm, "prompt_token_count"),
+        (Definitions::Vllm, "total_token_throughput"),
+    ] {
+        let of = recompute(definitions, std::slice::from_ref(&unplanned));
+        assert_eq!(absent(&of, name), missing(1, 1), "{name}");
+    }
 }
 
 #[test]
@@ -301,7 +312,7 @@ fn vllm_takes_the_time_per_token_of_a_single_token_for_zero_in_its_goodput() {
     let of = with_limits(Definitions::Vllm, limits, &[uncounted, one()]);
     assert_eq!(
         absent(&of, "request_goodput"),
-        Some(Absent::Uncounted { requests: 1, of: 1 })
+        Some(Absent::Uncounted { requests: 1, of: 2 })
     );
     assert!(
         recompute(Definitions::Vllm, &[one()])

@@ -140,6 +140,8 @@ impl Totals {
             Absent::NotStreamed
         } else if self.output.counted == 0 && matches!(needs, Needs::Count | Needs::Tokens) {
             self.output.absent()
+        } else if self.input.counted == 0 && needs == Needs::Input {
+            self.input.absent()
         } else {
             Absent::TooShort
         }
@@ -151,6 +153,8 @@ impl Totals {
 pub(super) enum Needs {
     /// Nothing more.
     Success,
+    /// A count of input tokens.
+    Input,
     /// A stream.
     Stream,
     /// A count of output tokens.

@@ -28,7 +28,7 @@ pub(super) struct Vllm {
     e2el: Distribution,
     good: u64,
     /// Successes of which it cannot be said whether they were good.
-    unjudged: Option<Absent>,
+    unjudged: u64,
 }
 
 /// A request's times in nanoseconds.
@@ -49,7 +49,7 @@ impl Vllm {
             itl: Distribution::new(),
             e2el: Distribution::new(),
             good: 0,
-            unjudged: None,
+            unjudged: 0,
         }
     }
 
@@ -77,7 +77,7 @@ impl Vllm {
             (None, _) => true,
             (limit, Some(tpot)) => within(limit, tpot),
             (Some(_), None) => {
-                self.unjudged = Some(self.totals.why_empty(Needs::Tokens));
+                self.unjudged += 1;
                 return;
             }
         };
@@ -87,11 +87,14 @@ impl Vllm {
     }
 
     fn goodput(&self) -> Result<f64, Absent> {
-        match self.unjudged {
-            Some(absent) => Err(absent),
-            None if self.totals.requests.completed == 0 => Err(Absent::NoSuccess),
-            None => Ok(self.good as f64 / self.totals.seconds()?),
+        if self.totals.requests.completed == 0 {
+            return Err(Absent::NoSuccess);
         }
+        if self.unjudged > 0 {
+            self.totals.output.sum()?;
+            return Err(self.totals.why_empty(Needs::Stream));
+        }
+        Ok(self.good as f64 / self.totals.seconds()?)
     }
 
     fn values(&self) -> Vec<DefinedValue> {
@@ -139,7 +142,7 @@ impl Tool for Vllm {
             return;
         }
         let Some(latencies) = self.measure(record, tokens) else {
-            self.unjudged = Some(self.totals.why_empty(Needs::Stream));
+            self.unjudged += 1;
             return;
         };
         self.ttft.record(latencies.ttft);
