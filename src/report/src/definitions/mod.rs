@@ -18,8 +18,8 @@ use serde_json::{Map, Value};
 use crate::run::{ReportError, RunView};
 use crate::words::Style;
 
-/// A run's metrics as another tool defines them; serialized, the document of `report --definitions`. `null`, never 0, stands
-/// where there is no data.
+/// A run's metrics as another tool defines them; serialized, the document of `report --definitions`. `null`, never 0,
+/// stands where there is no data.
 #[derive(Debug, Clone, Serialize)]
 pub struct DefinitionsReport<'a> {
     /// The run's id; `null` before it was created.
@@ -58,8 +58,8 @@ pub struct DefinedTrial<'a> {
 const NO_RECORDS: &str = "the attempt left no records";
 
 impl<'a> DefinitionsReport<'a> {
-    /// The report on a run, as far as it has come. `recompute` is called for each settled trial and adds the records of that
-    /// attempt; `None` if there are none.
+    /// The report on a run, as far as it has come. `recompute` is called for each settled trial and adds the records of
+    /// that attempt; `None` if there are none.
     ///
     /// # Errors
     /// Those of `recompute`.
