@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, cancel, completions, guard, list, plan, replay, report, resume, run, schema, simulate, status,
-    validate, verify, watch, why,
+    agent, cancel, completions, doctor, guard, list, plan, replay, report, resume, run, schema, simulate,
+    status, validate, verify, watch, why,
 };
 use crate::{logging, program};
 
@@ -53,6 +53,7 @@ enum Command {
     Why(why::WhyArgs),
     Report(report::ReportArgs),
     Simulate(Box<simulate::SimulateArgs>),
+    Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
     Agent(agent::AgentArgs),
@@ -85,6 +86,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
             logging::to_stderr();
             simulate::run(&args).map(|()| ExitCode::SUCCESS)
         }
+        Command::Doctor(args) => doctor::run(&args, &runs_dir),
         Command::Completions(args) => completions::run(&args),
         Command::Agent(args) => agent::run(args),
         Command::Guard(args) => guard::run(args),

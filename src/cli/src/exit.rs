@@ -16,7 +16,7 @@ const USAGE: u8 = 2;
 /// Exit code of a run that was interrupted, or that ends otherwise than it was asked to.
 pub(crate) const INTERRUPTED: u8 = 1;
 /// The environment lacks something.
-const ENVIRONMENT: u8 = 3;
+pub(crate) const ENVIRONMENT: u8 = 3;
 /// The event log is damaged or does not verify.
 pub(crate) const DAMAGED: u8 = 4;
 

@@ -32,7 +32,8 @@ const USES: &[(&str, &[&str])] = &[
     (
         "hpcbench",
         &[
-            "actors", "core", "journal", "nats", "recipes", "report", "services", "sim", "stats", "tables",
+            "actors", "core", "journal", "load", "nats", "recipes", "records", "report", "services", "sim",
+            "stats", "tables", "timing",
         ],
     ),
     ("tests", &[]),

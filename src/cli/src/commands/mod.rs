@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod cancel;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod guard;
 pub(crate) mod list;
 pub(crate) mod plan;

@@ -33,6 +33,7 @@ fn help_lists_the_commands_that_there_are_and_no_others() {
         "why",
         "report",
         "simulate",
+        "doctor",
         "completions",
         "help",
     ];

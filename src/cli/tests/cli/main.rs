@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+mod doctor;
 mod help;
 mod history;
 mod nats;
 mod recipes;
 mod refusals;
-mod report;
 mod replay;
+mod report;
 mod verify;
 mod watch;
 mod why;

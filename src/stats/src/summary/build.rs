@@ -66,6 +66,11 @@ impl TrialAggregate {
         }
     }
 
+    /// Whether the client kept up, whatever else may be said of the numbers: the verdict of the checks on the client alone.
+    pub fn client_verdict(&self, expectations: &Expectations) -> Verdict {
+        Verdict::of_the_client(&Facts::gather(self, expectations))
+    }
+
     /// Connecting is part of a request's time where the server does not keep connections.
     fn closing_note(&self) -> Option<Note> {
         let endpoints = &self.engine.as_ref()?.closing_endpoints;

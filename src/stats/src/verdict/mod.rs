@@ -73,7 +73,16 @@ impl Verdict {
 
     /// Runs every check.
     pub(crate) fn of(facts: &Facts) -> Self {
-        let mut findings: Vec<Finding> = checks::ALL.iter().filter_map(|check| check(facts)).collect();
+        Self::by(checks::ALL, facts)
+    }
+
+    /// Runs the checks that ask whether the client measured the service or itself, and no others.
+    pub(crate) fn of_the_client(facts: &Facts) -> Self {
+        Self::by(checks::OF_THE_CLIENT, facts)
+    }
+
+    fn by(checks: &[checks::Check], facts: &Facts) -> Self {
+        let mut findings: Vec<Finding> = checks.iter().filter_map(|check| check(facts)).collect();
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.status));
         let status = findings
             .first()

@@ -11,7 +11,7 @@ use crate::exit::Failure;
 ///
 /// # Errors
 /// There is none, or it cannot be started.
-pub(super) fn version() -> anyhow::Result<String> {
+pub(in crate::commands) fn version() -> anyhow::Result<String> {
     let server = hpcbench_nats::find_server().map_err(|error| Failure::Environment(error.to_string()))?;
     let text = ask(&server)
         .with_context(|| Failure::Environment(format!("failed to start {} --version", server.display())))?;

@@ -20,7 +20,8 @@ use crate::exit::Failure;
 use crate::live::Live;
 use crate::recipe_file::{Overrides, RecipeFile};
 use crate::{exit, logging, terminal};
-pub(super) use setup::{Prepared, scratch_base};
+pub(super) use bus_server::version as nats_version;
+pub(super) use setup::{Prepared, default_scratch, scratch_base};
 
 /// Run a recipe in the foreground, with processes on this machine
 #[derive(Debug, clap::Args)]
@@ -81,10 +82,7 @@ pub(super) fn refuse_slurm(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Writes reports, in this way, and prints the table. What fails here does not change how the run ended.
-pub(super) fn tell_results(
-    run_dir: &Path,
-    write: impl FnOnce(&Path) -> Result<Vec<PathBuf>, ReportError>,
-) {
+pub(super) fn tell_results(run_dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<PathBuf>, ReportError>) {
     if let Err(error) = results(run_dir, write) {
         let text = exit::in_words(&error);
         tracing::error!(target: logging::LOG_ONLY, "failed to report the results: {text}");

@@ -194,6 +194,11 @@ pub(in crate::commands) fn scratch_base(plan: &Plan) -> PathBuf {
     if wanted != AUTO {
         return PathBuf::from(wanted);
     }
+    default_scratch()
+}
+
+/// The node-local directory of a recipe that names none.
+pub(in crate::commands) fn default_scratch() -> PathBuf {
     let slurm = std::env::var_os(SLURM_SCRATCH).filter(|path| !path.is_empty());
     slurm.map_or_else(std::env::temp_dir, PathBuf::from)
 }

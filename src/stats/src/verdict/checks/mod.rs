@@ -36,6 +36,19 @@ pub(super) const ALL: &[Check] = &[
     client::placement,
 ];
 
+/// The checks that ask whether the client measured the service or itself, wherever it runs.
+pub(super) const OF_THE_CLIENT: &[Check] = &[
+    client::delivered,
+    client::reported,
+    client::lateness,
+    client::lag,
+    client::longest_loop_gap,
+    client::time_in_long_gaps,
+    client::cpu,
+    client::unresolved_gaps,
+    client::stamps,
+];
+
 /// Suspect above the first limit, worse above the second; says so with the number and the limit that it is above.
 fn graded(
     value: f64,
