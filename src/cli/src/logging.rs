@@ -21,7 +21,7 @@ use crate::live::Screen;
 use crate::program;
 
 /// What is logged, in the syntax of `tracing`'s filters; otherwise [`DEFAULT_FILTER`].
-const FILTER_VARIABLE: &str = "HPCBENCH_LOG";
+pub(crate) const FILTER_VARIABLE: &str = "HPCBENCH_LOG";
 /// Everything from `info` up; the bus says itself what becomes of its connections, and its client library would call every
 /// end of one an error.
 const DEFAULT_FILTER: &str = "info,async_nats=off";

@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::level::Load;
+use crate::logging::FILTER_VARIABLE;
 use crate::program;
 
 /// What comes before the address in its first line.
@@ -42,6 +43,7 @@ impl NullServer {
             .arg("--")
             .arg(&hpcbench)
             .args(["simulate", "--options", &options])
+            .env(FILTER_VARIABLE, "warn")
             // The guard ends its program when this pipe closes, however this process ends.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
