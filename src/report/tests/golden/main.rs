@@ -1,5 +1,7 @@
 //! The logs of every released version, and what they have to mean for ever. `tests/golden/README.md` tells how they came about.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod coverage;
 mod fold;
 mod future;

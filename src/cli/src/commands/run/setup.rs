@@ -63,16 +63,16 @@ impl Prepared {
         dead_through: Epoch,
     ) -> anyhow::Result<Self> {
         let mut random = seeded()?;
-        let beginning = match &view.state.run {
-            Some(run) => Beginning::Resume(run.clone(), retry_failed),
+        let beginning = if let Some(run) = &view.state.run {
+            Beginning::Resume(run.clone(), retry_failed)
+        } else {
             // It was killed before its first event.
-            None => {
-                let run = identity::of_directory(&run_dir, &view.plan.name).map_or_else(
-                    || identity::run_id(now(), &view.plan.name, two_bytes(&mut random)),
-                    Ok,
-                )?;
-                Beginning::Create(run)
-            }
+            let known = identity::of_directory(&run_dir, &view.plan.name);
+            let run = known.map_or_else(
+                || identity::run_id(now(), &view.plan.name, two_bytes(&mut random)),
+                Ok,
+            )?;
+            Beginning::Create(run)
         };
         let settled = TrialCounts::of(view);
         let pending_again = if retry_failed { settled.failed } else { 0 };
