@@ -22,15 +22,16 @@ const WARMUP_PER_STREAM: Duration = Duration::from_micros(100);
 /// How often a running load is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 /// Longest time of a request.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(130);
 /// Requests that may be in flight at once under a schedule. Each takes a connection.
 const MAX_IN_FLIGHT: u32 = 2_000;
 /// Tokens of a prompt.
 const INPUT_TOKENS: u32 = 16;
 /// Tokens of an answer to a scheduled request.
 const OUTPUT_TOKENS: u32 = 1;
-/// About how long a stream lasts, milliseconds.
-const STREAM_MS: u64 = 640;
+/// How long a stream would last, milliseconds: longer than any level, so that the window sees neither beginnings nor ends,
+/// where servers send several chunks at once.
+const STREAM_MS: u64 = 120_000;
 /// Share of what was to be answered below which the server counts as too slow.
 const KEEPS_UP: f64 = 0.98;
 /// Name of this client in its records.
@@ -243,7 +244,8 @@ impl Seen {
             Load::Requests => (self.answered as f64, self.arrivals as f64),
             Load::Streams { itl_ms } => (
                 self.chunks as f64,
-                f64::from(level) * self.seconds * 1e3 / itl_ms as f64,
+                // The window's edges may cost each stream a chunk.
+                f64::from(level) * (self.seconds * 1e3 / itl_ms as f64 - 1.0).max(0.0),
             ),
         };
         if done < wanted * KEEPS_UP {
