@@ -2,8 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use hpcbench_core::{Epoch, RunId};
 use serde::{Deserialize, Serialize};
@@ -108,6 +110,26 @@ impl Rendezvous {
         run_directory.join(FILE_NAME)
     }
 
+    /// Changes the time of `bus.json`, as a sign of life for whoever cannot reach the bus.
+    pub fn touch(run_directory: &Path) -> io::Result<()> {
+        let file = OpenOptions::new().append(true).open(Self::path(run_directory))?;
+        file.set_modified(SystemTime::now())
+    }
+
+    /// When `bus.json` was last touched, by the clock of its orchestrator's host. Opened for that, so that a file system that
+    /// caches attributes asks its server.
+    pub fn touched(run_directory: &Path) -> io::Result<SystemTime> {
+        File::open(Self::path(run_directory))?.metadata()?.modified()
+    }
+
+    /// Whether the bus listens on its own host alone.
+    pub fn is_loopback(&self) -> bool {
+        let address = self.url.split("://").nth(1).unwrap_or(&self.url);
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
+    }
+
     /// Reads the `bus.json` of a run directory.
     pub fn read(run_directory: &Path) -> Result<Self, RendezvousError> {
         let path = Self::path(run_directory);
@@ -205,6 +227,31 @@ mod tests {
             1,
             "no temporary file stays"
         );
+    }
+
+    #[test]
+    fn a_touch_changes_its_time_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Rendezvous::touch(dir.path()).is_err() && Rendezvous::touched(dir.path()).is_err());
+        let written = sample("nats://127.0.0.1:1");
+        written.write(dir.path()).unwrap();
+        let past = SystemTime::now() - std::time::Duration::from_mins(1);
+        let file = File::open(Rendezvous::path(dir.path())).unwrap();
+        file.set_modified(past).unwrap();
+        let before = Rendezvous::touched(dir.path()).unwrap();
+        Rendezvous::touch(dir.path()).unwrap();
+        assert!(Rendezvous::touched(dir.path()).unwrap() > before);
+        assert_eq!(Rendezvous::read(dir.path()).unwrap(), written);
+    }
+
+    #[test]
+    fn knows_whether_others_can_reach_it() {
+        for near in ["nats://127.0.0.1:4222", "nats://[::1]:4222", "nats://localhost:1"] {
+            assert!(sample(near).is_loopback(), "{near}");
+        }
+        for far in ["nats://10.3.0.7:4222", "nats://mel2041:4222"] {
+            assert!(!sample(far).is_loopback(), "{far}");
+        }
     }
 
     #[test]

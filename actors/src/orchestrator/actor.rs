@@ -18,6 +18,7 @@ use super::effects::Executor;
 use super::liveness::Liveness;
 use super::machine::{Machine, Taken};
 use super::publisher::Publisher;
+use super::pulse::Pulse;
 use super::run::{LiveSender, LiveUpdate};
 use crate::shell::now;
 
@@ -111,6 +112,7 @@ pub(super) struct Orchestrator {
     publisher: Arc<Publisher>,
     live: LiveSender,
     liveness: Liveness,
+    pulse: Pulse,
     /// What follows from events that are not synced yet.
     pending: VecDeque<(Box<Event>, Vec<Effect>)>,
     /// Who waits for which event to be synced.
@@ -130,12 +132,14 @@ impl Orchestrator {
         first: Input,
         done: Done,
     ) -> Self {
+        let pulse = Pulse::new(executor.run_dir().to_path_buf());
         Self {
             machine,
             executor,
             publisher,
             live,
             liveness: Liveness::default(),
+            pulse,
             pending: VecDeque::new(),
             acks: VecDeque::new(),
             first: Some(first),
@@ -220,6 +224,7 @@ impl Orchestrator {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         self.ticks = self.ticks.wrapping_add(1);
+        self.pulse.beat();
         if self.ticks.is_multiple_of(LOOK_FOR_FILE)
             && let Some(input) = super::cancel::from_file(self.executor.run_dir())
         {

@@ -14,7 +14,8 @@ pub enum OrchestratorError {
     Journal(#[source] JournalError),
     /// The disk refused to make an event durable.
     #[error(
-        "failed to sync the event log: nothing more may be done in this epoch, and what was not synced did not happen"
+        "failed to sync the event log: nothing more may be done in this epoch, and what was not synced did not happen; look at \
+         the disk, then `hpcbench resume` goes on"
     )]
     Sync(#[source] Arc<StorageError>),
     /// Another orchestrator has taken the run over.

@@ -22,6 +22,7 @@ mod local;
 mod machine;
 mod measure;
 mod publisher;
+mod pulse;
 mod run;
 
 pub use failure::OrchestratorError;

@@ -8,7 +8,7 @@ use actix::Actor;
 use hpcbench_core::event::{Event, Program, RunCreated, RunResumed};
 use hpcbench_core::message::Progress;
 use hpcbench_core::{Command, Epoch, NodeId, Outline, Role, RunId, Seq, upcast};
-use hpcbench_journal::LOOKUP_CACHE_WAIT;
+use hpcbench_journal::{DirStorage, JournalError, LOOKUP_CACHE_WAIT, Storage};
 use hpcbench_nats::{Passwords, Rendezvous, SECRET_BYTES};
 use hpcbench_recipes::Plan;
 use tokio::sync::{mpsc, oneshot};
@@ -152,12 +152,14 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         dead_through,
         wait: Box::new(wait_for_caches(run_dir.clone())),
     };
+    // A request that nobody took before is not meant for this epoch; one that comes from now on is.
+    cancel::forget_file(&run_dir);
     let OpenEpoch { opened, state } = tokio::select! {
         opened = epoch::open(setup, address_known) => opened?,
         Some(signal) = interrupts.recv() => return Err(OrchestratorError::Interrupted { signal }),
     };
     let epoch = state.epoch;
-    end_former_epochs(&run_dir, epoch);
+    end_former_epochs(&run_dir, epoch)?;
     let scratch = Scratch::create(&scratch_base, &run, epoch).map_err(OrchestratorError::system(
         "create the run's directory on the local disk",
     ))?;
@@ -258,14 +260,30 @@ async fn clean_up(
 }
 
 /// Ends and removes what the orchestrators of a run through `epoch` have left on this host: processes, node-local files and
-/// `bus.json`. For a run that has ended, or goes on in a later epoch.
-pub fn end_leftovers(run_dir: &Path, scratch_base: &Path, run: &RunId, epoch: Epoch) {
-    end_former_epochs(run_dir, epoch);
+/// `bus.json`. For a run that has ended.
+///
+/// # Errors
+/// A later orchestrator has taken the run up again: nothing was done.
+pub fn end_leftovers(
+    run_dir: &Path,
+    scratch_base: &Path,
+    run: &RunId,
+    epoch: Epoch,
+) -> Result<(), OrchestratorError> {
+    end_former_epochs(run_dir, epoch)?;
     Scratch::remove_through(scratch_base, run, epoch);
+    Ok(())
 }
 
 /// Before this epoch starts anything: whatever a former one has left is ended, and no message to it is taken for one to us.
-fn end_former_epochs(run_dir: &Path, epoch: Epoch) {
+fn end_former_epochs(run_dir: &Path, epoch: Epoch) -> Result<(), OrchestratorError> {
+    // Processes do not say of which epoch they are: a successor's must not be taken for leftovers.
+    if let Some(by) = DirStorage::new(run_dir)
+        .higher_than(epoch)
+        .map_err(JournalError::Storage)?
+    {
+        return Err(OrchestratorError::Fenced { by });
+    }
     let found = kill_leftovers(run_dir, FORCE);
     if found.killed > 0 {
         tracing::warn!(
@@ -280,7 +298,7 @@ fn end_former_epochs(run_dir: &Path, epoch: Epoch) {
         );
     }
     remove_rendezvous(run_dir, epoch);
-    cancel::forget_file(run_dir);
+    Ok(())
 }
 
 /// Tries the file system under the event log, beside everything else.

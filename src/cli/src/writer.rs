@@ -1,14 +1,38 @@
 //! Whether the process that writes a run's log lives.
 
+use std::path::Path;
+use std::time::Duration;
+
 use hpcbench_actors::shell::{hostname, process_start};
 use hpcbench_core::event::Writer;
+use hpcbench_nats::Rendezvous;
 use hpcbench_report::{RunView, WriterLife};
+
+/// A writer on another host that has given no sign of life for so long is taken for gone.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Whether the latest epoch's writer lives, as far as this host can tell.
 pub(crate) fn life_in(view: &RunView) -> WriterLife {
     view.epochs
         .last()
         .map_or(WriterLife::Unknown, |epoch| life(&epoch.writer))
+}
+
+/// The same for a run that is only looked at: a writer on another host is judged by the signs of life that it gives in the run
+/// directory, by that host's clock.
+pub(crate) fn life_seen_in(view: &RunView, run_dir: &Path) -> WriterLife {
+    let life = life_in(view);
+    if life != WriterLife::Unknown {
+        return life;
+    }
+    let age = Rendezvous::touched(run_dir)
+        .ok()
+        .and_then(|touched| touched.elapsed().ok());
+    match age {
+        Some(age) if age > SILENCE => WriterLife::Gone,
+        Some(_) => WriterLife::Alive,
+        None => WriterLife::Unknown,
+    }
 }
 
 /// Whether this writer lives, as far as this host can tell.

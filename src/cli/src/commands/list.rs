@@ -43,7 +43,7 @@ pub(crate) fn run(args: &ListArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> 
 
 fn entry(run_dir: &Path, now: Timestamp) -> ListEntry {
     match RunView::load(run_dir) {
-        Ok(view) => ListEntry::of(run_dir, &view, writer::life_in(&view), now),
+        Ok(view) => ListEntry::of(run_dir, &view, writer::life_seen_in(&view, run_dir), now),
         Err(error) => ListEntry::unreadable(run_dir, &error),
     }
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use hpcbench_actors::orchestrator::end_leftovers;
 use hpcbench_actors::shell::is_stopped;
 use hpcbench_core::Epoch;
-use hpcbench_nats::{Control, ControlBus};
+use hpcbench_nats::{Control, ControlBus, Rendezvous};
 use hpcbench_report::{RunView, TrialCounts, WriterLife, find_run, write_missing_reports, write_reports};
 
 use crate::commands::run::{self, Prepared};
@@ -17,6 +17,11 @@ use crate::{terminal, writer};
 
 /// How long the bus may take to let us in, and the orchestrator to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long an orchestrator on another host is looked for: it gives a sign every five seconds.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// How often it is looked.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Go on with a run that was killed, preempted or lost its machine
 ///
@@ -43,9 +48,14 @@ pub(crate) fn run(args: &ResumeArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
     if let Some(code) = ended(&view, args.retry_failed) {
         // It may have been killed before it had cleaned up.
         if let (Some(id), WriterLife::Gone) = (&view.state.run, writer::life_in(&view)) {
-            end_leftovers(&run_dir, &run::scratch_base(&view.plan), id, view.state.epoch);
+            end_leftovers(&run_dir, &run::scratch_base(&view.plan), id, view.state.epoch)?;
         }
-        terminal::say("the run has ended: nothing but missing reports is written");
+        terminal::say(if args.retry_failed {
+            "the run has ended and no trial failed; nothing but missing reports is written (trials that completed are not \
+             repeated, whatever their verdict)"
+        } else {
+            "the run has ended: nothing but missing reports is written"
+        });
         run::tell_results(&run_dir, write_missing_reports);
         return Ok(ExitCode::from(code));
     }
@@ -81,9 +91,14 @@ fn refuse_at_work(view: &RunView, run_dir: &Path) -> anyhow::Result<Epoch> {
     };
     let (host, pid) = (&writer.host, writer.pid);
     let name = run_dir.display();
-    if answers(run_dir)? {
+    let is_at_work = if life == WriterLife::Unknown {
+        answers_from_afar(run_dir, host)?
+    } else {
+        answers(run_dir)?
+    };
+    if is_at_work {
         return Err(Failure::Environment(format!(
-            "the run's orchestrator answers: process {pid} on {host}; `hpcbench watch {name}` shows what it does, \
+            "the run's orchestrator is at work: process {pid} on {host}; `hpcbench watch {name}` shows what it does, \
              `hpcbench cancel {name}` ends it"
         ))
         .into());
@@ -96,6 +111,31 @@ fn refuse_at_work(view: &RunView, run_dir: &Path) -> anyhow::Result<Epoch> {
         .into());
     }
     Ok(Epoch(0))
+}
+
+/// Whether an orchestrator on another host answers on the run's bus, if that can be reached from here, or gives signs of life in
+/// the run directory.
+fn answers_from_afar(run_dir: &Path, host: &str) -> anyhow::Result<bool> {
+    let Ok(bus) = Rendezvous::read(run_dir) else {
+        return Ok(false);
+    };
+    // Its own host's address is somebody else's here.
+    if !bus.is_loopback() && answers(run_dir)? {
+        return Ok(true);
+    }
+    let seconds = SIGN_OF_LIFE.as_secs();
+    terminal::say(&format!(
+        "the run's orchestrator was on {host}; looking for a sign of life from there for {seconds} s"
+    ));
+    let before = Rendezvous::touched(run_dir).ok();
+    let until = Instant::now() + SIGN_OF_LIFE;
+    while Instant::now() < until {
+        std::thread::sleep(LOOK);
+        if Rendezvous::touched(run_dir).ok() != before {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether an orchestrator answers on the run's bus.

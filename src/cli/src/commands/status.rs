@@ -23,8 +23,9 @@ pub(crate) struct StatusArgs {
 /// # Errors
 /// There is no such run, or its log is damaged.
 pub(crate) fn run(args: &StatusArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
-    let view = RunView::load(&find_run(runs_dir, &args.run)?)?;
-    let status = Status::of(&view, writer::life_in(&view));
+    let run_dir = find_run(runs_dir, &args.run)?;
+    let view = RunView::load(&run_dir)?;
+    let status = Status::of(&view, writer::life_seen_in(&view, &run_dir));
     match args.format {
         Format::Text => terminal::print(&status.to_text(terminal::style_of_stdout().width))?,
         Format::Json => terminal::print_json(&status)?,
