@@ -100,6 +100,8 @@ pub(super) struct Ended {
     pub(super) exit_code: u8,
     /// Somebody does not want to wait for an end in order.
     pub(super) at_once: bool,
+    /// The run's last event.
+    pub(super) last: Seq,
 }
 
 /// Told how the run ended.
@@ -201,7 +203,12 @@ impl Orchestrator {
                 let state = self.machine.state();
                 if let Effect::Finish { exit_code } = effect {
                     let at_once = state.cancel.as_ref().is_some_and(|cancel| cancel.at_once);
-                    self.finish(Ok(Ended { exit_code, at_once }), ctx);
+                    let ended = Ended {
+                        exit_code,
+                        at_once,
+                        last: cause,
+                    };
+                    self.finish(Ok(ended), ctx);
                 } else {
                     self.executor.execute(effect, cause, state, &ctx.address());
                 }

@@ -13,7 +13,7 @@ use super::actor::{Ack, Input};
 use crate::shell::{hostname, user};
 
 /// The file in the run directory that cancels a run whose bus cannot be reached.
-const CANCEL_FILE: &str = "cancel";
+pub const CANCEL_FILE: &str = "cancel";
 /// As much of it as is read.
 const MAX_FILE_BYTES: u64 = 4096;
 /// Longest reason that is kept.

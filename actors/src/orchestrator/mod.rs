@@ -25,5 +25,6 @@ mod publisher;
 mod pulse;
 mod run;
 
+pub use cancel::CANCEL_FILE;
 pub use failure::OrchestratorError;
 pub use run::{Begin, LiveUpdate, RunEnd, RunSetup, end_leftovers, run};

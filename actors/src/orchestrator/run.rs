@@ -228,10 +228,8 @@ async fn clean_up(
     scratch: &Scratch,
     end: &Result<Ended, OrchestratorError>,
 ) {
-    if end.is_ok()
-        && let Ok(head) = hpcbench_journal::read(&bus.run_dir).map(last_seq)
-    {
-        publisher.flush(head, FLUSH).await;
+    if let Ok(Ended { last, .. }) = end {
+        publisher.flush(*last, FLUSH).await;
     }
     bus.stop().await;
     let in_order = end.as_ref().is_ok_and(|ended| !ended.at_once);
@@ -349,11 +347,4 @@ fn reap() {
     while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
     {
     }
-}
-
-fn last_seq(reader: hpcbench_journal::Reader) -> Seq {
-    reader
-        .map_while(Result::ok)
-        .last()
-        .map_or(Seq(0), |entry| entry.event.seq)
 }

@@ -1,5 +1,6 @@
 //! Processes of a run whose orchestrator is gone.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -38,10 +39,14 @@ pub fn kill_leftovers(run_dir: &Path, patience: Duration) -> Leftovers {
     let mark = run_mark(run_dir);
     let spared = ancestry();
     let until = Instant::now() + patience;
-    let mut killed = std::collections::BTreeSet::new();
+    let mut killed = BTreeSet::new();
+    let mut was_empty = false;
     loop {
         let found = marked(&mark, &spared);
-        if found.is_empty() || Instant::now() > until {
+        // A process in the middle of its `execve` has no environment for a moment: seen twice, nothing is there.
+        let nothing_twice = was_empty && found.is_empty();
+        was_empty = found.is_empty();
+        if nothing_twice || Instant::now() > until {
             return Leftovers {
                 killed: killed.len(),
                 left: found,

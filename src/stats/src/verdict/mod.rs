@@ -73,7 +73,7 @@ impl Verdict {
 
     /// Runs every check.
     pub(crate) fn of(facts: &Facts) -> Self {
-        Self::by(checks::ALL, facts)
+        Self::by(checks::all(), facts)
     }
 
     /// Runs the checks that ask whether the client measured the service or itself, and no others.
@@ -81,8 +81,9 @@ impl Verdict {
         Self::by(checks::OF_THE_CLIENT, facts)
     }
 
-    fn by(checks: &[checks::Check], facts: &Facts) -> Self {
-        let mut findings: Vec<Finding> = checks.iter().filter_map(|check| check(facts)).collect();
+    fn by(checks: impl IntoIterator<Item = &'static checks::Check>, facts: &Facts) -> Self {
+        let findings = checks.into_iter().filter_map(|check| check(facts));
+        let mut findings: Vec<Finding> = findings.collect();
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.status));
         let status = findings
             .first()

@@ -7,14 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use hpcbench_actors::orchestrator::CANCEL_FILE;
 use hpcbench_core::event::Writer;
 use hpcbench_report::{RunState, WriterLife};
 
 use super::standing::Standing;
 use crate::{program, writer};
 
-/// The file's name, which the orchestrator knows.
-const NAME: &str = "cancel";
 /// How long the orchestrator may take to take it. It looks every second, but an unsynced log or a file system with a
 /// cache takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,8 +46,8 @@ impl CancelFile {
     /// # Errors
     /// The run directory cannot be written.
     pub(super) fn write(run_dir: &Path, request: &str) -> anyhow::Result<Self> {
-        let path = run_dir.join(NAME);
-        let temporary = run_dir.join(format!(".{NAME}.{}", std::process::id()));
+        let path = run_dir.join(CANCEL_FILE);
+        let temporary = run_dir.join(format!(".{CANCEL_FILE}.{}", std::process::id()));
         let write = || {
             // A leftover may have other permissions: made anew.
             match fs::remove_file(&temporary) {
@@ -108,7 +107,7 @@ mod tests {
     #[test]
     fn a_request_is_for_its_owner_and_replaces_a_former_one() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(NAME), "older").unwrap();
+        fs::write(folder.path().join(CANCEL_FILE), "older").unwrap();
         let file = CancelFile::write(folder.path(), "the request").unwrap();
         assert_eq!(fs::read_to_string(file.path()).unwrap(), "the request");
         let mode = fs::metadata(file.path()).unwrap().permissions().mode();

@@ -7,7 +7,7 @@ use hpcbench_core::{RunId, Timestamp};
 /// Most characters of the recipe's name in a run's id.
 const MAX_NAME: usize = 24;
 
-/// `YYYYMMDD-HHMMSS-NAME-XXXX`: when (UTC), what, and something random for two runs of one second.
+/// `YYYYMMDD-HHMMSS-NAME-RAND`: when (UTC), what, and something random for two runs of one second.
 ///
 /// # Errors
 /// Never for a checked recipe's name.

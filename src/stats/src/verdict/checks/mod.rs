@@ -12,8 +12,16 @@ use super::facts::Facts;
 /// One check: `None` if it passes, or if there is nothing to judge by.
 pub(super) type Check = fn(&Facts) -> Option<Finding>;
 
-/// All checks.
-pub(super) const ALL: &[Check] = &[
+/// All checks, in the order in which they are told.
+pub(super) fn all() -> impl Iterator<Item = &'static Check> {
+    OF_THE_TRIAL
+        .iter()
+        .chain(OF_THE_CLIENT)
+        .chain(&[client::placement as Check])
+}
+
+/// The checks of what the service did, and of our own books.
+const OF_THE_TRIAL: &[Check] = &[
     service::success,
     service::failures,
     service::output_length,
@@ -24,16 +32,6 @@ pub(super) const ALL: &[Check] = &[
     books::cohort_size,
     books::little,
     steadiness::steady_state,
-    client::delivered,
-    client::reported,
-    client::lateness,
-    client::lag,
-    client::longest_loop_gap,
-    client::time_in_long_gaps,
-    client::cpu,
-    client::unresolved_gaps,
-    client::stamps,
-    client::placement,
 ];
 
 /// The checks that ask whether the client measured the service or itself, wherever it runs.
