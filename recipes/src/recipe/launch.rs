@@ -36,6 +36,8 @@ pub struct Launch {
     pub stop_before: Duration,
     /// What happens when the time limit comes before the last trial.
     pub on_time_limit: OnTimeLimit,
+    /// What happens when a node cannot be had any more.
+    pub on_node_loss: OnNodeLoss,
     /// How many job starts one run may use at most.
     pub max_epochs: NonZeroU32,
     /// How long agents wait for a lost orchestrator before they end.
@@ -57,6 +59,7 @@ impl Default for Launch {
             directives: Vec::new(),
             stop_before: Duration::from_secs(300),
             on_time_limit: OnTimeLimit::Stop,
+            on_node_loss: OnNodeLoss::Requeue,
             max_epochs: NonZeroU32::MIN.saturating_add(4),
             orphan_timeout: Duration::from_secs(60),
         }
@@ -85,6 +88,19 @@ pub enum OnTimeLimit {
     Requeue,
     /// A job that follows this one is submitted.
     Resubmit,
+}
+
+/// What happens when a server or client node cannot be had any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNodeLoss {
+    /// The job is put back into the queue and goes on with other nodes. Outside of a job the run ends.
+    #[default]
+    Requeue,
+    /// The run goes on with the nodes of that role that are left, if any are; its results are `suspect` at best.
+    Continue,
+    /// The run ends as interrupted and can be resumed by hand. Outside of a job it ends.
+    Stop,
 }
 
 /// Which network the nodes use to talk to each other.

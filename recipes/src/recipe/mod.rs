@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use client::{Connections, Engine, Pin};
-pub use launch::{Launch, LaunchMode, Network, OnTimeLimit, Storage};
+pub use launch::{Launch, LaunchMode, Network, OnNodeLoss, OnTimeLimit, Storage};
 pub use load::{Load, Timestamps};
 pub use nodes::{
     ClientNodes, ClientPlacement, CpuBind, Nodes, OrchestratorNode, OrchestratorPlacement, ServerNodes,

@@ -3,8 +3,8 @@
 use hpcbench_stats::TrialSummary;
 
 use crate::event::{
-    BusExited, BusStarted, CancelRequested, CommandRejected, FileSystemProbed, RunCreated, RunResumed,
-    StateVerified,
+    BusExited, BusStarted, CancelRequested, CommandRejected, FileSystemProbed, JobRequested, JobStarted,
+    RunCreated, RunResumed, StateVerified,
 };
 use crate::message::Report;
 use crate::{Attempt, NodeId, TrialId};
@@ -16,6 +16,17 @@ pub enum Command {
     Create(RunCreated),
     /// A former epoch's run goes on.
     Resume(RunResumed),
+    /// A batch job is to be submitted, which goes on with the run.
+    Submit(Submission),
+    /// The run lives in this batch job now.
+    JobStarted(JobStarted),
+    /// The batch system is about to end the job.
+    JobEnding {
+        /// How that is known.
+        reason: String,
+        /// Whether everything is about to be killed.
+        at_once: bool,
+    },
     /// The bus answers.
     BusUp(BusStarted),
     /// The bus is gone, or did not start.
@@ -57,6 +68,24 @@ pub enum Command {
     Tick,
 }
 
+/// A run that is handed to a batch job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// The run itself: new, or one that goes on.
+    pub run: Submitted,
+    /// The job.
+    pub job: JobRequested,
+}
+
+/// Which run is handed to a batch job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Submitted {
+    /// A new one.
+    New(RunCreated),
+    /// One that exists.
+    Resumed(RunResumed),
+}
+
 /// What an attempt's shares come to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
@@ -71,11 +100,25 @@ pub struct Measured {
 }
 
 impl Command {
+    /// Whether it may go on with a run that has ended.
+    pub(crate) fn reopens(&self) -> bool {
+        match self {
+            Self::Resume(resumed) => resumed.retry_failed,
+            Self::Submit(submission) => {
+                matches!(&submission.run, Submitted::Resumed(resumed) if resumed.retry_failed)
+            }
+            _ => false,
+        }
+    }
+
     /// The command's name, for messages.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Create(_) => "create",
             Self::Resume(_) => "resume",
+            Self::Submit(_) => "submit",
+            Self::JobStarted(_) => "job_started",
+            Self::JobEnding { .. } => "job_ending",
             Self::BusUp(_) => "bus_up",
             Self::BusDown(_) => "bus_down",
             Self::Report { .. } => "report",

@@ -121,6 +121,9 @@ fn direct(state: &State, event: &Event) -> Vec<Effect> {
         Body::RunCancelled(e) => vec![Effect::Finish {
             exit_code: e.exit_code,
         }],
+        Body::RunPaused(e) => vec![Effect::Finish {
+            exit_code: e.exit_code,
+        }],
         _ => Vec::new(),
     }
 }

@@ -21,7 +21,7 @@ mod outline;
 pub mod state;
 mod time;
 
-pub use command::{Command, Measured, Rejection};
+pub use command::{Command, Measured, Rejection, Submission, Submitted};
 pub use decide::{Decided, decide};
 pub use effects::{Effect, effects};
 pub use event::upcast;
@@ -29,6 +29,6 @@ pub use evolve::evolve;
 pub use hpcbench_recipes::recipe::LogCategory;
 pub use hpcbench_recipes::{NodeId, Role, RunId, TrialId};
 pub use ids::{Actor, Attempt, Epoch, InstanceId, Phase, Seq};
-pub use outline::{Outline, ServiceOutline, TrialOutline};
+pub use outline::{JobPolicy, Outline, ServiceOutline, TrialOutline};
 pub use state::State;
 pub use time::{InvalidTimestamp, Timestamp};

@@ -29,6 +29,9 @@ pub const BUS_SECONDS: f64 = 60.0;
 pub const MEASURE_SECONDS: f64 = 120.0;
 /// How often in a row a node may be lost before the run gives up.
 pub const AGENT_LOSSES: u32 = 3;
+/// How often in a row a node may be lost before the run goes on without it, where it may: less often than a trial may be
+/// interrupted.
+pub const AGENT_LOSSES_TO_GIVE_UP: u32 = 2;
 /// How often in a row the bus may be lost, or fail to start, before the run gives up.
 pub const BUS_LOSSES: u32 = 3;
 /// How often the bus may fail to start before it has ever answered: it cannot run here.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use hpcbench_recipes::plan::Window;
-use hpcbench_recipes::recipe::Load;
+use hpcbench_recipes::plan::{Window, WorkloadPlan};
+use hpcbench_recipes::recipe::{Launch, Load, OnNodeLoss, OnTimeLimit};
 use hpcbench_recipes::{NodeId, Plan, Role, ServicePlan, TrialId, TrialPlan};
 
 use crate::InstanceId;
+use crate::event::Afterwards;
 
 /// Random arrivals may take this much longer than their mean rate says.
 const SLOWER_THAN_PLANNED: f64 = 2.0;
@@ -20,6 +21,39 @@ pub struct Outline {
     pub services: Vec<ServiceOutline>,
     /// Trials in the order in which they run.
     pub trials: Vec<TrialOutline>,
+    /// What happens when a batch job or a node of it does not last.
+    pub policy: JobPolicy,
+}
+
+/// What happens when a batch job or a node of it does not last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobPolicy {
+    /// What becomes of a run whose job has no time left.
+    pub on_time_limit: Afterwards,
+    /// What happens when a node cannot be had any more.
+    pub on_node_loss: OnNodeLoss,
+    /// So many jobs at most, restarts included.
+    pub most_starts: u32,
+}
+
+impl Default for JobPolicy {
+    fn default() -> Self {
+        Self::of(&Launch::default())
+    }
+}
+
+impl JobPolicy {
+    fn of(launch: &Launch) -> Self {
+        Self {
+            on_time_limit: match launch.on_time_limit {
+                OnTimeLimit::Stop => Afterwards::Wait,
+                OnTimeLimit::Requeue => Afterwards::Requeue,
+                OnTimeLimit::Resubmit => Afterwards::Resubmit,
+            },
+            on_node_loss: launch.on_node_loss,
+            most_starts: launch.max_epochs.get(),
+        }
+    }
 }
 
 /// One service configuration.
@@ -42,6 +76,8 @@ pub struct TrialOutline {
     pub id: TrialId,
     /// Index of the service configuration that it needs.
     pub service: usize,
+    /// Seconds that the load takes at the very least.
+    pub load_at_least: f64,
     /// Seconds that the load may take at the very most, time-outs included; none where a recorded trace sets its pace.
     pub load_within: Option<f64>,
 }
@@ -65,6 +101,7 @@ impl Outline {
             nodes,
             services,
             trials,
+            policy: JobPolicy::of(&plan.launch),
         }
     }
 
@@ -110,8 +147,22 @@ impl TrialOutline {
         Self {
             id: trial.id.clone(),
             service: trial.service,
+            load_at_least: workload.warmup.as_secs_f64() + shortest(workload),
             load_within: window.map(|window| window + around),
         }
+    }
+}
+
+/// Seconds that the measured window takes at the very least.
+fn shortest(workload: &WorkloadPlan) -> f64 {
+    match (workload.window, &workload.load) {
+        (Window::Duration(duration), _) => duration.as_secs_f64(),
+        (
+            Window::Requests(requests),
+            Load::Constant { rate, .. } | Load::Poisson { rate, .. } | Load::Gamma { rate, .. },
+        ) => requests.get() as f64 / f64::from(*rate) / SLOWER_THAN_PLANNED,
+        // How long a request takes is what is to be found out.
+        (Window::Requests(_), Load::Closed { .. } | Load::Ramp { .. } | Load::Trace { .. }) => 0.0,
     }
 }
 

@@ -35,6 +35,13 @@ impl Timestamp {
     pub fn seconds_since(self, earlier: Self) -> f64 {
         (self.0 - earlier.0) as f64 / 1e6
     }
+
+    /// The time so many seconds later; earlier if they are negative.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: f64) -> Self {
+        // The conversion saturates, and so does the sum.
+        Self::from_micros(self.0.saturating_add((seconds * 1e6).round() as i64))
+    }
 }
 
 impl fmt::Display for Timestamp {

@@ -1,16 +1,16 @@
 //! What can be done next, given a state: the order in which a run gets things done.
 
-use super::teardown;
+use super::{job, teardown};
 use crate::event::{
     AgentRequested, Body, BusRequested, ClientRequested, CollectionRequested, LoadStarted, PhaseEntered,
     ServiceRequested, ServiceStopRequested, TrialFailed, TrialStarted,
 };
 use crate::outline::{ServiceOutline, TrialOutline};
 use crate::state::{
-    AttemptState, AttemptStatus, BusStatus, Client, Collection, Deployment, InstanceStatus, NodeStatus,
+    AttemptState, AttemptStatus, BusStatus, Client, Collection, Deployment, InstanceStatus, Node, NodeStatus,
     State, TrialStatus,
 };
-use crate::{Attempt, InstanceId, Phase, Role, Timestamp, TrialId, limits};
+use crate::{Attempt, InstanceId, NodeId, Phase, Role, Timestamp, TrialId, limits};
 
 /// A step's finding.
 pub(super) enum Step {
@@ -41,6 +41,9 @@ pub(super) fn next(state: &State, now: Timestamp) -> Option<Body> {
         let reason = format!("the plan has no service {}", trial.service);
         return Some(fail(state, trial, reason, &[]));
     };
+    if let Some(ending) = job::no_time_for(state, trial, now) {
+        return Some(ending);
+    }
     let steps: [&dyn Fn() -> Step; 8] = [
         &|| phase_if(state, state.phase.is_none(), Phase::Initialize),
         &|| bus_step(state),
@@ -88,6 +91,11 @@ pub(super) fn bus_step(state: &State) -> Step {
     }
 }
 
+/// Whether the run goes on with this node.
+fn is_in(state: &State, node: &NodeId) -> bool {
+    !state.nodes.get(node).is_some_and(Node::is_given_up)
+}
+
 fn agents(state: &State) -> Step {
     let mut waiting = false;
     for (node, role) in &state.outline.nodes {
@@ -99,6 +107,7 @@ fn agents(state: &State) -> Step {
                     waiting = true;
                     continue;
                 }
+                NodeStatus::GivenUp { .. } => continue,
                 NodeStatus::Lost { .. } | NodeStatus::Left => known.launches,
             },
         };
@@ -149,13 +158,14 @@ fn deploy(state: &State, trial: &TrialOutline, service: &ServiceOutline, now: Ti
         let instance = current.and_then(|d| d.instances.get(id));
         instance.is_some_and(|i| matches!(i.status, InstanceStatus::Ready { .. }))
     };
-    if service.instances.keys().all(ready) {
+    let instances = || service.instances.iter().filter(|(_, node)| is_in(state, node));
+    if instances().all(|(id, _)| ready(id)) {
         return Step::Done;
     }
     if let Step::Do(body) = phase_if(state, true, Phase::Deploy) {
         return Step::Do(body);
     }
-    for (id, node) in &service.instances {
+    for (id, node) in instances() {
         if let Some(instance) = current.and_then(|d| d.instances.get(id)) {
             match &instance.status {
                 InstanceStatus::Down { reason, log_tail, .. } if instance.failures > service.restarts => {
@@ -212,7 +222,8 @@ fn monitor(state: &State) -> Step {
 
 fn connect(state: &State, trial: &TrialOutline, now: Timestamp) -> Step {
     let mut waiting = false;
-    for (node, known) in state.nodes.iter().filter(|(_, known)| known.role == Role::Client) {
+    let clients = state.nodes.iter().filter(|(_, known)| known.role == Role::Client);
+    for (node, known) in clients.filter(|(_, known)| !known.is_given_up()) {
         match &known.client {
             Client::Connected => {}
             Client::Requested { .. } => waiting = true,
@@ -263,7 +274,8 @@ fn execute(state: &State, trial: &TrialOutline) -> Step {
         };
         return Step::event(failed);
     }
-    let clients = state.outline.nodes_of(Role::Client).cloned().collect();
+    let clients = state.outline.nodes_of(Role::Client);
+    let clients = clients.filter(|node| is_in(state, node)).cloned().collect();
     Step::event(TrialStarted {
         trial: trial.id.clone(),
         attempt: attempts.next(),

@@ -2,6 +2,7 @@
 
 use super::attempts::{conclude, stop_active};
 use super::draft::DraftRun;
+use super::job;
 use super::losses::{bus_down, lose_node};
 use crate::command::Measured;
 use crate::event::{BusExited, StopCause, TrialInterrupted};
@@ -12,6 +13,7 @@ use crate::{NodeId, Timestamp, TrialId, limits};
 
 /// Gives up on whatever has not kept its time.
 pub(super) fn enforce(run: &mut DraftRun<'_>) {
+    job::enforce_time_limit(run);
     enforce_bus(run);
     for (node, reason) in overdue_nodes(run.state(), run.now) {
         lose_node(run, &node, &reason);

@@ -2,6 +2,7 @@
 
 use super::attempts::stop_active;
 use super::draft::DraftRun;
+use super::job;
 use crate::event::{BusExited, NodeLeft, NodeLost, StopCause};
 use crate::state::{BusStatus, Collection, Share};
 use crate::{NodeId, Phase};
@@ -26,6 +27,7 @@ pub(super) fn lose_node(run: &mut DraftRun<'_>, node: &NodeId, reason: &str) {
         let reason = format!("node {node} was lost: {reason}");
         stop_active(run, StopCause::Interruption { reason });
     }
+    job::node_cannot_be_had(run, node);
 }
 
 /// An agent's process ended: in order only when its logs were complete at the end of the run.

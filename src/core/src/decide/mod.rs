@@ -6,6 +6,7 @@ mod advance;
 mod attempts;
 mod deadlines;
 mod draft;
+mod job;
 mod losses;
 mod reports;
 mod teardown;
@@ -27,19 +28,22 @@ pub fn decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Dec
         command: name,
         reason,
     };
-    let reopens = matches!(&command, Command::Resume(resumed) if resumed.retry_failed);
+    let reopens = command.reopens();
     if state.outcome.is_some() && !reopens {
         return Err(reject("the run has ended".to_owned()));
     }
-    if state.run.is_none() && !matches!(command, Command::Create(_)) {
+    if state.run.is_none() && !matches!(command, Command::Create(_) | Command::Submit(_)) {
         return Err(reject("there is no run yet".to_owned()));
+    }
+    if state.outcome.is_none() && state.is_over() {
+        return Err(reject("this epoch of the run has ended".to_owned()));
     }
     let mut run = DraftRun::new(state, now);
     handle(&mut run, command).map_err(reject)?;
-    if run.state().outcome.is_none() {
+    if !run.state().is_over() {
         deadlines::enforce(&mut run);
     }
-    while run.state().outcome.is_none() && run.len() < limits::EVENTS_PER_COMMAND {
+    while !run.state().is_over() && run.len() < limits::EVENTS_PER_COMMAND {
         let Some(next) = advance::next(run.state(), now) else {
             break;
         };
@@ -57,6 +61,9 @@ fn handle(run: &mut DraftRun<'_>, command: Command) -> Result<(), String> {
             run.emit(created);
         }
         Command::Resume(resumed) => return resume(run, resumed),
+        Command::Submit(submission) => return job::submit(run, submission),
+        Command::JobStarted(started) => return job::started(run, started),
+        Command::JobEnding { reason, at_once } => job::ending(run, reason, at_once),
         Command::BusUp(up) => {
             if !matches!(run.state().bus.status, BusStatus::Requested { .. }) {
                 return Err("no bus is being started".to_owned());

@@ -2,7 +2,7 @@
 
 use super::advance::{Step, bus_step, stop_next};
 use crate::event::{
-    Body, CollectionStopRequested, NodeLost, PhaseEntered, RunCancelled, RunCompleted, RunFailed,
+    Body, CollectionStopRequested, NodeLost, PhaseEntered, RunCancelled, RunCompleted, RunFailed, RunPaused,
 };
 use crate::state::{Collection, Node, NodeStatus, State};
 use crate::{Phase, Role};
@@ -104,7 +104,17 @@ fn terminal(state: &State) -> Option<Body> {
             .into(),
         );
     }
-    // Whatever is lost after the last trial does not make the run a failure.
+    // Whatever happens after the last trial does not keep the run from being complete.
+    if state.next_trial().is_some()
+        && let Some(ending) = &state.ending
+    {
+        let paused = RunPaused {
+            exit_code: 1,
+            reason: ending.reason.clone(),
+            afterwards: ending.afterwards,
+        };
+        return Some(paused.into());
+    }
     if state.next_trial().is_some()
         && let Some((exit_code, reason)) = state.failure()
     {

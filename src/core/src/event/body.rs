@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{client, filesystem, node, run, service, trial};
+use super::{client, filesystem, job, node, run, service, trial};
 use crate::message::ReportId;
 
 /// An event whose data did not fit its type: kept and shown, never dropped.
@@ -98,6 +98,12 @@ bodies! {
     EpochStarted(run::EpochStarted) = "epoch.started", 1;
     /// An interrupted run goes on.
     RunResumed(run::RunResumed) = "run.resumed", 1;
+    /// A batch job is to be submitted.
+    JobRequested(job::JobRequested) = "job.requested", 1;
+    /// The run lives in a batch job now.
+    JobStarted(job::JobStarted) = "job.started", 1;
+    /// The job ends before the run does.
+    JobEnding(job::JobEnding) = "job.ending", 1;
     /// The file system under the run's files was tried.
     FileSystemProbed(filesystem::FileSystemProbed) = "filesystem.probed", 1;
     /// One of the six phases began.
@@ -114,6 +120,8 @@ bodies! {
     NodeJoined(node::NodeJoined) = "node.joined", 1;
     /// A node is gone without having been told to go.
     NodeLost(node::NodeLost) = "node.lost", 1;
+    /// A node was lost too often: the run goes on without it.
+    NodeGivenUp(node::NodeGivenUp) = "node.given_up", 1;
     /// A node's agent ended in order.
     NodeLeft(node::NodeLeft) = "node.left", 1;
     /// A node's logs are to be collected.
@@ -172,6 +180,8 @@ bodies! {
     RunFailed(run::RunFailed) = "run.failed", 1;
     /// The run ended because somebody wanted it to.
     RunCancelled(run::RunCancelled) = "run.cancelled", 1;
+    /// This epoch ended before its trials did; the run may go on in another one.
+    RunPaused(job::RunPaused) = "run.paused", 1;
 }
 
 impl Body {
@@ -195,6 +205,7 @@ impl Body {
             Self::AgentRequested(e) => format!("node/{}", e.node),
             Self::NodeJoined(e) => format!("node/{}", e.node),
             Self::NodeLost(e) => format!("node/{}", e.node),
+            Self::NodeGivenUp(e) => format!("node/{}", e.node),
             Self::NodeLeft(e) => format!("node/{}", e.node),
             Self::CollectionRequested(e) => format!("node/{}", e.node),
             Self::CollectionStarted(e) => format!("node/{}", e.node),

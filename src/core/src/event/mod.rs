@@ -3,6 +3,7 @@
 mod body;
 mod client;
 mod filesystem;
+mod job;
 mod node;
 mod raw;
 mod run;
@@ -13,9 +14,10 @@ mod upcast;
 pub use body::{Body, Unreadable};
 pub use client::{ClientConnected, ClientFailed, ClientRequested, EndpointProbe};
 pub use filesystem::FileSystemProbed;
+pub use job::{Afterwards, JobEnding, JobRequested, JobStarted, RunPaused};
 pub use node::{
     AgentRequested, CollectionRequested, CollectionStarted, CollectionStopRequested, CollectionStopped,
-    HostFacts, NodeJoined, NodeLeft, NodeLost,
+    HostFacts, NodeGivenUp, NodeJoined, NodeLeft, NodeLost,
 };
 pub use raw::{Draft, RawEvent};
 pub use run::{

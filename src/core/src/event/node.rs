@@ -54,6 +54,15 @@ pub struct NodeLost {
     pub reason: String,
 }
 
+/// Data of `node.given_up`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeGivenUp {
+    /// Which node.
+    pub node: NodeId,
+    /// How it was lost last.
+    pub reason: String,
+}
+
 /// Data of `node.left`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeLeft {

@@ -5,7 +5,7 @@ mod services;
 mod trials;
 
 use crate::event::{Body, Event};
-use crate::state::{Bus, BusStatus, Outcome, State};
+use crate::state::{Bus, BusStatus, Job, Outcome, State};
 use crate::{Timestamp, limits};
 
 /// A problem with an event that does not fit the state it meets.
@@ -44,6 +44,7 @@ fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::NodeJoined(_)
         | Body::NodeLost(_)
         | Body::NodeLeft(_)
+        | Body::NodeGivenUp(_)
         | Body::AgentRequested(_)
         | Body::CollectionRequested(_)
         | Body::CollectionStarted(_)
@@ -84,6 +85,13 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
             state.outcome = state.outcome.take().filter(|_| !resumed.retry_failed);
             trials::resume(state, resumed.retry_failed);
         }
+        Body::JobRequested(_) => state.left_to_job = true,
+        Body::JobStarted(started) => {
+            state.job = Some(Job::new(started));
+            state.job_starts = state.job_starts.saturating_add(1);
+        }
+        Body::JobEnding(ending) => state.ending = Some(ending.clone()),
+        Body::RunPaused(paused) => state.paused = Some(paused.clone()),
         Body::PhaseEntered(entered) => state.phase = Some(entered.phase),
         Body::BusRequested(requested) => {
             state.bus.launches = requested.launch;
@@ -155,6 +163,10 @@ fn start_epoch(state: &mut State, epoch: crate::Epoch) -> Result<(), Misfit> {
     let fits = epoch > state.epoch;
     state.epoch = epoch;
     state.phase = None;
+    state.job = None;
+    state.ending = None;
+    state.left_to_job = false;
+    state.paused = None;
     state.bus = Bus::default();
     state.nodes.clear();
     state.deployment = None;

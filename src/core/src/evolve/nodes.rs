@@ -11,6 +11,10 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::NodeJoined(joined) => return join(state, joined, event.at),
         Body::NodeLost(lost) => return lose(state, lost, event.at),
         Body::NodeLeft(left) => known(state, &left.node)?.status = NodeStatus::Left,
+        Body::NodeGivenUp(given_up) => {
+            let reason = given_up.reason.clone();
+            known(state, &given_up.node)?.status = NodeStatus::GivenUp { reason };
+        }
         Body::CollectionRequested(e) => {
             known(state, &e.node)?.collection = Collection::Requested { since: event.at };
         }

@@ -97,6 +97,11 @@ fn settle<'a>(state: &'a mut State, id: &TrialId, attempt: Attempt, status: Tria
         interruptions,
         status,
     };
+    if let Some(job) = &mut state.job
+        && trial.is_settled()
+    {
+        job.settled = job.settled.saturating_add(1);
+    }
     state.trials.entry(id.clone()).insert_entry(trial).into_mut()
 }
 

@@ -1,19 +1,22 @@
 //! A run's state: what its events add up to.
 
 mod deployment;
+mod job;
 mod nodes;
 mod trials;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hpcbench_recipes::recipe::OnNodeLoss;
 use serde::Serialize;
 
 pub use deployment::{Deployment, Instance, InstanceStatus};
+pub use job::Job;
 pub use nodes::{Client, Collection, Node, NodeStatus};
 pub use trials::{AttemptState, AttemptStatus, Share, Trial, TrialStatus};
 
-use crate::event::{Body, CancelRequested, StateVerified};
+use crate::event::{Body, CancelRequested, JobEnding, RunPaused, StateVerified};
 use crate::{Epoch, NodeId, Outline, Phase, RunId, Seq, Timestamp, TrialId, limits};
 
 /// A run's state.
@@ -36,6 +39,21 @@ pub struct State {
     pub outcome: Option<Outcome>,
     /// Who wants it to end, if anybody does.
     pub cancel: Option<CancelRequested>,
+    /// The batch job that it lives in, if it lives in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<Job>,
+    /// Number of batch jobs that it has lived in, restarts included.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub job_starts: u32,
+    /// Why this epoch ends before its trials do, if it is to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ending: Option<JobEnding>,
+    /// Whether the run was left to a job that this epoch has asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left_to_job: bool,
+    /// How this epoch ended before its trials did, if it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<RunPaused>,
     /// The message bus.
     pub bus: Bus,
     /// The nodes seen so far.
@@ -52,6 +70,11 @@ pub struct State {
     pub anomalies: Vec<Anomaly>,
     /// Number of events that did not fit.
     pub anomaly_count: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How a run ended.
@@ -163,6 +186,11 @@ impl State {
             phase: None,
             outcome: None,
             cancel: None,
+            job: None,
+            job_starts: 0,
+            ending: None,
+            left_to_job: false,
+            paused: None,
             bus: Bus::default(),
             nodes: BTreeMap::new(),
             deployment: None,
@@ -198,19 +226,49 @@ impl State {
             let exit_code = if self.bus.answered { 1 } else { 3 };
             return Some((exit_code, format!("the bus cannot be had: {reason}")));
         }
-        self.nodes.iter().find_map(|(id, node)| match &node.status {
-            NodeStatus::Lost { reason, .. } if node.losses >= limits::AGENT_LOSSES => Some((
-                1,
-                format!("node {id} was lost {} times, last: {reason}", node.losses),
-            )),
-            _ => None,
-        })
+        let (id, node) = self.lost_for_good()?;
+        let NodeStatus::Lost { reason } = &node.status else {
+            return None;
+        };
+        Some((
+            1,
+            format!("node {id} was lost {} times, last: {reason}", node.losses),
+        ))
+    }
+
+    /// A node that was lost too often to be asked for again.
+    pub(crate) fn lost_for_good(&self) -> Option<(&NodeId, &Node)> {
+        let most = match self.outline.policy.on_node_loss {
+            OnNodeLoss::Continue => limits::AGENT_LOSSES_TO_GIVE_UP,
+            OnNodeLoss::Requeue | OnNodeLoss::Stop => limits::AGENT_LOSSES,
+        };
+        self.nodes
+            .iter()
+            .find(|(_, node)| matches!(node.status, NodeStatus::Lost { .. }) && node.losses >= most)
+    }
+
+    /// Whether somebody or something wants this epoch to end.
+    pub const fn is_leaving(&self) -> bool {
+        self.cancel.is_some() || self.ending.is_some()
+    }
+
+    /// Whether nothing more happens in this epoch.
+    pub const fn is_over(&self) -> bool {
+        self.outcome.is_some() || self.paused.is_some() || self.left_to_job
+    }
+
+    /// Nodes of the plan that the run goes on without.
+    pub fn given_up(&self) -> impl Iterator<Item = &NodeId> {
+        self.nodes
+            .iter()
+            .filter(|(_, node)| node.is_given_up())
+            .map(|(id, _)| id)
     }
 
     /// Whether nothing but the end is left to do.
     pub fn is_ending(&self) -> bool {
         self.phase == Some(Phase::Teardown)
-            || self.cancel.is_some()
+            || self.is_leaving()
             || self.failure().is_some()
             || (self.run.is_some() && self.next_trial().is_none())
     }

@@ -42,6 +42,11 @@ pub enum NodeStatus {
         /// How that was noticed.
         reason: String,
     },
+    /// It was lost too often: the run goes on without it.
+    GivenUp {
+        /// How it was lost last.
+        reason: String,
+    },
     /// Its agent ended in order.
     Left,
 }
@@ -103,6 +108,14 @@ impl Node {
 
     /// Whether its agent is neither there nor expected.
     pub const fn is_gone(&self) -> bool {
-        matches!(self.status, NodeStatus::Lost { .. } | NodeStatus::Left)
+        matches!(
+            self.status,
+            NodeStatus::Lost { .. } | NodeStatus::GivenUp { .. } | NodeStatus::Left
+        )
+    }
+
+    /// Whether the run goes on without it.
+    pub const fn is_given_up(&self) -> bool {
+        matches!(self.status, NodeStatus::GivenUp { .. })
     }
 }

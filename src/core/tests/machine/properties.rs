@@ -2,6 +2,7 @@
 
 use hpcbench_core::event::Event;
 use hpcbench_core::{Command, Outline, Seq};
+use hpcbench_recipes::recipe::OnNodeLoss;
 use hpcbench_stats::VerdictStatus;
 use proptest::prelude::*;
 
@@ -28,12 +29,20 @@ enum Interference {
     },
     /// Everything stops, and is resumed in a new epoch.
     Crash,
+    /// Everything stops, and a job with so many seconds goes on with it.
+    Job(f64),
+    /// The job is told to end.
+    EndJob {
+        at_once: bool,
+    },
 }
 
 fn interference() -> impl Strategy<Value = Vec<(usize, Interference)>> {
     let what = prop_oneof![
         1 => any::<bool>().prop_map(|at_once| Interference::Cancel { at_once }),
         1 => Just(Interference::Crash),
+        1 => (70.0_f64..4_000.0).prop_map(Interference::Job),
+        1 => any::<bool>().prop_map(|at_once| Interference::EndJob { at_once }),
     ];
     prop::collection::vec((1_usize..150, what), 0..3)
 }
@@ -48,6 +57,7 @@ fn plans() -> impl Strategy<Value = Outline> {
         };
         if fragile {
             outline.services[0].restarts = 0;
+            outline.policy.on_node_loss = OnNodeLoss::Continue;
         }
         outline
     })
@@ -88,6 +98,11 @@ fn run(
         match what {
             Interference::Cancel { at_once } => world.submit(Command::Cancel(cancel(at_once)), None),
             Interference::Crash => world.resume_in_new_epoch(),
+            Interference::Job(seconds) => world.start_job(Some(seconds)),
+            Interference::EndJob { at_once } => {
+                let reason = "SIGUSR1".to_owned();
+                world.submit(Command::JobEnding { reason, at_once }, None);
+            }
         }
     }
     world.finish();

@@ -39,11 +39,7 @@ impl World {
     pub(super) fn check_before(&self, event: &Event) {
         let story = || format!("{:?} after\n{}", event.body, self.story());
         let opens = matches!(event.body, Body::EpochStarted(_) | Body::RunResumed(_));
-        assert!(
-            self.state.outcome.is_none() || opens,
-            "after the end: {}",
-            story()
-        );
+        assert!(!self.state.is_over() || opens, "after the end: {}", story());
         match &event.body {
             Body::TrialStarted(e) => {
                 assert!(self.state.active().is_none(), "two trials at once: {}", story());
@@ -55,9 +51,10 @@ impl World {
                 assert!(!settled, "settled already: {}", story());
                 let deployment = self.state.deployment.as_ref();
                 let ready = deployment.is_some_and(|d| {
+                    let given_up = |i: &Instance| self.state.given_up().any(|node| *node == i.node);
                     d.instances
                         .values()
-                        .all(|i| matches!(i.status, InstanceStatus::Ready { .. }))
+                        .all(|i| given_up(i) || matches!(i.status, InstanceStatus::Ready { .. }))
                 });
                 assert!(ready, "no service: {}", story());
             }
@@ -107,7 +104,7 @@ impl World {
 
     /// Nothing more can be done at once, and the same report a second time changes nothing.
     pub(super) fn check_settled(&self, reported: Option<Command>) {
-        if self.state.outcome.is_some() {
+        if self.state.is_over() {
             return;
         }
         let again = |command: Command| {
@@ -125,8 +122,12 @@ impl World {
     pub(super) fn check_end(&self) {
         let story = self.story();
         assert_eq!(self.folded(), self.state, "{story}");
-        let outcome = self.state.outcome.as_ref().expect("an outcome");
-        assert_eq!(Some(outcome.exit_code()), self.finished, "{story}");
+        let exit_code = match (&self.state.outcome, &self.state.paused) {
+            (Some(outcome), _) => outcome.exit_code(),
+            (None, Some(paused)) => paused.exit_code,
+            (None, None) => panic!("it neither ended nor paused:\n{story}"),
+        };
+        assert_eq!(Some(exit_code), self.finished, "{story}");
         let settled = |id: &hpcbench_core::TrialId| {
             let mut ends = Vec::new();
             for Event { body, .. } in &self.events {
@@ -153,7 +154,8 @@ impl World {
             );
         }
         assert!(self.state.active().is_none(), "a trial still runs:\n{story}");
-        let at_once = self.state.cancel.as_ref().is_some_and(|cancel| cancel.at_once);
+        let at_once = self.state.cancel.as_ref().is_some_and(|cancel| cancel.at_once)
+            || self.state.ending.as_ref().is_some_and(|ending| ending.at_once);
         if !at_once {
             assert!(
                 self.state

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hpcbench_core::event::{
-    ArtifactRecorded, CancelRequested, EpochBase, EpochStarted, HostFacts, NodeJoined, Program, RunCreated,
-    RunResumed, ShareFiles, ShareReported, Writer,
+    ArtifactRecorded, CancelRequested, EpochBase, EpochStarted, HostFacts, JobRequested, JobStarted,
+    NodeJoined, Program, RunCreated, RunResumed, ShareFiles, ShareReported, Writer,
 };
 use hpcbench_core::{
-    Attempt, Epoch, InstanceId, NodeId, Outline, Role, Seq, ServiceOutline, TrialId, TrialOutline,
+    Attempt, Epoch, InstanceId, JobPolicy, NodeId, Outline, Role, Seq, ServiceOutline, Timestamp, TrialId,
+    TrialOutline,
 };
 use hpcbench_stats::{RequestCounts, TrialSummary, Verdict, VerdictStatus};
 
 /// Seconds that each load takes.
 pub(crate) const LOAD_SECONDS: f64 = 10.0;
+/// Seconds that it takes at the very least.
+pub(crate) const LOAD_AT_LEAST_SECONDS: f64 = 9.0;
 
 pub(crate) fn node(name: &str) -> NodeId {
     name.parse().unwrap()
@@ -41,6 +44,7 @@ pub(crate) fn outline(services: &[usize]) -> Outline {
             trials.push(TrialOutline {
                 id: trial(trials.len() + 1),
                 service,
+                load_at_least: LOAD_AT_LEAST_SECONDS,
                 load_within: Some(LOAD_SECONDS),
             });
         }
@@ -55,6 +59,7 @@ pub(crate) fn outline(services: &[usize]) -> Outline {
         nodes: nodes.map(|(name, role)| (node(name), role)).into(),
         services: vec![service; services.len()],
         trials,
+        policy: JobPolicy::default(),
     }
 }
 
@@ -108,6 +113,35 @@ pub(crate) fn run_resumed() -> RunResumed {
         command_line: vec!["hpcbench".to_owned(), "resume".to_owned()],
         tools: BTreeMap::new(),
         retry_failed: false,
+    }
+}
+
+/// A job whose time is up then; the run winds down a minute earlier.
+pub(crate) fn job_started(outline: &Outline, ends_at: Option<Timestamp>) -> JobStarted {
+    let hosts = outline
+        .nodes
+        .keys()
+        .map(|node| (node.clone(), format!("host-of-{node}")));
+    JobStarted {
+        job: "17".to_owned(),
+        restarts: 0,
+        hosts: hosts.collect(),
+        cluster: None,
+        partitions: vec!["gpu".to_owned()],
+        submitted_at: None,
+        started_at: None,
+        ends_at,
+        stop_before: 60.0,
+        topology: None,
+        version: "slurm 24.05".to_owned(),
+    }
+}
+
+pub(crate) fn job_requested() -> JobRequested {
+    JobRequested {
+        key: "hpcbench-run-1-1".to_owned(),
+        command: vec!["sbatch".to_owned()],
+        script: "4".repeat(64),
     }
 }
 

@@ -15,8 +15,8 @@ use hpcbench_core::event::{Body, BusExited, Event, RawEvent, RunResumed};
 use hpcbench_core::message::{Report, ReportId};
 use hpcbench_core::{Actor, message::ReportBody};
 use hpcbench_core::{
-    Attempt, Command, Epoch, NodeId, Outline, Rejection, Seq, State, Timestamp, TrialId, decide, effects,
-    evolve,
+    Attempt, Command, Epoch, NodeId, Outline, Rejection, Seq, State, Submission, Submitted, Timestamp,
+    TrialId, decide, effects, evolve,
 };
 use hpcbench_stats::{TrialSummary, VerdictStatus};
 
@@ -207,7 +207,34 @@ impl World {
         self.resume(true);
     }
 
+    /// Everything ends at once; a job's new epoch goes on with the run, and has so many seconds from now.
+    pub(crate) fn start_job(&mut self, seconds: Option<f64>) {
+        self.end_epoch();
+        let ends_at = seconds.map(|seconds| self.time().plus_seconds(seconds));
+        let started = given::job_started(&self.outline, ends_at);
+        self.submit(Command::JobStarted(started), None);
+    }
+
+    /// Creates the run and leaves it to a job.
+    pub(crate) fn begin_by_submission(&mut self) {
+        self.open_epoch(Epoch(1));
+        let submission = Submission {
+            run: Submitted::New(given::run_created(&self.outline)),
+            job: given::job_requested(),
+        };
+        self.submit(Command::Submit(submission), None);
+    }
+
     fn resume(&mut self, retry_failed: bool) {
+        self.end_epoch();
+        let resumed = RunResumed {
+            retry_failed,
+            ..given::run_resumed()
+        };
+        self.submit(Command::Resume(resumed), None);
+    }
+
+    fn end_epoch(&mut self) {
         self.queue
             .retain(|_, happening| matches!(happening, Happening::Arrive(..)));
         self.agents.clear();
@@ -218,11 +245,6 @@ impl World {
         self.state = self.folded();
         self.open_epoch(self.state.epoch.next());
         self.finished = None;
-        let resumed = RunResumed {
-            retry_failed,
-            ..given::run_resumed()
-        };
-        self.submit(Command::Resume(resumed), None);
     }
 
     fn open_epoch(&mut self, epoch: Epoch) {

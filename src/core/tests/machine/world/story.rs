@@ -1,6 +1,6 @@
 //! A run as a person reads it: a line per event.
 
-use hpcbench_core::event::{Body, Event, StopCause};
+use hpcbench_core::event::{Afterwards, Body, Event, StopCause};
 
 /// The event's type and what matters of its data.
 pub(crate) fn line(event: &Event) -> String {
@@ -36,12 +36,29 @@ fn details(body: &Body) -> String {
         Body::ClientRequested(e) => format!("{}, {} endpoints", e.node, e.endpoints.len()),
         Body::ClientConnected(e) => e.node.to_string(),
         Body::ClientFailed(e) => format!("{}: {}", e.node, e.reason),
+        Body::NodeGivenUp(e) => format!("{}: {}", e.node, e.reason),
+        Body::JobStarted(e) => e.job.clone(),
+        Body::JobEnding(e) => format!("{} ({})", e.reason, afterwards(e.afterwards)),
+        Body::RunPaused(e) => format!(
+            "exit code {}: {} ({})",
+            e.exit_code,
+            e.reason,
+            afterwards(e.afterwards)
+        ),
         Body::CancelRequested(e) if e.at_once => "at once".to_owned(),
         Body::ArtifactRecorded(e) => e.path.clone(),
         Body::RunCompleted(e) => format!("exit code {}", e.exit_code),
         Body::RunFailed(e) => format!("exit code {}: {}", e.exit_code, e.reason),
         Body::RunCancelled(e) => format!("exit code {}: {}", e.exit_code, e.reason),
         _ => trial(body),
+    }
+}
+
+fn afterwards(afterwards: Afterwards) -> &'static str {
+    match afterwards {
+        Afterwards::Wait => "wait",
+        Afterwards::Requeue => "requeue",
+        Afterwards::Resubmit => "resubmit",
     }
 }
 
