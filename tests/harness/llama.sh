@@ -6,45 +6,19 @@
 # Exit codes: 0 done; 77 it cannot be had on this machine, with the reason in one line on stderr; else a fault.
 set -euo pipefail
 
-readonly SKIP=77
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=debian.sh
+source "$here/debian.sh"
 dest=$(realpath -m "${1:?usage: llama.sh DEST}")
 server=$dest/llama-server model=$dest/tiny.gguf
 
-skip() {
-  echo "llama.sh: no llama-server: $*" >&2
-  exit "$SKIP"
-}
-
-# The mirror and its signatures are those of the machine's own apt sources, which are left as they are.
-mirror() {
-  local found
-  found=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null) || true
-  [ -n "$found" ] || found=$(awk '$1 == "deb" {for (i = 2; i <= NF; i++) if ($i ~ /^[a-z]+:\/\//) {print $i; exit}}' \
-    /etc/apt/sources.list 2>/dev/null) || true
-  echo "$found"
-}
-
-# unpack WORK: downloads the server and all it needs, the C library included, and unpacks it into WORK/root.
-unpack() {
-  local work=$1 keyring=/usr/share/keyrings/debian-archive-keyring.gpg source apt
-  source=$(mirror)
-  [ -n "$source" ] || skip "this machine's apt sources name no Debian mirror"
-  mkdir -p "$work"/{lists,cache/archives}/partial "$work/root"
-  # An empty list of installed packages makes apt fetch every dependency.
-  : > "$work/status"
-  echo "deb [signed-by=$keyring] $source sid main" > "$work/sources.list"
-  apt=(apt-get -qq -y
-    -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
-    -o Dir::State::lists="$work/lists" -o Dir::State::status="$work/status" -o Dir::Cache="$work/cache"
-    -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1 -o Acquire::Retries=3)
-  "${apt[@]}" update >"$work/log" 2>&1 || skip "apt-get update for Debian sid failed: $(tail -1 "$work/log")"
+# fetch WORK: the server and all it needs, the C library included, in WORK/root.
+fetch() {
+  local work=$1
+  debian_apt "$work" sid
   "${apt[@]}" install --no-install-recommends --download-only llama.cpp-tools >>"$work/log" 2>&1 \
     || skip "Debian sid's llama.cpp-tools cannot be downloaded: $(tail -1 "$work/log")"
-  for package in "$work"/cache/archives/*.deb; do
-    dpkg-deb -x "$package" "$work/root"
-  done
+  unpack "$work/root" "$work"/cache/archives/*.deb
 }
 
 # The server looks for its compute backends beside its own executable, which is the loader here.
@@ -68,11 +42,9 @@ WRAPPER
 }
 
 install_server() {
-  [ "$(uname -sm)" = "Linux x86_64" ] || skip "only Linux on x86_64 is supported, this is $(uname -sm)"
-  type apt-get dpkg-deb >/dev/null 2>&1 || skip "apt-get and dpkg-deb are needed"
   work=$(mktemp -d "$dest/work.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  unpack "$work"
+  fetch "$work"
   link_backends "$work/root/usr/lib/x86_64-linux-gnu"
   write_wrapper "$work/llama-server"
   "$work/llama-server" --version >>"$work/log" 2>&1 || skip "it does not start: $(tail -1 "$work/log")"
