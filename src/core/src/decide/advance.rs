@@ -102,12 +102,11 @@ fn agents(state: &State) -> Step {
         let launches = match state.nodes.get(node) {
             None => 0,
             Some(known) => match known.status {
-                NodeStatus::Joined { .. } => continue,
+                NodeStatus::Joined { .. } | NodeStatus::GivenUp { .. } => continue,
                 NodeStatus::Requested { .. } => {
                     waiting = true;
                     continue;
                 }
-                NodeStatus::GivenUp { .. } => continue,
                 NodeStatus::Lost { .. } | NodeStatus::Left => known.launches,
             },
         };

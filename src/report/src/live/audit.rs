@@ -22,6 +22,7 @@ impl EventLines {
                 e.sync_p50_seconds * 1e3,
                 e.sync_p99_seconds * 1e3
             ),
+            Body::JobRequested(e) => format!("a job is to be submitted: {}", shell_words(&e.command)),
             Body::BusRequested(e) => format!("a bus is wanted, start {}", e.launch),
             Body::AgentRequested(e) => format!("an agent is wanted on {}, start {}", e.node, e.launch),
             Body::NodeLeft(e) => format!("node {} left", e.node),

@@ -1,6 +1,7 @@
 //! Events as they happen, a line each.
 
 mod audit;
+mod job;
 mod trial;
 
 #[cfg(test)]
@@ -13,6 +14,7 @@ use hpcbench_core::event::{Body, Event};
 use hpcbench_recipes::Plan;
 
 pub(crate) use audit::asker;
+use job::{afterwards, job_started};
 pub(crate) use trial::outcome;
 
 use crate::words::{ParameterNames, count, one_line, seconds};
@@ -62,6 +64,10 @@ impl EventLines {
                 format!("node {} joined: {}, {cpus}", e.node, e.facts.host)
             }
             Body::NodeLost(e) => format!("node {} lost: {}", e.node, e.reason),
+            Body::NodeGivenUp(e) => format!("the run goes on without node {}: {}", e.node, e.reason),
+            Body::JobStarted(e) => job_started(e),
+            Body::JobEnding(e) => format!("job ends: {}; {}", e.reason, afterwards(e.afterwards)),
+            Body::RunPaused(e) => format!("run paused: {}; {}", e.reason, afterwards(e.afterwards)),
             Body::ServiceLaunched(e) if e.launch > 1 => {
                 format!("service {} launched again, start {}", e.instance, e.launch)
             }

@@ -37,7 +37,7 @@ pub struct Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// Planned; nothing has happened yet.
+    /// Planned, or left to a job that has not started yet.
     Submitted,
     /// On its way to the first trial.
     Starting,
@@ -86,7 +86,7 @@ pub struct NodeLine {
     pub node: NodeId,
     /// What it is for.
     pub role: Role,
-    /// `planned`, `requested`, `joined`, `lost`, `left`.
+    /// `planned`, `requested`, `joined`, `lost`, `given_up`, `left`.
     pub state: &'static str,
     /// When it was last heard of; `null` where only the log is known, which holds no heartbeats.
     pub last_heartbeat: Option<Timestamp>,
@@ -99,7 +99,8 @@ impl RunState {
             Some(Outcome::Completed { .. }) => Self::Completed,
             Some(Outcome::Failed { .. }) => Self::Failed,
             Some(Outcome::Cancelled { .. }) => Self::Cancelled,
-            None if view.epochs.is_empty() => Self::Submitted,
+            None if view.epochs.is_empty() || view.state.left_to_job => Self::Submitted,
+            None if view.state.paused.is_some() => Self::Interrupted,
             None if writer == WriterLife::Gone => Self::Interrupted,
             None if view.state.trials.is_empty() => Self::Starting,
             None => Self::Running,
@@ -168,7 +169,7 @@ impl Status {
             state,
             phase: view.state.phase,
             epoch: view.state.epoch,
-            job: None,
+            job: view.state.job.as_ref().map(|job| job.id.clone()),
             trials,
             nodes: nodes.collect(),
         }
@@ -182,6 +183,7 @@ const fn node_state(node: Option<&Node>) -> &'static str {
             NodeStatus::Requested { .. } => "requested",
             NodeStatus::Joined { .. } => "joined",
             NodeStatus::Lost { .. } => "lost",
+            NodeStatus::GivenUp { .. } => "given_up",
             NodeStatus::Left => "left",
         },
     }

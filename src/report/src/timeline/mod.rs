@@ -116,6 +116,10 @@ impl Timeline {
             | Body::TrialInterrupted(_) => self.take_trial(event),
             Body::BusRequested(_) | Body::BusStarted(_) | Body::BusExited(_) => self.take_bus(event),
             Body::CancelRequested(_)
+            | Body::NodeGivenUp(_)
+            | Body::JobRequested(_)
+            | Body::JobStarted(_)
+            | Body::JobEnding(_)
             | Body::CommandRejected(_)
             | Body::StateVerified(_)
             | Body::Unreadable(_) => self.take_remark(event),

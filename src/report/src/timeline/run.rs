@@ -44,6 +44,11 @@ impl Timeline {
                 self.end_run(event, e.exit_code, words).paint(colour);
             }
             Body::RunFailed(e) => self.end_run(event, e.exit_code, &e.reason).paint(Colour::Bad),
+            Body::RunPaused(_) => {
+                self.end_phase();
+                let words = self.trials.tell(event);
+                self.single(event, words).paint(Colour::Doubtful);
+            }
             Body::RunCancelled(e) => self
                 .end_run(event, e.exit_code, &e.reason)
                 .paint(Colour::Doubtful),
@@ -68,11 +73,19 @@ impl Timeline {
         }
     }
 
-    /// Cancels, refusals, checks, and what this version does not know.
+    /// Jobs, cancels, refusals, checks, and what this version does not know.
     pub(super) fn take_remark(&mut self, event: &Event) {
         match &event.body {
             Body::CancelRequested(e) => {
                 self.trouble(event, cancel_words(e));
+            }
+            Body::JobRequested(_) | Body::JobStarted(_) => {
+                let words = self.trials.tell(event);
+                self.single(event, words);
+            }
+            Body::JobEnding(_) | Body::NodeGivenUp(_) => {
+                let words = self.trials.tell(event);
+                self.single(event, words).paint(Colour::Doubtful);
             }
             Body::CommandRejected(e) => {
                 self.trouble(event, format!("{}: {}", e.command, e.reason));
