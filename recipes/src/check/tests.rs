@@ -367,14 +367,19 @@ fn rules_about_the_run_name_their_section() {
     for (section, code, pointer) in [
         ("launch: {partition: gpu}\n", Code::NoEffect, "/launch/partition"),
         (
-            "nodes: {clients: {count: 2}}\n",
-            Code::Unsupported,
+            "nodes: {clients: {count: 65}}\n",
+            Code::Resources,
             "/nodes/clients/count",
         ),
         (
-            "nodes: {servers: {instances_per_node: 4}}\n",
+            "nodes: {servers: {gpus: 4, instances_per_node: 3, gpus_per_instance: 2}}\n",
+            Code::Resources,
+            "/nodes/servers/gpus_per_instance",
+        ),
+        (
+            "nodes: {clients: {cpu_bind: numa}}\n",
             Code::Unsupported,
-            "/nodes/servers/instances_per_node",
+            "/nodes/clients/cpu_bind",
         ),
         (
             "report: {formats: [json, html]}\n",
@@ -395,10 +400,12 @@ fn rules_about_the_run_name_their_section() {
             .collect();
         assert_eq!(places, [(code, pointer)], "{section}");
     }
-    assert_found(
-        &with("launch: {mode: slurm, partition: gpu}\nnodes: {clients: {count: 2}}\n"),
-        &[],
-    );
+    for section in [
+        "launch: {mode: slurm, partition: gpu}\nnodes: {clients: {count: 200}}\n",
+        "nodes: {servers: {count: 2, instances_per_node: 4}, clients: {count: 2, agents_per_node: 2}}\n",
+    ] {
+        assert_found(&with(section), &[]);
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::ids::{NodeId, Role};
 use crate::plan::{
     PLAN_VERSION, Plan, PlannedNode, SecretSource, ServicePlan, TrialPlan, Window, WorkloadPlan,
 };
-use crate::recipe::{Cooldown, Image, LaunchMode, Load, Nodes, Prompts, Recipe, Secrets, Service, Workload};
+use crate::recipe::{Cooldown, Image, Load, Nodes, Prompts, Recipe, Secrets, Service, Workload};
 use crate::sweep::arrange;
 
 /// Collects the points of a sweep.
@@ -94,7 +94,7 @@ impl<'a> Expansion<'a> {
         let mut trials = repeat(&self.points, recipe.sweep.repetitions.get(), seed);
         arrange(&mut trials, recipe.sweep.order, seed);
         let services = in_order_of_use(self.services, &mut trials);
-        let nodes = planned_nodes(recipe.launch.mode, &recipe.nodes);
+        let nodes = planned_nodes(&recipe.nodes);
         let mut storage = recipe.storage;
         if storage.scratch != "auto" {
             storage.scratch = self.paths.absolute_text(&storage.scratch);
@@ -168,7 +168,7 @@ fn in_order_of_use(services: Vec<ServicePlan>, trials: &mut [TrialPlan]) -> Vec<
     clippy::expect_used,
     reason = "role names, and role names with a number, are tokens"
 )]
-fn planned_nodes(mode: LaunchMode, nodes: &Nodes) -> Vec<PlannedNode> {
+fn planned_nodes(nodes: &Nodes) -> Vec<PlannedNode> {
     let named = |role: Role, count: u32| {
         (1..=count).map(move |number| {
             let name = if count == 1 {
@@ -180,12 +180,14 @@ fn planned_nodes(mode: LaunchMode, nodes: &Nodes) -> Vec<PlannedNode> {
             PlannedNode { node, role }
         })
     };
-    let (servers, clients) = match mode {
-        LaunchMode::Local => (1, 1),
-        LaunchMode::Slurm => (nodes.servers.count.get(), nodes.clients.count.get()),
-    };
+    // Each agent is a node of the plan, whether or not it shares its host with others.
+    let clients = nodes
+        .clients
+        .count
+        .get()
+        .saturating_mul(nodes.clients.agents_per_node.get());
     named(Role::Orchestrator, 1)
-        .chain(named(Role::Server, servers))
+        .chain(named(Role::Server, nodes.servers.count.get()))
         .chain(named(Role::Client, clients))
         .collect()
 }

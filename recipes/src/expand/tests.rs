@@ -51,6 +51,28 @@ fn points(plan: &Plan) -> Vec<String> {
 }
 
 #[test]
+fn every_agent_is_a_node_of_the_plan() {
+    let nodes = "nodes: {servers: {count: 2}, clients: {count: 2, agents_per_node: 2}}\n";
+    let made = plan(&format!("  repetitions: 1\n{nodes}"));
+    let names: Vec<_> = made.nodes.iter().map(|node| node.node.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "orchestrator",
+            "server-1",
+            "server-2",
+            "client-1",
+            "client-2",
+            "client-3",
+            "client-4"
+        ]
+    );
+    let made = plan("  repetitions: 1\n");
+    let names: Vec<_> = made.nodes.iter().map(|node| node.node.as_str()).collect();
+    assert_eq!(names, ["orchestrator", "server", "client"]);
+}
+
+#[test]
 fn matrix_zip_and_exclusions_combine() {
     let plan = plan(
         "  matrix: {workload.load.concurrency: [1, 2, 4], workload.warmup: [0s, 1s]}\n  zip:\n    - {workload.timeout: [1s, 2s], workload.prompts.output_tokens: [8, 9]}\n  exclude:\n    - {workload.load.concurrency: [2, 4], workload.warmup: 0s}\n    - {workload.load.concurrency: 4, workload.timeout: 1s}\n  repetitions: 2\n",

@@ -2,6 +2,7 @@
 
 mod launch;
 mod load;
+mod nodes;
 mod sample_size;
 mod service;
 mod unsupported;
@@ -33,6 +34,8 @@ type Rule = fn(&Subject<'_>) -> Vec<Problem>;
 const OF_THE_RUN: &[Rule] = &[
     launch::without_effect,
     launch::empty_intervals,
+    nodes::too_many_here,
+    nodes::instances_fit,
     unsupported::nodes,
     unsupported::report,
     unsupported::monitoring,

@@ -45,32 +45,13 @@ pub(super) fn image(subject: &Subject<'_>) -> Vec<Problem> {
     )]
 }
 
-/// Several nodes of one role on one machine, and what belongs to it.
+/// What nodes can be asked for, but not given yet.
 pub(super) fn nodes(subject: &Subject<'_>) -> Vec<Problem> {
     let (Some(nodes), Some(launch)) = (subject.nodes, subject.launch) else {
         return Vec::new();
     };
-    if launch.mode != LaunchMode::Local {
-        return Vec::new();
-    }
-    let several = [
-        (nodes.servers.count, ["nodes", "servers", "count"]),
-        (
-            nodes.servers.instances_per_node,
-            ["nodes", "servers", "instances_per_node"],
-        ),
-        (nodes.clients.count, ["nodes", "clients", "count"]),
-        (
-            nodes.clients.agents_per_node,
-            ["nodes", "clients", "agents_per_node"],
-        ),
-    ];
-    let mut problems: Vec<Problem> = several
-        .into_iter()
-        .filter(|(count, _)| count.get() > 1)
-        .map(|(_, path)| unsupported(place(path), "this build runs one of each role in local mode"))
-        .collect();
-    if nodes.clients.placement == ClientPlacement::WithServers {
+    let mut problems = Vec::new();
+    if launch.mode == LaunchMode::Local && nodes.clients.placement == ClientPlacement::WithServers {
         let message = "in local mode clients and servers always share the machine";
         problems.push(unsupported(place(["nodes", "clients", "placement"]), message));
     }

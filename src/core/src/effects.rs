@@ -1,9 +1,11 @@
 //! What the world has to be made to do after an event: carried out once the event is synced.
 
+use hpcbench_stats::ServiceReport;
+
 use crate::decide::is_ready_to_verify;
 use crate::event::{ArtifactRecorded, Body, Event};
 use crate::message::{AgentCommand, CommandBody};
-use crate::state::{AttemptStatus, Share, State};
+use crate::state::{AttemptState, AttemptStatus, Observation, Share, State};
 use crate::{Actor, Attempt, InstanceId, NodeId, Role, Seq, TrialId, limits};
 
 /// Something to be done outside of the state machine. Each can be repeated without harm.
@@ -45,6 +47,8 @@ pub enum Effect {
         attempt: Attempt,
         /// The clients' aggregates.
         aggregates: Vec<ArtifactRecorded>,
+        /// The services' own accounts, one a node that gave one.
+        services: Vec<ServiceReport>,
     },
     /// Compare the live state with the state folded from the log.
     CheckState {
@@ -111,7 +115,13 @@ fn direct(state: &State, event: &Event) -> Vec<Effect> {
             let endpoints = e.endpoints.iter().map(|(_, url)| url.clone()).collect();
             send(&e.node, CommandBody::Connect { endpoints })
         }
-        Body::TrialStarted(_) | Body::LoadStarted(_) | Body::TrialStopRequested(_) => attempt(state, event),
+        Body::TrialStarted(_) | Body::TrialStopRequested(_) => attempt(state, event),
+        Body::LoadStarted(_) => {
+            // Observed first: the load begins a moment after the order.
+            let mut effects = observe(state, event);
+            effects.extend(attempt(state, event));
+            effects
+        }
         Body::RunCompleted(e) => vec![Effect::Finish {
             exit_code: e.exit_code,
         }],
@@ -183,11 +193,55 @@ fn attempt(state: &State, event: &Event) -> Vec<Effect> {
         .collect()
 }
 
-/// The last share was handed in, or will never be. Where a lost node leads to the end of the attempt, that end follows.
-fn measure(state: &State, event: &Event) -> Option<Effect> {
-    let (trial, attempt) = state.active().filter(|(_, attempt)| attempt.is_over())?;
+/// Commands to every node whose service instances are to be observed.
+fn observe(state: &State, event: &Event) -> Vec<Effect> {
+    let (Some((trial, running)), Some(deployment)) = (state.active(), &state.deployment) else {
+        return Vec::new();
+    };
+    let all = deployment.endpoints();
+    let on = |node: &NodeId| {
+        let here = |id: &InstanceId| deployment.instances.get(id).is_some_and(|i| i.node == *node);
+        all.iter().filter(|(id, _)| here(id)).cloned().collect()
+    };
+    let body = |node| CommandBody::Observe {
+        trial: trial.clone(),
+        attempt: running.attempt,
+        endpoints: on(node),
+    };
+    let nodes = running.observers.keys();
+    nodes.map(|node| send(state, event, node, body(node))).collect()
+}
+
+/// The last share was handed in, or will never be: the shares are put together, once the service's own account is there.
+/// Where a lost node leads to the end of the attempt, that end follows.
+fn measure(state: &State, event: &Event) -> Vec<Effect> {
+    let Some((trial, attempt)) = state.active().filter(|(_, attempt)| attempt.is_over()) else {
+        return Vec::new();
+    };
+    if !attempt.awaits_observations() {
+        return put_together(trial, attempt, event).into_iter().collect();
+    }
+    if !matches!(event.body, Body::ShareReported(_)) {
+        return Vec::new();
+    }
+    let body = CommandBody::FinishObservation {
+        trial: trial.clone(),
+        attempt: attempt.attempt,
+    };
+    let due = attempt
+        .observers
+        .iter()
+        .filter(|(_, o)| matches!(o, Observation::Due));
+    due.map(|(node, _)| send(state, event, node, body.clone()))
+        .collect()
+}
+
+fn put_together(trial: &TrialId, attempt: &AttemptState, event: &Event) -> Option<Effect> {
     match &event.body {
-        Body::ShareReported(_) | Body::TrialStopRequested(_) => {}
+        Body::ShareReported(_) | Body::ServiceObserved(_) | Body::TrialStopRequested(_) => {}
+        Body::NodeLost(e)
+            if attempt.stop.is_none()
+                && matches!(attempt.observers.get(&e.node), Some(Observation::Lost)) => {}
         Body::NodeLost(e)
             if attempt.status == AttemptStatus::Stopping
                 && matches!(attempt.shares.get(&e.node), Some(Share::Lost)) => {}
@@ -197,9 +251,17 @@ fn measure(state: &State, event: &Event) -> Option<Effect> {
         Share::Reported(reported) => reported.files.as_ref().map(|files| files.aggregate.clone()),
         _ => None,
     });
+    let observations = attempt
+        .observers
+        .values()
+        .filter_map(|observation| match observation {
+            Observation::Reported(service) => Some(service.clone()),
+            _ => None,
+        });
     Some(Effect::Measure {
         trial: trial.clone(),
         attempt: attempt.attempt,
         aggregates: aggregates.collect(),
+        services: observations.collect(),
     })
 }

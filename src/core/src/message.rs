@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{
     ArtifactRecorded, ClientConnected, ClientFailed, CollectionStarted, CollectionStopped, NodeJoined,
-    ServiceExited, ServiceFailed, ServiceLaunched, ServiceReady, ShareReported, TrialPrepared,
+    ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady, ShareReported,
+    TrialPrepared,
 };
 use crate::{Actor, Attempt, Epoch, InstanceId, NodeId, Seq, TrialId};
 
@@ -44,6 +45,8 @@ pub enum ReportBody {
     ServiceFailed(ServiceFailed),
     /// A service's process ended.
     ServiceExited(ServiceExited),
+    /// The node's instances were read before and after a load.
+    ServiceObserved(ServiceObserved),
     /// Logs are being collected.
     CollectionStarted(CollectionStarted),
     /// Logs are complete.
@@ -70,7 +73,8 @@ impl ReportBody {
             Self::ServiceLaunched(_)
             | Self::ServiceReady(_)
             | Self::ServiceFailed(_)
-            | Self::ServiceExited(_) => Actor::Supervisor,
+            | Self::ServiceExited(_)
+            | Self::ServiceObserved(_) => Actor::Supervisor,
             Self::ClientConnected(_) | Self::ClientFailed(_) | Self::TrialPrepared(_) | Self::Share(_) => {
                 Actor::ClientPool
             }
@@ -114,6 +118,22 @@ pub enum CommandBody {
         /// Which start.
         launch: u32,
     },
+    /// Supervisor: read the instances' own counters now, and observe them from now on.
+    Observe {
+        /// Which trial.
+        trial: TrialId,
+        /// Which execution of it.
+        attempt: Attempt,
+        /// The node's instances and their base URLs.
+        endpoints: Vec<(InstanceId, String)>,
+    },
+    /// Supervisor: the load has ended everywhere; read the counters again and report.
+    FinishObservation {
+        /// Which trial.
+        trial: TrialId,
+        /// Which execution of it.
+        attempt: Attempt,
+    },
     /// Client pool: try the endpoints.
     Connect {
         /// Base URLs.
@@ -156,7 +176,10 @@ impl CommandBody {
     /// The actor that the command is for.
     pub const fn actor(&self) -> Actor {
         match self {
-            Self::LaunchService { .. } | Self::StopService { .. } => Actor::Supervisor,
+            Self::LaunchService { .. }
+            | Self::StopService { .. }
+            | Self::Observe { .. }
+            | Self::FinishObservation { .. } => Actor::Supervisor,
             Self::Connect { .. } | Self::Prepare { .. } | Self::Start { .. } | Self::StopAttempt { .. } => {
                 Actor::ClientPool
             }

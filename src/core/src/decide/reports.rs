@@ -2,9 +2,9 @@
 
 use super::attempts::stop_active;
 use super::draft::{DraftRun, Origin};
-use crate::event::{ServiceExited, ServiceFailed, ShareReported, StopCause};
+use crate::event::{ServiceExited, ServiceFailed, ServiceObserved, ShareReported, StopCause};
 use crate::message::{Report, ReportBody};
-use crate::state::{NodeStatus, Share};
+use crate::state::{NodeStatus, Observation, Share};
 use crate::{Attempt, InstanceId, NodeId, TrialId};
 
 pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> Result<(), String> {
@@ -39,6 +39,10 @@ pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> R
         }
         ReportBody::ServiceFailed(failed) => return service_failed(run, &origin, failed),
         ReportBody::ServiceExited(exited) => return service_exited(run, &origin, exited),
+        ReportBody::ServiceObserved(observed) => {
+            check_observation(run, &observed)?;
+            run.emit_from(&origin, observed);
+        }
         ReportBody::CollectionStarted(started) => run.emit_from(&origin, started),
         ReportBody::CollectionStopped { stopped, files } => {
             run.emit_from(&origin, stopped);
@@ -91,6 +95,7 @@ fn check_subject(sender: &NodeId, body: &ReportBody) -> Result<(), String> {
         ReportBody::ClientFailed(e) => &e.node,
         ReportBody::TrialPrepared(e) => &e.node,
         ReportBody::Share(e) => &e.node,
+        ReportBody::ServiceObserved(e) => &e.node,
         // Whose service it is, is known from its start.
         ReportBody::ServiceLaunched(_)
         | ReportBody::ServiceReady(_)
@@ -128,6 +133,25 @@ fn check_share(
             }
         }
         _ => Err(format!("attempt {attempt} of trial {id} is not under way")),
+    }
+}
+
+/// Once all shares are in, the nodes of the service are asked for their account.
+fn check_observation(run: &DraftRun<'_>, observed: &ServiceObserved) -> Result<(), String> {
+    let due = run.state().active().is_some_and(|(id, attempt)| {
+        *id == observed.trial
+            && attempt.attempt == observed.attempt
+            && attempt.is_over()
+            && attempt.stop.is_none()
+            && matches!(attempt.observers.get(&observed.node), Some(Observation::Due))
+    });
+    if due {
+        Ok(())
+    } else {
+        Err(format!(
+            "no account of trial {} is due from {}",
+            observed.trial, observed.node
+        ))
     }
 }
 

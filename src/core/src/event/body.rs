@@ -144,6 +144,8 @@ bodies! {
     ServiceStopRequested(service::ServiceStopRequested) = "service.stop_requested", 1;
     /// The instance's process ended.
     ServiceExited(service::ServiceExited) = "service.exited", 1;
+    /// A node's instances were read before and after an attempt's load.
+    ServiceObserved(service::ServiceObserved) = "service.observed", 1;
     /// A client is to try the endpoints.
     ClientRequested(client::ClientRequested) = "client.requested", 1;
     /// A client reached the endpoints.
@@ -199,6 +201,7 @@ impl Body {
             Self::LoadStarted(e) => format!("trial/{}/{}", e.trial, e.attempt),
             Self::TrialStopRequested(e) => format!("trial/{}/{}", e.trial, e.attempt),
             Self::ShareReported(e) => format!("trial/{}/{}", e.trial, e.attempt),
+            Self::ServiceObserved(e) => format!("trial/{}/{}", e.trial, e.attempt),
             Self::TrialCompleted(e) => format!("trial/{}/{}", e.trial, e.attempt),
             Self::TrialFailed(e) => format!("trial/{}/{}", e.trial, e.attempt),
             Self::TrialInterrupted(e) => format!("trial/{}/{}", e.trial, e.attempt),

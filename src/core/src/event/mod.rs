@@ -26,7 +26,7 @@ pub use run::{
     StateVerified, Writer,
 };
 pub use service::{
-    ServiceExited, ServiceFailed, ServiceLaunched, ServiceReady, ServiceRequested, ServiceStopRequested,
+    ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady, ServiceRequested, ServiceStopRequested,
 };
 pub use trial::{
     LoadStarted, ShareFiles, ShareReported, StopCause, TrialCompleted, TrialFailed, TrialInterrupted,

@@ -1,8 +1,9 @@
 //! Events of service instances.
 
+use hpcbench_stats::ServiceReport;
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceId, NodeId};
+use crate::{Attempt, InstanceId, NodeId, TrialId};
 
 /// Data of `service.requested`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,4 +81,17 @@ pub struct ServiceExited {
     pub expected: bool,
     /// The service's last log lines.
     pub log_tail: Vec<String>,
+}
+
+/// Data of `service.observed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceObserved {
+    /// Which trial.
+    pub trial: TrialId,
+    /// Which execution of it.
+    pub attempt: Attempt,
+    /// Whose instances.
+    pub node: NodeId,
+    /// What the node's instances say about the attempt, together.
+    pub service: ServiceReport,
 }

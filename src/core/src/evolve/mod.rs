@@ -64,6 +64,7 @@ fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         | Body::LoadStarted(_)
         | Body::TrialStopRequested(_)
         | Body::ShareReported(_)
+        | Body::ServiceObserved(_)
         | Body::TrialCompleted(_)
         | Body::TrialFailed(_)
         | Body::TrialInterrupted(_) => trials::apply(state, event),

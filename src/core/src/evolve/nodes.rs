@@ -2,7 +2,9 @@
 
 use super::Misfit;
 use crate::event::{AgentRequested, Body, Event, NodeJoined, NodeLost};
-use crate::state::{Client, Collection, InstanceStatus, Node, NodeStatus, Share, State, TrialStatus};
+use crate::state::{
+    Client, Collection, InstanceStatus, Node, NodeStatus, Observation, Share, State, TrialStatus,
+};
 use crate::{NodeId, Timestamp};
 
 pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
@@ -102,11 +104,16 @@ fn lose(state: &mut State, lost: &NodeLost, at: Timestamp) -> Result<(), Misfit>
         };
     }
     for trial in state.trials.values_mut() {
-        if let TrialStatus::Running(attempt) = &mut trial.status
-            && let Some(share) = attempt.shares.get_mut(&lost.node)
+        let TrialStatus::Running(attempt) = &mut trial.status else {
+            continue;
+        };
+        if let Some(share) = attempt.shares.get_mut(&lost.node)
             && !matches!(share, Share::Reported(_))
         {
             *share = Share::Lost;
+        }
+        if let Some(due @ Observation::Due) = attempt.observers.get_mut(&lost.node) {
+            *due = Observation::Lost;
         }
     }
     forget_endpoints(state);

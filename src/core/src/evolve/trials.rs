@@ -1,10 +1,14 @@
 //! Events of trials.
 
+use std::collections::BTreeMap;
+
 use super::Misfit;
 use super::nodes::forget_failures;
 use crate::event::{Body, Event, TrialStarted};
-use crate::state::{AttemptState, AttemptStatus, Share, State, Trial, TrialStatus};
-use crate::{Attempt, Timestamp, TrialId};
+use crate::state::{
+    AttemptState, AttemptStatus, InstanceStatus, Observation, Share, State, Trial, TrialStatus,
+};
+use crate::{Attempt, NodeId, Timestamp, TrialId};
 
 pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
     match &event.body {
@@ -16,7 +20,18 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
                 _ => return Err(format!("no word was due from {}", e.node)),
             }
         }
-        Body::LoadStarted(e) => progress(state, &e.trial, e.attempt, AttemptStatus::Loading, event.at)?,
+        Body::LoadStarted(e) => {
+            progress(state, &e.trial, e.attempt, AttemptStatus::Loading, event.at)?;
+            let observers = serving(state);
+            running(state, &e.trial, e.attempt)?.observers = observers;
+        }
+        Body::ServiceObserved(e) => {
+            let attempt = running(state, &e.trial, e.attempt)?;
+            match attempt.observers.get_mut(&e.node) {
+                Some(due @ Observation::Due) => *due = Observation::Reported(e.service.clone()),
+                _ => return Err(format!("no observation was due from {}", e.node)),
+            }
+        }
         Body::TrialStopRequested(e) => {
             progress(state, &e.trial, e.attempt, AttemptStatus::Stopping, event.at)?;
             running(state, &e.trial, e.attempt)?.stop = Some(e.cause.clone());
@@ -76,6 +91,7 @@ fn start(state: &mut State, started: &TrialStarted, at: Timestamp) -> Result<(),
         status: AttemptStatus::Preparing,
         since: at,
         shares,
+        observers: BTreeMap::new(),
         stop: None,
     };
     settle(
@@ -88,6 +104,13 @@ fn start(state: &mut State, started: &TrialStarted, at: Timestamp) -> Result<(),
         Some(id) => Err(format!("trial {id} was still running")),
         None => Ok(()),
     }
+}
+
+/// The nodes whose instances answer.
+fn serving(state: &State) -> BTreeMap<NodeId, Observation> {
+    let instances = state.deployment.iter().flat_map(|d| d.instances.values());
+    let ready = instances.filter(|i| matches!(i.status, InstanceStatus::Ready { .. }));
+    ready.map(|i| (i.node.clone(), Observation::Due)).collect()
 }
 
 fn settle<'a>(state: &'a mut State, id: &TrialId, attempt: Attempt, status: TrialStatus) -> &'a mut Trial {

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use deployment::{Deployment, Instance, InstanceStatus};
 pub use job::Job;
 pub use nodes::{Client, Collection, Node, NodeStatus};
-pub use trials::{AttemptState, AttemptStatus, Share, Trial, TrialStatus};
+pub use trials::{AttemptState, AttemptStatus, Observation, Share, Trial, TrialStatus};
 
 use crate::event::{Body, CancelRequested, JobEnding, RunPaused, StateVerified};
 use crate::{Epoch, NodeId, Outline, Phase, RunId, Seq, Timestamp, TrialId, limits};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hpcbench_stats::VerdictStatus;
+use hpcbench_stats::{ServiceReport, VerdictStatus};
 use serde::Serialize;
 
 use crate::event::{ShareReported, StopCause};
@@ -53,6 +53,9 @@ pub struct AttemptState {
     pub since: Timestamp,
     /// The clients that take part.
     pub shares: BTreeMap<NodeId, Share>,
+    /// The nodes whose service instances are observed while the load is on.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub observers: BTreeMap<NodeId, Observation>,
     /// Why it is given up, if it is.
     pub stop: Option<StopCause>,
 }
@@ -80,6 +83,18 @@ pub enum Share {
     /// Handed in.
     Reported(ShareReported),
     /// The client's node is gone.
+    Lost,
+}
+
+/// What one node's service instances say about an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "observation", rename_all = "snake_case")]
+pub enum Observation {
+    /// To be reported once the load has ended.
+    Due,
+    /// Reported.
+    Reported(ServiceReport),
+    /// The node is gone.
     Lost,
 }
 
@@ -121,6 +136,11 @@ impl AttemptState {
         self.shares
             .values()
             .all(|share| matches!(share, Share::Reported(_)))
+    }
+
+    /// Whether the services' own account is still to come: that of an attempt which is given up is not waited for.
+    pub fn awaits_observations(&self) -> bool {
+        self.stop.is_none() && self.observers.values().any(|o| matches!(o, Observation::Due))
     }
 
     /// Whether every client is ready to begin.

@@ -1,7 +1,6 @@
 //! The run's state machine in a simulated world: whole runs, under every kind of bad luck.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "where the world itself is wrong, the test has to fail"
 )]
 

@@ -2,10 +2,12 @@
 
 use hpcbench_core::event::{
     ClientConnected, ClientFailed, CollectionStarted, CollectionStopped, EndpointProbe, ServiceExited,
-    ServiceFailed, ServiceLaunched, ServiceReady, TrialPrepared,
+    ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady, TrialPrepared,
 };
 use hpcbench_core::message::{AgentCommand, CommandBody, Report, ReportBody, ReportId};
 use hpcbench_core::{Attempt, Command, InstanceId, NodeId, Role, Seq, TrialId};
+
+use hpcbench_stats::ServiceReport;
 
 use super::given::{LOAD_SECONDS, joined, share};
 use super::{Fault, Happening, Point, World};
@@ -193,6 +195,18 @@ impl World {
             CommandBody::StopAttempt { trial, attempt } => {
                 let fault = self.luck(&Point::StopAttempt(node.clone(), trial.clone(), attempt));
                 self.hand_in(node, cause, (trial, attempt), fault, 0);
+            }
+            // The reading before the load has no answer.
+            CommandBody::Observe { .. } => {}
+            CommandBody::FinishObservation { trial, attempt } => {
+                let fault = self.luck(&Point::Observe(node.clone(), trial.clone(), attempt));
+                let observed = ServiceObserved {
+                    trial,
+                    attempt,
+                    node: node.clone(),
+                    service: ServiceReport::default(),
+                };
+                self.answer(node, cause, fault, ReportBody::ServiceObserved(observed));
             }
             CommandBody::Collect => {
                 let categories = vec!["system".to_owned()];

@@ -25,6 +25,8 @@ pub(crate) enum Point {
     Load(NodeId, TrialId, Attempt),
     /// Give an attempt up.
     StopAttempt(NodeId, TrialId, Attempt),
+    /// Read the service's counters after an attempt's load.
+    Observe(NodeId, TrialId, Attempt),
     /// Put the shares together.
     Measure(TrialId, Attempt),
 }

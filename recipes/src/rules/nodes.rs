@@ -1,0 +1,74 @@
+//! Rules about how many nodes there are, and what they have.
+
+use super::{Subject, place};
+use crate::code::Code;
+use crate::problem::Problem;
+use crate::recipe::LaunchMode;
+
+/// Agents of a local run: each is a process with threads of its own on this machine.
+const MAX_LOCAL_NODES: u64 = 64;
+
+/// A local run's nodes are processes of one machine.
+pub(super) fn too_many_here(subject: &Subject<'_>) -> Vec<Problem> {
+    let (Some(nodes), Some(launch)) = (subject.nodes, subject.launch) else {
+        return Vec::new();
+    };
+    if launch.mode != LaunchMode::Local {
+        return Vec::new();
+    }
+    let clients = u64::from(nodes.clients.count.get()) * u64::from(nodes.clients.agents_per_node.get());
+    let counts = [
+        (
+            u64::from(nodes.servers.count.get()),
+            ["nodes", "servers", "count"],
+        ),
+        (clients, ["nodes", "clients", "count"]),
+    ];
+    let too_many = counts.into_iter().filter(|(count, _)| *count > MAX_LOCAL_NODES);
+    too_many
+        .map(|(count, path)| {
+            let message = format!("{count} agents of one role are too many for one machine");
+            Problem::value(Code::Resources, place(path), message).with_help(format!(
+                "in local mode a role has at most {MAX_LOCAL_NODES} agents"
+            ))
+        })
+        .collect()
+}
+
+/// What a node's instances are given must be there.
+pub(super) fn instances_fit(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(servers) = subject.nodes.map(|nodes| &nodes.servers) else {
+        return Vec::new();
+    };
+    let instances = servers.instances_per_node.get();
+    let needs = [
+        (
+            servers.gpus_per_instance,
+            Some(servers.gpus),
+            "gpus_per_instance",
+            "GPUs",
+        ),
+        (
+            servers.cpus_per_instance.map(std::num::NonZeroU32::get),
+            servers.cpus.map(std::num::NonZeroU32::get),
+            "cpus_per_instance",
+            "CPUs",
+        ),
+    ];
+    let mut problems = Vec::new();
+    for (each, there, key, what) in needs {
+        let (Some(each), Some(there)) = (each, there) else {
+            continue;
+        };
+        if u64::from(each) * u64::from(instances) > u64::from(there) {
+            let message =
+                format!("{instances} instances with {each} {what} each need more than the node's {there}");
+            problems.push(Problem::value(
+                Code::Resources,
+                place(["nodes", "servers", key]),
+                message,
+            ));
+        }
+    }
+    problems
+}
