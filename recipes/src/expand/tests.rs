@@ -53,7 +53,7 @@ fn points(plan: &Plan) -> Vec<String> {
 #[test]
 fn every_agent_is_a_node_of_the_plan() {
     let nodes = "nodes: {servers: {count: 2}, clients: {count: 2, agents_per_node: 2}}\n";
-    let made = plan(&format!("  repetitions: 1\n{nodes}"));
+    let made = plan(&format!("  matrix: {{workload.load.concurrency: [1]}}\n{nodes}"));
     let names: Vec<_> = made.nodes.iter().map(|node| node.node.as_str()).collect();
     assert_eq!(
         names,
@@ -67,7 +67,7 @@ fn every_agent_is_a_node_of_the_plan() {
             "client-4"
         ]
     );
-    let made = plan("  repetitions: 1\n");
+    let made = plan("  matrix: {workload.load.concurrency: [1]}\n");
     let names: Vec<_> = made.nodes.iter().map(|node| node.node.as_str()).collect();
     assert_eq!(names, ["orchestrator", "server", "client"]);
 }
