@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use hpcbench_core::event::{ArtifactRecorded, StateVerified};
+use hpcbench_core::event::StateVerified;
 use hpcbench_core::{Attempt, Command, Effect, Measured, NodeId, Seq, State, TrialId};
 use hpcbench_journal::JournalError;
 use hpcbench_recipes::Plan;
@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::actor::{Input, Orchestrator};
 use super::bus::BusHost;
 use super::launcher::{AgentLaunch, Launcher};
+use super::measure::HandedIn;
 use super::{machine, measure};
 use crate::shell::{describe, hex};
 
@@ -74,8 +75,13 @@ impl Executor {
                 trial,
                 attempt,
                 aggregates,
+                services,
             } => {
-                self.measure(trial, attempt, aggregates, cause, orchestrator.clone());
+                let handed_in = HandedIn {
+                    aggregates,
+                    services,
+                };
+                self.measure(trial, attempt, handed_in, cause, orchestrator.clone());
             }
             Effect::CheckState { .. } => self.check(state.clone(), cause, orchestrator.clone()),
             // The actor's own affair.
@@ -92,7 +98,7 @@ impl Executor {
         &self,
         trial: TrialId,
         attempt: Attempt,
-        aggregates: Vec<ArtifactRecorded>,
+        handed_in: HandedIn,
         cause: Seq,
         orchestrator: Addr<Orchestrator>,
     ) {
@@ -100,7 +106,7 @@ impl Executor {
         actix::spawn(async move {
             let which = trial.clone();
             let work = tokio::task::spawn_blocking(move || {
-                let result = measure::summarize(&plan, &run_dir, &which, &aggregates);
+                let result = measure::summarize(&plan, &run_dir, &which, &handed_in);
                 (result, measure::application_tail(&run_dir))
             });
             let (result, log_tail) = match work.await {

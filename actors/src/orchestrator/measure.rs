@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hpcbench_core::TrialId;
 use hpcbench_core::event::ArtifactRecorded;
 use hpcbench_recipes::Plan;
-use hpcbench_stats::{TrialAggregate, TrialSummary};
+use hpcbench_stats::{ServiceReport, TrialAggregate, TrialSummary};
 
 use crate::expectations::expectations;
 use crate::log_collector::{CollectedLine, log_tail};
@@ -41,22 +41,33 @@ pub(super) enum MeasureError {
     Changed(PathBuf),
 }
 
-/// The summary of an attempt, from the aggregates of its clients.
+/// What an attempt's summary is made of.
+pub(super) struct HandedIn {
+    /// The clients' aggregates.
+    pub(super) aggregates: Vec<ArtifactRecorded>,
+    /// The services' own accounts, one a node.
+    pub(super) services: Vec<ServiceReport>,
+}
+
+/// The summary of an attempt, from the aggregates of its clients and what the service says itself.
 pub(super) fn summarize(
     plan: &Plan,
     run_dir: &Path,
     trial: &TrialId,
-    aggregates: &[ArtifactRecorded],
+    handed_in: &HandedIn,
 ) -> Result<TrialSummary, MeasureError> {
     let planned = plan.trials.iter().find(|planned| planned.id == *trial);
     let planned = planned.ok_or_else(|| MeasureError::UnknownTrial(trial.clone()))?;
-    if aggregates.is_empty() {
+    if handed_in.aggregates.is_empty() {
         return Err(MeasureError::NoShare);
     }
     let expectations = expectations(plan, planned);
     let mut all = TrialAggregate::empty(&expectations);
-    for share in aggregates {
+    for share in &handed_in.aggregates {
         all.merge(&read(run_dir, share)?);
+    }
+    for service in &handed_in.services {
+        all.add_service(service);
     }
     Ok(all.summarize(&expectations))
 }

@@ -38,7 +38,7 @@ pub use expectations::{
 };
 pub use hpcbench_records::StampSource;
 pub use request::{RequestMetrics, output_tokens, token_chunks};
-pub use service_report::{PrefixCache, ServiceReport, ThrottledGpu};
+pub use service_report::{PrefixCache, QueueTime, ServiceActivity, ServiceReport, ThrottledGpu};
 pub use steady::SteadyState;
 pub use summary::{
     Bounds, Concurrency, Goodput, IntervalMethod, MetricSummaries, MetricSummary, NoInterval, Note, NoteCode,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is known about a trial from the service's side, and not from its clients. Whoever reads the service's counters
 /// adds this to the trial's aggregate; what is not known stays out of the verdict.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceReport {
     /// Requests that the service counted between two readings, one before the load began and one after its last request
     /// had ended, apart from what readiness probes sent; `None` where it does not count.
@@ -13,6 +13,34 @@ pub struct ServiceReport {
     pub prefix_cache: Option<PrefixCache>,
     /// GPUs that ran slower than they could, in the window.
     pub throttled: Vec<ThrottledGpu>,
+    /// How it was used.
+    #[serde(default)]
+    pub activity: ServiceActivity,
+}
+
+/// How a service was used, by its own account. The means and the maximum are those of its gauges, read at intervals in the
+/// window; the counts are differences between the two readings of [`ServiceReport::requests`]. `None` where it does not say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceActivity {
+    /// Requests that it worked on, on average.
+    pub running_mean: Option<f64>,
+    /// Requests that waited to be worked on, on average.
+    pub waiting_mean: Option<f64>,
+    /// Largest share of its KV cache in use, from 0 to 1.
+    pub kv_cache_max: Option<f64>,
+    /// Requests that it put aside for others and began anew.
+    pub preemptions: Option<u64>,
+    /// How long requests waited.
+    pub queue: Option<QueueTime>,
+}
+
+/// The waiting times of some requests.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct QueueTime {
+    /// All waiting times together, seconds.
+    pub seconds: f64,
+    /// Number of requests that waited, if only for a moment.
+    pub requests: u64,
 }
 
 /// A prefix cache's work.
@@ -48,5 +76,23 @@ impl ServiceReport {
                 found: a.found + b.found,
             });
         self.throttled.extend_from_slice(&other.throttled);
+        self.activity = self.activity.merged(other.activity);
+    }
+}
+
+impl ServiceActivity {
+    /// Two instances together: what they hold adds up, the fullest cache counts.
+    fn merged(self, other: Self) -> Self {
+        let sum = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a + b);
+        Self {
+            running_mean: sum(self.running_mean, other.running_mean),
+            waiting_mean: sum(self.waiting_mean, other.waiting_mean),
+            kv_cache_max: self.kv_cache_max.zip(other.kv_cache_max).map(|(a, b)| a.max(b)),
+            preemptions: self.preemptions.zip(other.preemptions).map(|(a, b)| a + b),
+            queue: self.queue.zip(other.queue).map(|(a, b)| QueueTime {
+                seconds: a.seconds + b.seconds,
+                requests: a.requests + b.requests,
+            }),
+        }
     }
 }

@@ -316,3 +316,40 @@ fn a_bus_that_is_lost_now_and_then_does_not_end_a_long_run() {
     assert!(bus_lost(2, 599.0).failure().is_none());
     assert!(bus_lost(20, 600.0).failure().is_none());
 }
+
+#[test]
+fn a_service_whose_node_is_lost_once_all_shares_are_in_spoils_nothing() {
+    for fault in [Fault::Freezes, Fault::EndsAfter(0)] {
+        let world = World::new(outline(&[1])).with_luck(move |point| match point {
+            Point::Observe(..) => fault,
+            _ => Fault::None,
+        });
+        let world = world.run();
+        let told = world.told(&["share.", "node.lost", "service.observed", "trial."]);
+        let kinds: Vec<&str> = told.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(
+            kinds,
+            [
+                "trial.started",
+                "trial.prepared",
+                "share.reported",
+                "node.lost",
+                "trial.completed"
+            ],
+            "{told}"
+        );
+        assert_eq!(world.finished, Some(0));
+    }
+}
+
+#[test]
+fn an_account_that_never_comes_does_not_hold_up_the_run() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Observe(.., Attempt(1)) => Fault::Silent,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    let told = world.told(&["trial.interrupted", "trial.completed"]);
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert_eq!(world.finished, Some(0));
+}

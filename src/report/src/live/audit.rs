@@ -54,6 +54,9 @@ impl EventLines {
             Body::TrialPrepared(e) => format!("{} is prepared on {}", self.trial(&e.trial), e.node),
             Body::LoadStarted(e) => format!("load of {} begins, attempt {}", self.trial(&e.trial), e.attempt),
             Body::ShareReported(e) => format!("share of {} in {} is measured", e.node, self.trial(&e.trial)),
+            Body::ServiceObserved(e) => {
+                format!("services on {} were observed in {}", e.node, self.trial(&e.trial))
+            }
             Body::ArtifactRecorded(e) => format!("file {}, {}", e.path, bytes(e.bytes)),
             Body::StateVerified(e) => {
                 format!("the live state is that of the log after event {}", e.through)

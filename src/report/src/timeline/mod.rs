@@ -111,6 +111,7 @@ impl Timeline {
             | Body::LoadStarted(_)
             | Body::TrialStopRequested(_)
             | Body::ShareReported(_)
+            | Body::ServiceObserved(_)
             | Body::TrialCompleted(_)
             | Body::TrialFailed(_)
             | Body::TrialInterrupted(_) => self.take_trial(event),

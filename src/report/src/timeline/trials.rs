@@ -27,6 +27,7 @@ impl Timeline {
                 self.go_on(Story::Attempt(e.trial.clone()), event, Some(text));
             }
             Body::ShareReported(e) => self.go_on(Story::Attempt(e.trial.clone()), event, None),
+            Body::ServiceObserved(e) => self.go_on(Story::Attempt(e.trial.clone()), event, None),
             Body::TrialCompleted(e) => {
                 let load = self.load_time();
                 let text = format!(

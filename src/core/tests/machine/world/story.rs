@@ -80,6 +80,7 @@ fn trial(body: &Body) -> String {
             format!("{} {what}: {}", name(&e.trial, e.attempt), e.cause.reason())
         }
         Body::ShareReported(e) => format!("{} {}", name(&e.trial, e.attempt), e.node),
+        Body::ServiceObserved(e) => format!("{} {}", name(&e.trial, e.attempt), e.node),
         Body::TrialCompleted(e) => {
             format!(
                 "{} {}",
