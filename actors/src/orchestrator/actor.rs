@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
-use hpcbench_core::event::Event;
+use hpcbench_core::event::{Afterwards, Event};
 use hpcbench_core::message::{CommandReply, Heartbeat};
 use hpcbench_core::{Command, Effect, Epoch, NodeId, Rejection, Seq};
 use hpcbench_journal::SyncOutcome;
@@ -98,6 +98,8 @@ impl Message for Synced {
 /// How the run ended.
 pub(super) struct Ended {
     pub(super) exit_code: u8,
+    /// What becomes of the run, if only this epoch has ended.
+    pub(super) afterwards: Option<Afterwards>,
     /// Somebody does not want to wait for an end in order.
     pub(super) at_once: bool,
     /// The run's last event.
@@ -202,10 +204,10 @@ impl Orchestrator {
             for effect in effects {
                 let state = self.machine.state();
                 if let Effect::Finish { exit_code } = effect {
-                    let at_once = state.cancel.as_ref().is_some_and(|cancel| cancel.at_once);
                     let ended = Ended {
                         exit_code,
-                        at_once,
+                        afterwards: state.paused.as_ref().map(|paused| paused.afterwards),
+                        at_once: state.ends_at_once(),
                         last: cause,
                     };
                     self.finish(Ok(ended), ctx);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Actor;
-use hpcbench_core::event::{Event, Program, RunCreated, RunResumed};
+use hpcbench_core::event::{Afterwards, Event, JobStarted, Program, RunCreated, RunResumed};
 use hpcbench_core::message::Progress;
 use hpcbench_core::{Command, Epoch, NodeId, Outline, Role, RunId, Seq, upcast};
 use hpcbench_journal::{DirStorage, JournalError, LOOKUP_CACHE_WAIT, Storage};
@@ -56,10 +56,34 @@ pub struct RunSetup {
     pub dead_through: Epoch,
     /// Where live updates go.
     pub live: mpsc::UnboundedSender<LiveUpdate>,
-    /// The user's wishes to end: the first asks for an end in order, the second for one at once.
-    pub interrupts: mpsc::UnboundedReceiver<&'static str>,
+    /// The batch job that this is, for a run that is not left to it but was started within one.
+    pub job: Option<JobStarted>,
+    /// Wishes that it ends.
+    pub interrupts: mpsc::UnboundedReceiver<Interrupt>,
     /// Random bytes for passwords.
     pub random: Box<dyn FnMut() -> [u8; SECRET_BYTES]>,
+}
+
+/// A wish that a run, or this epoch of it, ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The user's, by this signal: the first asks for an end in order, the second for one at once.
+    Cancel(&'static str),
+    /// The batch system's.
+    JobEnding {
+        /// How it makes itself known.
+        reason: &'static str,
+        /// Whether everything is about to be killed.
+        at_once: bool,
+    },
+}
+
+impl Interrupt {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Cancel(reason) | Self::JobEnding { reason, .. } => reason,
+        }
+    }
 }
 
 /// The first that an orchestrator does.
@@ -74,6 +98,13 @@ pub enum Begin {
         /// Who resumes it, and how.
         resumed: RunResumed,
     },
+    /// The run was left to this job, which may be the next of several.
+    Job {
+        /// Which run.
+        run: RunId,
+        /// The job.
+        started: JobStarted,
+    },
 }
 
 impl Begin {
@@ -81,7 +112,7 @@ impl Begin {
     pub const fn run(&self) -> &RunId {
         match self {
             Self::Create(created) => &created.run,
-            Self::Resume { run, .. } => run,
+            Self::Resume { run, .. } | Self::Job { run, .. } => run,
         }
     }
 
@@ -89,6 +120,7 @@ impl Begin {
         match self {
             Self::Create(created) => Command::Create(created),
             Self::Resume { resumed, .. } => Command::Resume(resumed),
+            Self::Job { started, .. } => Command::JobStarted(started),
         }
     }
 }
@@ -122,6 +154,8 @@ impl LiveSender {
 pub struct RunEnd {
     /// The program's exit code.
     pub exit_code: u8,
+    /// What becomes of the run, if only this epoch has ended.
+    pub afterwards: Option<Afterwards>,
 }
 
 /// Runs the orchestrator to its end. To be called within an actix system.
@@ -135,6 +169,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         begin,
         dead_through,
         live,
+        job,
         mut interrupts,
         mut random,
     } = setup;
@@ -156,7 +191,9 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     cancel::forget_file(&run_dir);
     let OpenEpoch { opened, state } = tokio::select! {
         opened = epoch::open(setup, address_known) => opened?,
-        Some(signal) = interrupts.recv() => return Err(OrchestratorError::Interrupted { signal }),
+        Some(interrupt) = interrupts.recv() => {
+            return Err(OrchestratorError::Interrupted { signal: interrupt.reason() });
+        }
     };
     let epoch = state.epoch;
     end_former_epochs(&run_dir, epoch)?;
@@ -194,12 +231,22 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         Orchestrator::new(machine, executor, Arc::clone(&publisher), live, first, done).start();
     // The journal's thread waits for it before it tells what was synced.
     let _ = address.send(orchestrator.clone());
+    if let Some(started) = job {
+        orchestrator.do_send(Input::new(Command::JobStarted(started)));
+    }
     actix::spawn(probe(run_dir, orchestrator.clone()));
     actix::spawn(async move {
-        let mut at_once = false;
-        while let Some(signal) = interrupts.recv().await {
-            orchestrator.do_send(cancel::from_signal(signal, at_once));
-            at_once = true;
+        let mut cancelled = false;
+        while let Some(interrupt) = interrupts.recv().await {
+            orchestrator.do_send(match interrupt {
+                Interrupt::Cancel(signal) => {
+                    cancel::from_signal(signal, std::mem::replace(&mut cancelled, true))
+                }
+                Interrupt::JobEnding { reason, at_once } => {
+                    let reason = reason.to_owned();
+                    Input::new(Command::JobEnding { reason, at_once })
+                }
+            });
         }
     });
     let end = ended.await.unwrap_or_else(|_| {
@@ -210,6 +257,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     clean_up(&bus, &publisher, &scratch, &end).await;
     end.map(|ended| RunEnd {
         exit_code: ended.exit_code,
+        afterwards: ended.afterwards,
     })
 }
 

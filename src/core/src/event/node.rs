@@ -16,7 +16,7 @@ pub struct AgentRequested {
 }
 
 /// What an agent found on its node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFacts {
     /// Host name.
     pub host: String,
@@ -28,6 +28,24 @@ pub struct HostFacts {
     pub memory_bytes: u64,
     /// Limit of open files.
     pub open_files: u64,
+    /// The processors that the agent may use, as the kernel lists them: `0-3,8`. Empty: not known.
+    #[serde(default)]
+    pub cpu_list: String,
+    /// Limit of the agent's control group, bytes.
+    #[serde(default)]
+    pub memory_limit_bytes: Option<u64>,
+    /// The GPUs that the agent may use, as CUDA names them.
+    #[serde(default)]
+    pub gpus: Vec<String>,
+    /// The address that the node's programs listen on.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// Its interface.
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// The interface's speed in Mbit/s, where the driver says it.
+    #[serde(default)]
+    pub speed_mbps: Option<u64>,
 }
 
 /// Data of `node.joined`.

@@ -252,6 +252,12 @@ impl State {
         self.cancel.is_some() || self.ending.is_some()
     }
 
+    /// Whether there is no time for an end in order.
+    pub fn ends_at_once(&self) -> bool {
+        let cancelled = self.cancel.as_ref().is_some_and(|cancel| cancel.at_once);
+        cancelled || self.ending.as_ref().is_some_and(|ending| ending.at_once)
+    }
+
     /// Whether nothing more happens in this epoch.
     pub const fn is_over(&self) -> bool {
         self.outcome.is_some() || self.paused.is_some() || self.left_to_job

@@ -1,7 +1,8 @@
-//! The user's wishes to end the run: signals.
+//! The user's and the batch system's wishes to end the run: signals.
 
 use std::io;
 
+use hpcbench_actors::orchestrator::Interrupt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -10,55 +11,75 @@ use crate::live::Screen;
 /// Number of SIGHUP, which ends a process whose terminal is closed.
 const HANGUP_BIT: u64 = 1 << (nix::libc::SIGHUP - 1);
 
-/// Listens to signals from now on. To be called within a runtime.
+/// Listens to signals from now on, in a batch job also to its own. To be called within a runtime.
 ///
 /// # Errors
 /// The system refuses a handler.
-pub(super) fn listen(screen: Screen) -> io::Result<UnboundedReceiver<&'static str>> {
-    let interrupt = signal(SignalKind::interrupt())?;
-    let terminate = signal(SignalKind::terminate())?;
-    // Under nohup the run goes on without its terminal.
-    let hangup = if ignores_hangup() {
-        None
-    } else {
-        Some(signal(SignalKind::hangup())?)
+pub(super) fn listen(screen: Screen, in_job: bool) -> io::Result<UnboundedReceiver<Interrupt>> {
+    let signals = Signals {
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
+        // Under nohup the run goes on without its terminal.
+        hangup: if ignores_hangup() {
+            None
+        } else {
+            Some(signal(SignalKind::hangup())?)
+        },
+        near_limit: signal(SignalKind::user_defined1())?,
     };
     // Unbounded, but only a person or a batch system writes to it.
     let (sender, receiver) = mpsc::unbounded_channel();
-    tokio::spawn(forward(interrupt, terminate, hangup, sender, screen));
+    tokio::spawn(forward(signals, in_job, sender, screen));
     Ok(receiver)
 }
 
-async fn forward(
-    mut interrupt: Signal,
-    mut terminate: Signal,
-    mut hangup: Option<Signal>,
-    sender: UnboundedSender<&'static str>,
-    screen: Screen,
-) {
-    let mut first = true;
-    loop {
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Option<Signal>,
+    near_limit: Signal,
+}
+
+impl Signals {
+    /// The next wish. In a batch job SIGUSR1 tells that its time is nearly up, and SIGTERM that everything is killed soon.
+    async fn next(&mut self, in_job: bool) -> Interrupt {
         let hung_up = async {
-            match &mut hangup {
+            match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
                 None => std::future::pending().await,
             }
         };
-        let name = tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-            _ = hung_up => "SIGHUP",
-        };
+        tokio::select! {
+            _ = self.interrupt.recv() => Interrupt::Cancel("SIGINT"),
+            _ = self.terminate.recv() => if in_job {
+                Interrupt::JobEnding { reason: "SIGTERM: the job is cancelled, preempted or out of time", at_once: true }
+            } else {
+                Interrupt::Cancel("SIGTERM")
+            },
+            _ = hung_up => Interrupt::Cancel("SIGHUP"),
+            _ = self.near_limit.recv(), if in_job => {
+                Interrupt::JobEnding { reason: "SIGUSR1: the job's time is nearly up", at_once: false }
+            }
+        }
+    }
+}
+
+async fn forward(mut signals: Signals, in_job: bool, sender: UnboundedSender<Interrupt>, screen: Screen) {
+    let mut first = true;
+    loop {
+        let interrupt = signals.next(in_job).await;
         // Sent before it is said: a terminal may be slow or stopped.
-        if sender.send(name).is_err() {
+        if sender.send(interrupt).is_err() {
             return;
         }
-        screen.say(if first {
-            "cancelling: the service and the agents end in order; press Ctrl-C again to end at once"
-        } else {
-            "ending at once"
+        screen.say(match interrupt {
+            Interrupt::JobEnding { reason, .. } => reason,
+            Interrupt::Cancel(_) if first => {
+                "cancelling: the service and the agents end in order; press Ctrl-C again to end at once"
+            }
+            Interrupt::Cancel(_) => "ending at once",
         });
-        first = false;
+        first &= !matches!(interrupt, Interrupt::Cancel(_));
     }
 }
 

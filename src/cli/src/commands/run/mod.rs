@@ -61,7 +61,7 @@ pub(super) fn execute(prepared: Prepared) -> anyhow::Result<RunEnd> {
     logging::of_run(&prepared.run_dir, &prepared.node, screen.clone())?;
     screen.say(&format!("run directory {}", prepared.run_dir.display()));
     let end = actix::System::new().block_on(async move {
-        let interrupts = interrupts::listen(screen)?;
+        let interrupts = interrupts::listen(screen, false)?;
         anyhow::Ok(orchestrator::run(prepared.into_setup(updates, interrupts)).await?)
     });
     live.finish();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use hpcbench_actors::orchestrator::{Begin, LiveUpdate, RunSetup};
+use hpcbench_actors::orchestrator::{Begin, Interrupt, LiveUpdate, RunSetup};
 use hpcbench_actors::shell::{hostname, now, user};
 use hpcbench_core::event::{RunCreated, RunResumed};
 use hpcbench_core::{Epoch, NodeId, Role, RunId};
@@ -102,7 +102,7 @@ impl Prepared {
     pub(super) fn into_setup(
         mut self,
         live: UnboundedSender<LiveUpdate>,
-        interrupts: UnboundedReceiver<&'static str>,
+        interrupts: UnboundedReceiver<Interrupt>,
     ) -> RunSetup {
         RunSetup {
             scratch_base: scratch_base(&self.plan),
@@ -113,6 +113,7 @@ impl Prepared {
             begin: self.begin,
             dead_through: self.dead_through,
             live,
+            job: None,
             interrupts,
             random: Box::new(move || {
                 let mut bytes = [0; SECRET_BYTES];

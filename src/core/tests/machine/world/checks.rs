@@ -154,9 +154,7 @@ impl World {
             );
         }
         assert!(self.state.active().is_none(), "a trial still runs:\n{story}");
-        let at_once = self.state.cancel.as_ref().is_some_and(|cancel| cancel.at_once)
-            || self.state.ending.as_ref().is_some_and(|ending| ending.at_once);
-        if !at_once {
+        if !self.state.ends_at_once() {
             assert!(
                 self.state
                     .verified

@@ -176,6 +176,7 @@ pub(crate) fn joined(node: &NodeId, role: Role, boot: &str) -> NodeJoined {
             cpus: 2,
             memory_bytes: 1 << 33,
             open_files: 1024,
+            ..HostFacts::default()
         },
     }
 }
