@@ -18,3 +18,4 @@ pub mod orchestrator;
 pub mod process;
 pub mod shell;
 pub mod supervisor;
+mod telemetry;

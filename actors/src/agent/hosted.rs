@@ -11,6 +11,7 @@ use crate::client_pool::ClientPool;
 use crate::log_collector::LogCollector;
 use crate::shell::{Admission, Gate};
 use crate::supervisor::Supervisor;
+use crate::telemetry::Telemetry;
 
 /// The actors of a node.
 pub struct Hosted {
@@ -19,6 +20,7 @@ pub struct Hosted {
     collector: Addr<LogCollector>,
     supervisor: Option<Addr<Supervisor>>,
     client_pool: Option<Addr<ClientPool>>,
+    telemetry: Telemetry,
 }
 
 impl Hosted {
@@ -30,6 +32,7 @@ impl Hosted {
             collector: LogCollector::new(Arc::clone(&context)).start(),
             supervisor: (role == Role::Server).then(|| Supervisor::new(Arc::clone(&context)).start()),
             client_pool: (role == Role::Client).then(|| ClientPool::new(Arc::clone(&context)).start()),
+            telemetry: Telemetry::new(Arc::clone(&context)),
             context,
         }
     }
@@ -50,6 +53,9 @@ impl Hosted {
             }
         }
         self.context.outbox.raise_epoch(self.gate.epoch());
+        if self.telemetry.take(&command) {
+            return CommandReply { refused: None };
+        }
         let message = Deliver(command);
         let answer = match (actor, &self.supervisor, &self.client_pool) {
             (ActorName::LogCollector, ..) => self.collector.send(message).await,
