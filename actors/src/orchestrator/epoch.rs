@@ -8,7 +8,7 @@ use std::time::Instant;
 use actix::Addr;
 use hpcbench_core::event::Program;
 use hpcbench_core::{Actor as ActorName, Epoch, NodeId, Outline, State, Timestamp, evolve, upcast};
-use hpcbench_journal::{DirStorage, Entry, Journal, Opened, Opening};
+use hpcbench_journal::{DirStorage, Entry, Journal, OnSync, Opened, Opening};
 use tokio::sync::oneshot;
 
 use super::OrchestratorError;
@@ -45,7 +45,7 @@ pub(super) async fn open(
         .name("epoch".to_owned())
         .spawn(move || {
             // Whoever waited has given up.
-            let _ = done.send(open_now(setup, address));
+            let _ = done.send(open_now(setup, told(address)));
         })
         .map_err(OrchestratorError::system("start a thread"))?;
     opened.await.unwrap_or_else(|_| {
@@ -54,10 +54,23 @@ pub(super) async fn open(
     })
 }
 
-fn open_now(
-    setup: EpochSetup,
-    address: Receiver<Addr<Orchestrator>>,
-) -> Result<OpenEpoch, OrchestratorError> {
+/// Tells the orchestrator what was synced, as soon as it has an address.
+fn told(address: Receiver<Addr<Orchestrator>>) -> OnSync {
+    let mut known: Option<Addr<Orchestrator>> = None;
+    Box::new(move |outcome| {
+        let checked = Instant::now();
+        if known.is_none() {
+            known = address.recv().ok();
+        }
+        // Not `try_send`: a sync that nobody hears of would stop the run. The journal's queue bounds these.
+        if let Some(orchestrator) = &known {
+            orchestrator.do_send(Synced { outcome, checked });
+        }
+    })
+}
+
+/// Claims the next epoch and folds the history, on this thread.
+pub(super) fn open_now(setup: EpochSetup, on_sync: OnSync) -> Result<OpenEpoch, OrchestratorError> {
     let EpochSetup {
         run_dir,
         node,
@@ -83,21 +96,7 @@ fn open_now(
         wait: &mut *wait,
         history: &mut fold,
     };
-    let mut known: Option<Addr<Orchestrator>> = None;
-    let opened = Journal::open(
-        Arc::new(DirStorage::new(&run_dir)),
-        opening,
-        Box::new(move |outcome| {
-            let checked = Instant::now();
-            if known.is_none() {
-                known = address.recv().ok();
-            }
-            // Not `try_send`: a sync that nobody hears of would stop the run. The journal's queue bounds these.
-            if let Some(orchestrator) = &known {
-                orchestrator.do_send(Synced { outcome, checked });
-            }
-        }),
-    )?;
+    let opened = Journal::open(Arc::new(DirStorage::new(&run_dir)), opening, on_sync)?;
     let state = evolve(state, &upcast(opened.started.event.clone()));
     Ok(OpenEpoch { opened, state })
 }

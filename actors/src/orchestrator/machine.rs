@@ -69,6 +69,11 @@ impl Machine {
         self.journal.durable()
     }
 
+    /// Writes and syncs what waits; nothing more is appended.
+    pub(super) fn close(self) -> Result<(), JournalError> {
+        self.journal.close().map(drop)
+    }
+
     /// The epoch that has taken this run over, if one has. Where that cannot be found out, the journal will.
     pub(super) fn successor(&self) -> Option<Epoch> {
         let storage = DirStorage::new(&self.run_dir);

@@ -21,10 +21,14 @@ mod liveness;
 mod local;
 mod machine;
 mod measure;
+mod places;
 mod publisher;
 mod pulse;
 mod run;
+mod submission;
 
 pub use cancel::CANCEL_FILE;
 pub use failure::OrchestratorError;
-pub use run::{Begin, LiveUpdate, RunEnd, RunSetup, end_leftovers, run};
+pub use places::{AgentStart, Orphans, Place, Places};
+pub use run::{Begin, Interrupt, LiveUpdate, RunEnd, RunSetup, end_leftovers, run};
+pub use submission::{SubmissionSetup, record_submission};

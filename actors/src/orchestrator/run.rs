@@ -261,7 +261,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     })
 }
 
-fn orchestrator_node(plan: &Plan) -> Result<NodeId, OrchestratorError> {
+pub(super) fn orchestrator_node(plan: &Plan) -> Result<NodeId, OrchestratorError> {
     let node = plan.nodes.iter().find(|node| node.role == Role::Orchestrator);
     node.map(|node| node.node.clone()).ok_or_else(|| {
         let cause = std::io::Error::other("the plan names none");
@@ -364,7 +364,7 @@ async fn probe(run_dir: PathBuf, orchestrator: actix::Addr<Orchestrator>) {
 }
 
 /// Where a file system caches look-ups, a former writer that may live must have had the time to see the claim.
-fn wait_for_caches(run_dir: PathBuf) -> impl FnMut(Epoch) + Send {
+pub(super) fn wait_for_caches(run_dir: PathBuf) -> impl FnMut(Epoch) + Send {
     move |former| {
         // Where that cannot be found out, the worst is assumed.
         if hpcbench_journal::lookups_cached(&run_dir).unwrap_or(true) {
