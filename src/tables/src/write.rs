@@ -1,9 +1,6 @@
 //! Writing records as Parquet.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::BufWriter;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hpcbench_records::Record;
 use parquet::arrow::ArrowWriter;
@@ -13,7 +10,7 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use crate::columns::Rows;
-use crate::hashing::Hashing;
+use crate::partial::{Output, PartialFile, Written};
 use crate::{RecordsMeta, TableError};
 
 /// Rows that are collected before they are handed to the encoder.
@@ -30,34 +27,17 @@ const ROW_GROUP_ROWS: usize = 128 * 1_024;
 pub struct RecordsWriter {
     path: PathBuf,
     partial: PartialFile,
-    writer: ArrowWriter<Hashing<BufWriter<File>>>,
+    writer: ArrowWriter<Output>,
     rows: Rows,
     written: u64,
-}
-
-/// A finished file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Size of the file.
-    pub bytes: u64,
-    /// Records in it.
-    pub rows: u64,
-    /// SHA-256 of the file in hexadecimal digits.
-    pub sha256: String,
 }
 
 impl RecordsWriter {
     /// Begins a file, readable by its owner only.
     pub fn create(path: impl Into<PathBuf>, meta: &RecordsMeta) -> Result<Self, TableError> {
         let path = path.into();
-        let partial = PartialFile::beside(&path);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let file = options
-            .open(&partial.0)
-            .map_err(|source| TableError::io("create", &partial.0, source))?;
+        let (partial, output) = PartialFile::create(&path)?;
         let rows = Rows::new();
-        let output = Hashing::new(BufWriter::new(file));
         // Every type has its logical type in Parquet. With a copy of the Arrow schema in the file, Arrow's own readers
         // would look for the metadata there and nowhere else.
         let options = ArrowWriterOptions::new()
@@ -97,18 +77,7 @@ impl RecordsWriter {
         let output = writer
             .into_inner()
             .map_err(|source| TableError::parquet("complete", &path, source))?;
-        let (buffered, bytes, sha256) = output.finish();
-        let file = buffered
-            .into_inner()
-            .map_err(|e| TableError::io("write", &partial.0, e.into_error()))?;
-        file.sync_all()
-            .map_err(|source| TableError::io("sync", &partial.0, source))?;
-        partial.rename_to(&path)?;
-        Ok(Written {
-            bytes,
-            rows: written,
-            sha256,
-        })
+        partial.complete(output, &path, written)
     }
 
     fn flush_rows(&mut self) -> Result<(), TableError> {
@@ -157,34 +126,4 @@ fn differences(builder: WriterPropertiesBuilder, column: &str) -> WriterProperti
     builder
         .set_column_dictionary_enabled(path.clone(), false)
         .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
-}
-
-/// The file under its temporary name; removed unless it was renamed.
-#[derive(Debug)]
-struct PartialFile(PathBuf);
-
-impl PartialFile {
-    fn beside(path: &Path) -> Self {
-        let mut name = std::ffi::OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(".partial");
-        Self(path.with_file_name(name))
-    }
-
-    fn rename_to(self, path: &Path) -> Result<(), TableError> {
-        fs::rename(&self.0, path).map_err(|source| TableError::io("rename", &self.0, source))?;
-        let directory = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let synced = File::open(directory).and_then(|directory| directory.sync_all());
-        synced.map_err(|source| TableError::io("sync", directory, source))
-    }
-}
-
-impl Drop for PartialFile {
-    fn drop(&mut self) {
-        // After the renaming there is nothing left to remove, and otherwise an error has been returned already.
-        let _ = fs::remove_file(&self.0);
-    }
 }

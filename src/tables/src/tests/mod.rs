@@ -1,6 +1,6 @@
 //! Records through Parquet and back, and read by others.
 
-mod python;
+pub(crate) mod python;
 mod sample;
 
 use std::fs;

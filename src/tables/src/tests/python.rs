@@ -91,7 +91,7 @@ fn further_readers_agree_on_rows_and_events() {
     }
 }
 
-fn run(python: &Path, script: &str, path: &Path) -> String {
+pub(crate) fn run(python: &Path, script: &str, path: &Path) -> String {
     let output = Command::new(python)
         .args(["-c", script])
         .arg(path)
@@ -107,7 +107,7 @@ fn run(python: &Path, script: &str, path: &Path) -> String {
 
 /// A Python that has the packages, in an environment below the target directory that is made once; `None`, with a
 /// message, where that cannot be had.
-fn python_with(packages: &[&str]) -> Option<PathBuf> {
+pub(crate) fn python_with(packages: &[&str]) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     let environment = target.join("test-python").join(packages.join("-"));
     let python = environment.join("bin/python");
