@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::log_collector::{CollectedLine, LogSources};
 use crate::process::Spawner;
-use crate::shell::{Outbox, Scratch};
+use crate::shell::{NodeAddress, NodeResources, Outbox, Scratch};
 
 /// A command on its way to an actor of this node, which takes it or says why not.
 #[derive(Debug, Clone)]
@@ -40,6 +40,10 @@ pub struct AgentContext {
     pub node: NodeId,
     /// What it is for.
     pub role: Role,
+    /// What its programs listen on.
+    pub address: NodeAddress,
+    /// What its programs may use.
+    pub resources: NodeResources,
     /// Starts processes.
     pub spawner: Spawner,
     /// Takes reports.
@@ -60,6 +64,8 @@ pub(crate) struct Parts {
     pub(crate) scratch: Scratch,
     pub(crate) node: NodeId,
     pub(crate) role: Role,
+    pub(crate) address: NodeAddress,
+    pub(crate) resources: NodeResources,
     pub(crate) spawner: Spawner,
     pub(crate) outbox: Outbox,
     pub(crate) sources: LogSources,
@@ -75,6 +81,8 @@ impl AgentContext {
             scratch: parts.scratch,
             node: parts.node,
             role: parts.role,
+            address: parts.address,
+            resources: parts.resources,
             spawner: parts.spawner,
             outbox: parts.outbox,
             sources: parts.sources,

@@ -4,12 +4,18 @@
 //! truth: whatever it knows it was told or it can see.
 
 mod context;
+mod ending;
 mod greeting;
 mod hosted;
+mod needs;
+mod orphan;
 mod process;
+mod suspension;
 
 pub(crate) use context::Parts as ContextParts;
 pub use context::{AgentContext, Deliver, Live};
-pub use greeting::Greeting;
+pub(crate) use greeting::GreetingFile;
+pub use greeting::{Greeting, GreetingSource, OrphanOrders, ScratchPlace};
 pub use hosted::Hosted;
-pub use process::{AgentError, run_agent};
+pub(crate) use orphan::claim as claim_orphans;
+pub use process::{AgentError, AgentSetup, run_agent};

@@ -1,6 +1,6 @@
 //! The agent's process: from its greeting to its end.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,16 +8,23 @@ use std::time::Duration;
 
 use hpcbench_core::event::NodeJoined;
 use hpcbench_core::message::{AgentCommand, CommandReply, Heartbeat, ReportBody};
-use hpcbench_core::{NodeId, Role};
+use hpcbench_core::{Epoch, NodeId, Role};
 use hpcbench_nats::{Address, Agent as AgentLink, AgentBus, BusError};
 use hpcbench_recipes::Plan;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::ContextParts as Parts;
-use super::{AgentContext, Greeting, Hosted, Live};
+use super::ending::end_descendants;
+use super::greeting::{Greeting, GreetingSource, OrphanOrders, ScratchPlace};
+use super::needs::lacking;
+use super::{AgentContext, Hosted, Live, orphan, suspension};
 use crate::log_collector::LogSources;
 use crate::process::Spawner;
-use crate::shell::{OutboxReader, Scratch, boot_id, host_facts, outbox};
+use crate::shell::{
+    AddressError, NodeAddress, NodeResources, OutboxReader, Scratch, boot_id, host_facts, hostname, outbox,
+    own_address, raise_open_files,
+};
 
 /// How long the bus may take to answer at first.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -30,14 +37,27 @@ const LAST_REPORTS: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Live log lines that may wait.
 const LIVE_CAPACITY: usize = 1024;
-/// Longest greeting.
-const MAX_GREETING_BYTES: u64 = 64 * 1024;
+
+/// What an agent's process is started with.
+#[derive(Debug)]
+pub struct AgentSetup {
+    /// The run directory.
+    pub run_dir: PathBuf,
+    /// The node.
+    pub node: NodeId,
+    /// What it is for.
+    pub role: Role,
+    /// Our own executable.
+    pub hpcbench: PathBuf,
+    /// Where the rest is told.
+    pub greeting: GreetingSource,
+}
 
 /// Why an agent cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// Its parent has not told it what it needs.
-    #[error("failed to read the greeting from standard input: agents are started by hpcbench, not by hand")]
+    #[error("failed to read the greeting: agents are started by hpcbench, not by hand")]
     Greeting(#[source] std::io::Error),
     /// There is no plan, or another one.
     #[error("failed to read the plan {path}: {problem}")]
@@ -56,47 +76,162 @@ pub enum AgentError {
         #[source]
         cause: std::io::Error,
     },
+    /// No address of this node can be used.
+    #[error("failed to choose the address that this node's programs listen on")]
+    Address(#[from] AddressError),
+    /// The node has less than the recipe asks for.
+    #[error("node {node} on host {host} has less than the recipe asks for: {}", lacking.join("; "))]
+    Lacking {
+        /// Which node.
+        node: NodeId,
+        /// Its host.
+        host: String,
+        /// What it lacks.
+        lacking: Vec<String>,
+    },
     /// The bus cannot be reached, or a report cannot be delivered.
     #[error("failed to talk to the orchestrator")]
     Bus(#[from] BusError),
+    /// Somebody else ends this process.
+    #[error("ended by SIGTERM")]
+    Terminated,
+    /// The bus is gone, and with it the orchestrator.
+    #[error("the bus has been away for {seconds} s: the orchestrator is lost")]
+    Orphaned {
+        /// How long.
+        seconds: f64,
+    },
 }
 
 /// Runs an agent until the orchestrator lets it end or is gone.
 ///
-/// To be called within an actix system. Once standard input is closed the process ends by itself.
-pub async fn run_agent(
-    run_dir: &Path,
-    node: NodeId,
-    role: Role,
-    hpcbench: PathBuf,
-) -> Result<(), AgentError> {
-    let greeting = read_greeting()?;
-    let plan = Arc::new(read_plan(run_dir, &greeting.plan)?);
+/// To be called within an actix system. An agent that was greeted over standard input ends its process by itself once that is
+/// closed.
+pub async fn run_agent(setup: AgentSetup) -> Result<(), AgentError> {
     let system = |what| move |cause| AgentError::System { what, cause };
+    let mut terminated = signal(SignalKind::terminate()).map_err(system("watch for SIGTERM"))?;
+    let greeting = setup.greeting.read().map_err(AgentError::Greeting)?;
+    if setup.greeting == GreetingSource::StandardInput {
+        watch_lifeline();
+    }
     // What a killed guard leaves behind becomes our child, and is found.
     nix::sys::prctl::set_child_subreaper(true).map_err(|e| system("become a subreaper")(e.into()))?;
-    let address = Address {
-        run: greeting.run.clone(),
-        url: greeting.bus.clone(),
-        directory: run_dir.to_path_buf(),
+    raise_open_files();
+    let plan = Arc::new(read_plan(&setup.run_dir, &greeting.plan)?);
+    let means = Means::gather(&setup, &greeting, &plan)?;
+    let (scratch, is_own) = (
+        means.scratch.clone(),
+        matches!(greeting.scratch, ScratchPlace::Below(_)),
+    );
+    let (epoch, orphan) = (greeting.epoch, greeting.orphan.clone());
+    let run_dir = setup.run_dir.clone();
+    let ended = tokio::select! {
+        biased;
+        _ = terminated.recv() => Err(AgentError::Terminated),
+        ended = work(setup, greeting, plan, means) => ended,
     };
-    let bus = AgentLink::connect(address, node.clone(), greeting.password.clone(), CONNECT).await?;
+    if ended.is_err() {
+        end_descendants().await;
+    }
+    if is_own && let Err(error) = scratch.remove() {
+        tracing::warn!(%error, "failed to remove {}", scratch.path().display());
+    }
+    if let (Err(AgentError::Orphaned { .. }), Some(orders)) = (&ended, orphan) {
+        take_care(&run_dir, epoch, &orders, terminated).await;
+    }
+    ended
+}
+
+/// Sees to the job of a lost orchestrator. The batch system may end it meanwhile.
+async fn take_care(
+    run_dir: &Path,
+    epoch: Epoch,
+    orders: &OrphanOrders,
+    mut terminated: tokio::signal::unix::Signal,
+) {
+    tokio::select! {
+        biased;
+        _ = terminated.recv() => {}
+        () = orphan::run_hook(run_dir, epoch, orders) => {}
+    }
+}
+
+/// What an agent has found on its node to work with.
+struct Means {
+    address: NodeAddress,
+    resources: NodeResources,
+    scratch: Scratch,
+}
+
+impl Means {
+    /// Fails if it is less than the recipe asks for.
+    fn gather(setup: &AgentSetup, greeting: &Greeting, plan: &Plan) -> Result<Self, AgentError> {
+        let (node, host) = (setup.node.clone(), hostname());
+        let resources = NodeResources::gather();
+        let lacking = lacking(&plan.resources, setup.role, &resources);
+        if !lacking.is_empty() {
+            return Err(AgentError::Lacking { node, host, lacking });
+        }
+        let address = own_address(&greeting.address, greeting.host.as_ref().unwrap_or(&host))?;
+        let scratch = match &greeting.scratch {
+            ScratchPlace::Shared(path) => Ok(Scratch::existing(path.clone())),
+            ScratchPlace::Below(base) => {
+                Scratch::create_for_agent(base, &greeting.run, greeting.epoch, &node)
+            }
+        };
+        let scratch = scratch.map_err(|cause| AgentError::System {
+            what: "create the run's directory on the local disk",
+            cause,
+        })?;
+        Ok(Self {
+            address,
+            resources,
+            scratch,
+        })
+    }
+}
+
+async fn work(
+    setup: AgentSetup,
+    greeting: Greeting,
+    plan: Arc<Plan>,
+    means: Means,
+) -> Result<(), AgentError> {
+    let AgentSetup {
+        run_dir,
+        node,
+        role,
+        hpcbench,
+        ..
+    } = setup;
+    let system = |what| move |cause| AgentError::System { what, cause };
+    let address = Address {
+        run: greeting.run,
+        url: greeting.bus,
+        directory: run_dir.clone(),
+    };
+    let bus = AgentLink::connect(address, node.clone(), greeting.password, CONNECT).await?;
     let bus: Arc<dyn AgentBus> = Arc::new(bus);
     let boot = boot_id(1);
     let (outbox, reports) = outbox(boot.clone(), greeting.epoch);
     let (live, live_feed) = mpsc::channel(LIVE_CAPACITY);
-    let spawner = Spawner::start(hpcbench, run_dir.to_path_buf());
+    let spawner = Spawner::start(hpcbench, run_dir.clone());
+    let facts = host_facts(&means.address, &means.resources);
     let context = Arc::new(AgentContext::new(Parts {
         plan,
-        run_dir: run_dir.to_path_buf(),
-        scratch: Scratch::existing(greeting.scratch),
+        run_dir,
+        scratch: means.scratch,
         node: node.clone(),
         role,
+        address: means.address,
+        resources: means.resources,
         spawner: spawner.map_err(system("start the spawning thread"))?,
         outbox,
         sources: LogSources::default(),
         live,
     }));
+    suspension::watch(|gap| tracing::warn!(seconds = gap.as_secs_f64(), "this process stood still"))
+        .map_err(system("start a thread"))?;
     // Subscribed before the agent says that it is there.
     let mut commands = bus.commands().await?;
     let mut hosted = Hosted::start(Arc::clone(&context), greeting.epoch);
@@ -105,7 +240,7 @@ pub async fn run_agent(
         role,
         boot: boot.clone(),
         pid: std::process::id(),
-        facts: host_facts(),
+        facts,
     };
     context
         .outbox
@@ -125,24 +260,36 @@ pub async fn run_agent(
                 .respond(serde_json::to_vec(&reply).unwrap_or_default());
         }
     });
-    deliver_reports(&*bus, reports, &context).await
+    until_orphaned(greeting.orphan.as_ref(), &*bus, reports, &context).await
 }
 
-fn read_greeting() -> Result<Greeting, AgentError> {
-    let mut line = String::new();
-    let stdin = std::io::stdin();
-    let mut input = BufReader::new(stdin.lock().take(MAX_GREETING_BYTES));
-    input.read_line(&mut line).map_err(AgentError::Greeting)?;
-    let greeting = serde_json::from_str(&line).map_err(|error| AgentError::Greeting(error.into()))?;
-    // From here on standard input is a lifeline: its end is ours. A thread that ends the process closes the lifelines
-    // of our own children.
+/// Delivers reports; where no lifeline tells it, until the bus has been away for too long.
+async fn until_orphaned(
+    orders: Option<&OrphanOrders>,
+    bus: &dyn AgentBus,
+    reports: OutboxReader,
+    context: &AgentContext,
+) -> Result<(), AgentError> {
+    let Some(seconds) = orders.map(|orders| orders.timeout_seconds) else {
+        return deliver_reports(bus, reports, context, REPORT).await;
+    };
+    let timeout = Duration::try_from_secs_f64(seconds).unwrap_or(REPORT);
+    tokio::select! {
+        biased;
+        delivered = deliver_reports(bus, reports, context, timeout + REPORT) => delivered,
+        () = orphan::bus_is_lost(bus.connection(), timeout) => Err(AgentError::Orphaned { seconds }),
+    }
+}
+
+/// From here on standard input is a lifeline: its end is ours. A thread that ends the process closes the lifelines of our own
+/// children.
+fn watch_lifeline() {
     std::thread::spawn(|| {
         let mut rest = [0; 64];
         while std::io::stdin().lock().read(&mut rest).is_ok_and(|read| read > 0) {}
         tracing::error!("the orchestrator is gone: this agent ends");
         std::process::exit(1);
     });
-    Ok(greeting)
 }
 
 fn read_plan(run_dir: &Path, hash: &str) -> Result<Plan, AgentError> {
@@ -166,6 +313,7 @@ async fn deliver_reports(
     bus: &dyn AgentBus,
     mut reports: OutboxReader,
     context: &AgentContext,
+    deadline: Duration,
 ) -> Result<(), AgentError> {
     let mut ended = context.ended();
     let mut overdue = pin!(overdue(context));
@@ -186,7 +334,7 @@ async fn deliver_reports(
             }
         };
         tokio::select! {
-            sent = bus.report(report.body.actor(), &report.id, payload.into(), REPORT) => sent?,
+            sent = bus.report(report.body.actor(), &report.id, payload.into(), deadline) => sent?,
             () = &mut overdue => {
                 tracing::warn!("the last reports have no receipt: the orchestrator has ended its work");
                 return Ok(());

@@ -2,7 +2,6 @@
 
 mod slot;
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,8 +19,8 @@ use nix::sys::signal::Signal;
 use super::actor::{Ack, Heard, Input, Orchestrator};
 use super::publisher::LogReader;
 use crate::log_collector::{LogSource, LogSources};
-use crate::process::{Child, ChildSpec, Spawner};
-use crate::shell::{Scratch, describe, private_file};
+use crate::process::{Child, ChildSpec, Guarding, Spawner};
+use crate::shell::{NodeAddress, Scratch, describe, private_file};
 pub(super) use slot::BusSlot;
 
 /// How long nats-server may take to be ready, and its client to connect.
@@ -39,6 +38,10 @@ pub(super) struct BusHost {
     /// The end of the history before this epoch.
     pub(super) base: Seq,
     pub(super) scratch: Scratch,
+    /// Where agents of other nodes put what is not for the run directory.
+    pub(super) scratch_base: PathBuf,
+    /// What it listens on.
+    pub(super) address: NodeAddress,
     pub(super) passwords: Passwords,
     pub(super) spawner: Spawner,
     pub(super) sources: LogSources,
@@ -65,6 +68,8 @@ impl BusHost {
         epoch: Epoch,
         base: Seq,
         scratch: Scratch,
+        scratch_base: PathBuf,
+        address: NodeAddress,
         passwords: Passwords,
         spawner: Spawner,
         sources: LogSources,
@@ -76,6 +81,8 @@ impl BusHost {
             epoch,
             base,
             scratch,
+            scratch_base,
+            address,
             passwords,
             spawner,
             sources,
@@ -131,7 +138,7 @@ impl BusHost {
                 .scratch
                 .dir("nats")
                 .map_err(|error| format!("failed to create its store: {error}"))?,
-            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            host: self.address.address,
             port,
             passwords: self.passwords.clone(),
         };
@@ -200,8 +207,12 @@ impl BusHost {
             stdout: Some(copy),
             stderr: Some(log),
         };
+        let guarding = Guarding {
+            grace_seconds: GRACE_SECONDS,
+            cpus: Vec::new(),
+        };
         self.spawner
-            .spawn_guarded(spec, GRACE_SECONDS)
+            .spawn_guarded(spec, guarding)
             .await
             .map_err(|error| describe(&error))
     }

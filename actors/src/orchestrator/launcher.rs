@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +18,20 @@ use super::actor::{Input, Orchestrator};
 use super::bus::BusHost;
 use super::courier::Courier;
 use super::local::LocalAgent;
-use crate::agent::{AgentContext, ContextParts, Greeting};
-use crate::log_collector::LogSource;
-use crate::process::{Child, ChildSpec, SpawnError};
-use crate::shell::{boot_id, describe, outbox, private_file};
+use super::places::{AgentStart, Place, Places};
+use crate::agent::{
+    AgentContext, ContextParts, Greeting, GreetingFile, OrphanOrders, ScratchPlace, claim_orphans,
+};
+use crate::log_collector::{LogSource, log_tail};
+use crate::process::{Child, ChildSpec, Exit, SpawnError};
+use crate::shell::{NodeResources, boot_id, describe, outbox, private_file};
 
 /// How long an agent that was let go may take to end before it is killed.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// The same for one on another node, which ends its services before itself.
+const STEP_PATIENCE: Duration = Duration::from_secs(20);
+/// Lines of its log that tell why an agent ended.
+const TAIL_LINES: usize = 1;
 /// How long the end of an agent's process is kept back, for its last report to arrive first.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Live log lines of the own node that may wait.
@@ -33,6 +41,7 @@ const LIVE_CAPACITY: usize = 1024;
 pub(super) struct Launcher {
     plan: Arc<Plan>,
     bus: Arc<BusHost>,
+    places: Arc<Places>,
     local: Option<(NodeId, LocalAgent)>,
     agents: BTreeMap<NodeId, Agent>,
 }
@@ -56,6 +65,12 @@ enum LaunchError {
     /// What it is told cannot be written.
     #[error("failed to write its greeting")]
     Greeting(#[from] serde_json::Error),
+    /// What it is told cannot be left for it.
+    #[error("failed to leave its greeting in the run directory")]
+    GreetingFile(#[source] std::io::Error),
+    /// Its place names no program that starts it.
+    #[error("the place of node {0} names no program that starts its agent")]
+    NoProgram(NodeId),
     /// Its log cannot be created.
     #[error("failed to create its log {}", path.display())]
     Log {
@@ -77,10 +92,11 @@ struct Agent {
 }
 
 impl Launcher {
-    pub(super) const fn new(plan: Arc<Plan>, bus: Arc<BusHost>) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, bus: Arc<BusHost>, places: Places) -> Self {
         Self {
             plan,
             bus,
+            places: Arc::new(places),
             local: None,
             agents: BTreeMap::new(),
         }
@@ -106,18 +122,20 @@ impl Launcher {
                 _let_go: let_go,
             },
         );
-        let (bus, plan, orchestrator) = (
-            Arc::clone(&self.bus),
-            Arc::clone(&self.plan),
-            orchestrator.clone(),
-        );
+        let start = AgentProcess {
+            bus: Arc::clone(&self.bus),
+            plan: Arc::clone(&self.plan),
+            places: Arc::clone(&self.places),
+        };
+        let orchestrator = orchestrator.clone();
         actix::spawn(async move {
-            let how = match spawn(&bus, &plan, &agent).await {
-                Ok(child) => {
-                    let how = watch(child, released).await;
+            let how = match start.spawn(&agent).await {
+                Ok(started) => {
+                    let log = started.log.clone();
+                    let exit = started.watch(released).await;
                     // Its last report may still be on the bus, and would find the node gone.
                     tokio::time::sleep(LAST_WORDS).await;
-                    how
+                    with_last_words(exit, &log)
                 }
                 Err(error) => describe(&error),
             };
@@ -137,6 +155,8 @@ impl Launcher {
             scratch: self.bus.scratch.clone(),
             node: node.clone(),
             role: Role::Orchestrator,
+            address: self.bus.address.clone(),
+            resources: NodeResources::gather(),
             spawner: self.bus.spawner.clone(),
             outbox,
             sources: self.bus.sources.clone(),
@@ -166,69 +186,148 @@ impl Launcher {
 
     /// Ends all.
     pub(super) fn end(&mut self) {
+        if self.places.has_steps()
+            && let Err(error) = claim_orphans(&self.bus.run_dir, self.bus.epoch)
+        {
+            tracing::warn!(%error, "agents that this does not reach may take themselves for orphans");
+        }
         self.agents.clear();
         self.local = None;
     }
 }
 
-async fn spawn(bus: &BusHost, plan: &Plan, agent: &AgentLaunch) -> Result<Child, LaunchError> {
-    let AgentLaunch {
-        node,
-        role,
-        launch,
-        cause,
-    } = agent;
-    let spawner = &bus.spawner;
-    let password = bus.passwords.nodes.get(node);
-    let password = password.ok_or_else(|| LaunchError::Unplanned(node.clone()))?;
-    let greeting = Greeting {
-        run: bus.run.clone(),
-        epoch: bus.epoch,
-        plan: plan.hash.clone(),
-        cause: *cause,
-        bus: bus.url().unwrap_or_default(),
-        password: password.clone(),
-        scratch: bus.scratch.path().to_path_buf(),
-    };
-    let mut line = serde_json::to_vec(&greeting)?;
-    line.push(b'\n');
-    let path = bus
-        .scratch
-        .path()
-        .join(format!("agent-{node}-{}-{launch}.log", bus.epoch));
-    let log = private_file(&path).map_err(|cause| LaunchError::Log {
-        path: path.clone(),
-        cause,
-    })?;
-    bus.sources.add(LogSource {
-        path,
-        category: LogCategory::Benchmark,
-        component: format!("agent-{node}"),
-        stream: "stderr",
-        correlation: format!("node/{node}"),
-    });
-    let mut args: Vec<OsString> = vec!["agent".into(), "--run-dir".into(), spawner.run_dir().into()];
-    args.extend(["--node", node.as_str(), "--role", role.as_str()].map(OsString::from));
-    let spec = ChildSpec {
-        program: spawner.hpcbench().to_path_buf(),
-        args,
-        env: Vec::new(),
-        inherit_env: true,
-        greeting: line,
-        stdout: None,
-        stderr: Some(log),
-    };
-    Ok(spawner.spawn(spec).await?)
+/// What agents' processes are started with.
+struct AgentProcess {
+    bus: Arc<BusHost>,
+    plan: Arc<Plan>,
+    places: Arc<Places>,
 }
 
-/// Waits for the agent's end; once it is let go, not for long.
-async fn watch(mut child: Child, mut released: tokio::sync::oneshot::Receiver<()>) -> String {
-    tokio::select! {
-        exit = child.ended() => return exit.to_string(),
-        _ = &mut released => child.release(),
+/// An agent's process, or that of the program that has started it elsewhere.
+struct Started {
+    child: Child,
+    log: PathBuf,
+    /// Removed at the latest with this.
+    greeting: Option<GreetingFile>,
+}
+
+impl AgentProcess {
+    async fn spawn(&self, agent: &AgentLaunch) -> Result<Started, LaunchError> {
+        let AgentLaunch {
+            node, role, launch, ..
+        } = agent;
+        let spawner = &self.bus.spawner;
+        let place = self.places.of(node);
+        let greeting = self.greeting(agent, &place)?;
+        let (log, file) = self.log(agent)?;
+        let mut args: Vec<OsString> = vec!["agent".into(), "--run-dir".into(), spawner.run_dir().into()];
+        args.extend(["--node", node.as_str(), "--role", role.as_str()].map(OsString::from));
+        let mut spec = ChildSpec {
+            program: spawner.hpcbench().to_path_buf(),
+            args,
+            env: Vec::new(),
+            inherit_env: true,
+            greeting: Vec::new(),
+            stdout: None,
+            stderr: Some(file),
+        };
+        let mut left = None;
+        match place.start {
+            AgentStart::Child => {
+                spec.greeting = serde_json::to_vec(&greeting)?;
+                spec.greeting.push(b'\n');
+            }
+            AgentStart::Step { prefix } => {
+                let file = GreetingFile::create(spawner.run_dir(), node, *launch, &greeting)
+                    .map_err(LaunchError::GreetingFile)?;
+                spec.args.extend(["--greeting".into(), file.path().into()]);
+                left = Some(file);
+                let mut words = prefix.into_iter();
+                let program = words.next().ok_or_else(|| LaunchError::NoProgram(node.clone()))?;
+                let own = std::mem::replace(&mut spec.program, program.into());
+                spec.args = words.chain([own.into()]).chain(spec.args).collect();
+            }
+        }
+        Ok(Started {
+            child: spawner.spawn(spec).await?,
+            log,
+            greeting: left,
+        })
     }
-    if tokio::time::timeout(PATIENCE, child.ended()).await.is_err() {
-        child.signal(Signal::SIGKILL);
+
+    fn greeting(&self, agent: &AgentLaunch, place: &Place) -> Result<Greeting, LaunchError> {
+        let (bus, node) = (&self.bus, &agent.node);
+        let password = bus.passwords.nodes.get(node);
+        let password = password.ok_or_else(|| LaunchError::Unplanned(node.clone()))?;
+        let orders = self.places.orphans(node);
+        let scratch = match place.start {
+            AgentStart::Child => ScratchPlace::Shared(bus.scratch.path().to_path_buf()),
+            AgentStart::Step { .. } => ScratchPlace::Below(bus.scratch_base.clone()),
+        };
+        Ok(Greeting {
+            run: bus.run.clone(),
+            epoch: bus.epoch,
+            plan: self.plan.hash.clone(),
+            cause: agent.cause,
+            bus: bus.url().unwrap_or_default(),
+            password: password.clone(),
+            scratch,
+            address: place.address.clone(),
+            host: place.host.clone(),
+            orphan: orders.map(|(orphans, rank)| OrphanOrders {
+                timeout_seconds: orphans.timeout.as_secs_f64(),
+                hook: orphans.hook,
+                rank,
+            }),
+        })
     }
-    child.ended().await.to_string()
+
+    fn log(&self, agent: &AgentLaunch) -> Result<(PathBuf, File), LaunchError> {
+        let AgentLaunch { node, launch, .. } = agent;
+        let name = format!("agent-{node}-{}-{launch}.log", self.bus.epoch);
+        let path = self.bus.scratch.path().join(name);
+        let file = private_file(&path).map_err(|cause| LaunchError::Log {
+            path: path.clone(),
+            cause,
+        })?;
+        self.bus.sources.add(LogSource {
+            path: path.clone(),
+            category: LogCategory::Benchmark,
+            component: format!("agent-{node}"),
+            stream: "stderr",
+            correlation: format!("node/{node}"),
+        });
+        Ok((path, file))
+    }
+}
+
+impl Started {
+    /// Waits for the agent's end; once it is let go, not for long.
+    async fn watch(self, mut released: tokio::sync::oneshot::Receiver<()>) -> Exit {
+        let (mut child, is_step) = (self.child, self.greeting.is_some());
+        tokio::select! {
+            exit = child.ended() => return exit,
+            _ = &mut released => child.release(),
+        }
+        let patience = if is_step {
+            // Its lifeline does not reach the agent.
+            child.signal(Signal::SIGTERM);
+            STEP_PATIENCE
+        } else {
+            PATIENCE
+        };
+        if tokio::time::timeout(patience, child.ended()).await.is_err() {
+            child.signal(Signal::SIGKILL);
+        }
+        child.ended().await
+    }
+}
+
+/// How an agent ended, with the reason that it gave, if any.
+fn with_last_words(exit: Exit, log: &Path) -> String {
+    let words = log_tail(log, TAIL_LINES);
+    match words.last().filter(|_| exit != Exit::Code(0)) {
+        Some(words) => format!("{exit}: {words}"),
+        None => exit.to_string(),
+    }
 }

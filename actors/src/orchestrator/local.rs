@@ -35,7 +35,7 @@ impl LocalAgent {
             role: Role::Orchestrator,
             boot: boot_id(agent.launch),
             pid: std::process::id(),
-            facts: host_facts(),
+            facts: host_facts(&context.address, &context.resources),
         };
         context
             .outbox

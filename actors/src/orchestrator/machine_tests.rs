@@ -7,7 +7,7 @@ use hpcbench_core::{Epoch, Phase, Role, TrialId};
 use hpcbench_journal::{DirStorage, Opening};
 
 use super::*;
-use hpcbench_core::{InstanceId, ServiceOutline, TrialOutline};
+use hpcbench_core::{InstanceId, JobPolicy, ServiceOutline, TrialOutline};
 
 fn outline() -> Arc<Outline> {
     let node = |name: &str| name.parse::<NodeId>().unwrap();
@@ -27,8 +27,10 @@ fn outline() -> Arc<Outline> {
         trials: vec![TrialOutline {
             id: trial,
             service: 0,
+            load_at_least: 0.0,
             load_within: Some(1.0),
         }],
+        policy: JobPolicy::default(),
     })
 }
 

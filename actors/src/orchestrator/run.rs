@@ -21,10 +21,11 @@ use super::effects::Executor;
 use super::epoch::{self, EpochSetup, OpenEpoch};
 use super::launcher::Launcher;
 use super::machine::Machine;
+use super::places::{Place, Places};
 use super::publisher::Publisher;
 use crate::log_collector::LogSources;
 use crate::process::{Spawner, children_of, kill_descendants, kill_leftovers};
-use crate::shell::{Scratch, describe};
+use crate::shell::{NodeAddress, Scratch, describe, hostname, own_address};
 
 /// How long the last events may take to be published.
 const FLUSH: Duration = Duration::from_secs(3);
@@ -46,6 +47,8 @@ pub struct RunSetup {
     pub run_dir: PathBuf,
     /// Node-local place for what does not belong there.
     pub scratch_base: PathBuf,
+    /// Where the agents of the nodes are started, and how.
+    pub places: Places,
     /// Our own executable.
     pub hpcbench: PathBuf,
     /// The program, for the audit.
@@ -164,6 +167,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         plan,
         run_dir,
         scratch_base,
+        places,
         hpcbench,
         program,
         begin,
@@ -178,6 +182,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         .map_err(|error| OrchestratorError::system("become a subreaper")(error.into()))?;
     let run = begin.run().clone();
     let node = orchestrator_node(&plan)?;
+    let bus_address = bus_address(&places.of(&node))?;
     let (address, address_known) = std::sync::mpsc::sync_channel::<actix::Addr<Orchestrator>>(1);
     let setup = EpochSetup {
         run_dir: run_dir.clone(),
@@ -204,16 +209,17 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         .map_err(OrchestratorError::system("start the spawning thread"))?;
     let passwords = Passwords::generate(plan.nodes.iter().map(|node| node.node.clone()), &mut random);
     let base = Seq(opened.started.event.seq.0 - 1);
-    let sources = LogSources::default();
     let bus = Arc::new(BusHost::new(
         run,
         run_dir.clone(),
         epoch,
         base,
         scratch.clone(),
+        scratch_base,
+        bus_address,
         passwords,
         spawner,
-        sources,
+        LogSources::default(),
     ));
     let publisher = Arc::new(Publisher::start(run_dir.clone(), bus.slot.clone()));
     publisher.publish(vec![Arc::clone(&opened.started)]);
@@ -223,7 +229,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     let executor = Executor::new(
         Arc::clone(&plan),
         Arc::clone(&bus),
-        Launcher::new(plan, Arc::clone(&bus)),
+        Launcher::new(plan, Arc::clone(&bus), places),
     );
     let (done, ended) = oneshot::channel();
     let first = Input::new(begin.into_command());
@@ -235,20 +241,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         orchestrator.do_send(Input::new(Command::JobStarted(started)));
     }
     actix::spawn(probe(run_dir, orchestrator.clone()));
-    actix::spawn(async move {
-        let mut cancelled = false;
-        while let Some(interrupt) = interrupts.recv().await {
-            orchestrator.do_send(match interrupt {
-                Interrupt::Cancel(signal) => {
-                    cancel::from_signal(signal, std::mem::replace(&mut cancelled, true))
-                }
-                Interrupt::JobEnding { reason, at_once } => {
-                    let reason = reason.to_owned();
-                    Input::new(Command::JobEnding { reason, at_once })
-                }
-            });
-        }
-    });
+    actix::spawn(heed(interrupts, orchestrator));
     let end = ended.await.unwrap_or_else(|_| {
         Err(OrchestratorError::system("keep the orchestrator alive")(
             std::io::Error::other("its actor ended"),
@@ -258,6 +251,28 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     end.map(|ended| RunEnd {
         exit_code: ended.exit_code,
         afterwards: ended.afterwards,
+    })
+}
+
+/// Hands wishes to end to the orchestrator: whoever asks twice to cancel does not want to wait.
+async fn heed(mut interrupts: mpsc::UnboundedReceiver<Interrupt>, orchestrator: actix::Addr<Orchestrator>) {
+    let mut cancelled = false;
+    while let Some(interrupt) = interrupts.recv().await {
+        orchestrator.do_send(match interrupt {
+            Interrupt::Cancel(signal) => cancel::from_signal(signal, std::mem::replace(&mut cancelled, true)),
+            Interrupt::JobEnding { reason, at_once } => {
+                let reason = reason.to_owned();
+                Input::new(Command::JobEnding { reason, at_once })
+            }
+        });
+    }
+}
+
+/// The address that the bus listens on.
+fn bus_address(place: &Place) -> Result<NodeAddress, OrchestratorError> {
+    let host = place.host.clone().unwrap_or_else(hostname);
+    own_address(&place.address, &host).map_err(|error| {
+        OrchestratorError::system("choose the address that the bus listens on")(std::io::Error::other(error))
     })
 }
 

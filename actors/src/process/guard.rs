@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -29,11 +30,14 @@ pub struct GuardOptions {
     pub command: Vec<OsString>,
     /// From the request to end until the end is forced.
     pub grace: Duration,
+    /// The processors that the program and all below it are bound to; empty: those of this process.
+    pub cpus: Vec<usize>,
 }
 
 /// Runs a program until it ends, the lifeline at standard input is closed, or SIGTERM comes; ends everything below it
 /// and tells how the program ended.
 pub fn run_guard(options: &GuardOptions) -> std::io::Result<Exit> {
+    bind(&options.cpus)?;
     let mut mask = SigSet::empty();
     for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         mask.add(signal);
@@ -68,6 +72,18 @@ pub fn run_guard(options: &GuardOptions) -> std::io::Result<Exit> {
             }
         }
     }
+}
+
+/// Binds this process, and so whatever it starts.
+fn bind(cpus: &[usize]) -> std::io::Result<()> {
+    if cpus.is_empty() {
+        return Ok(());
+    }
+    let mut set = CpuSet::new();
+    for cpu in cpus {
+        set.set(*cpu)?;
+    }
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
 
 struct Watch {

@@ -39,6 +39,15 @@ pub struct ChildSpec {
     pub stderr: Option<File>,
 }
 
+/// How a process is guarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guarding {
+    /// Seconds from the request to end until the end is forced.
+    pub grace_seconds: u32,
+    /// The processors that the whole tree is bound to; empty: those of this process.
+    pub cpus: Vec<usize>,
+}
+
 /// A process that could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start {program}")]
@@ -129,11 +138,15 @@ impl Spawner {
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    /// Starts a process below a guard, which ends the whole tree `grace_seconds` after it was told to, or when this
-    /// process is gone.
-    pub async fn spawn_guarded(&self, mut spec: ChildSpec, grace_seconds: u32) -> Result<Child, SpawnError> {
+    /// Starts a process below a guard, which ends the whole tree in time after it was told to, or when this process is gone.
+    pub async fn spawn_guarded(&self, mut spec: ChildSpec, guarding: Guarding) -> Result<Child, SpawnError> {
         let mut args: Vec<OsString> = vec!["guard".into(), "--run-dir".into(), self.run_dir.clone().into()];
-        args.extend(["--grace".into(), grace_seconds.to_string().into(), "--".into()]);
+        args.extend(["--grace".into(), guarding.grace_seconds.to_string().into()]);
+        if !guarding.cpus.is_empty() {
+            let cpus: Vec<String> = guarding.cpus.iter().map(usize::to_string).collect();
+            args.extend(["--cpus".into(), cpus.join(",").into()]);
+        }
+        args.push("--".into());
         args.push(std::mem::replace(&mut spec.program, self.hpcbench.clone()).into());
         args.append(&mut spec.args);
         spec.args = args;

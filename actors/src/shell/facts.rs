@@ -3,21 +3,27 @@
 use std::fs;
 
 use hpcbench_core::event::{HostFacts, Program, Writer};
-use nix::sys::resource::{Resource, getrlimit};
+
+use super::{NodeAddress, NodeResources};
 
 /// Fields of `/proc/PID/stat` after the name in parentheses: the state, and the start time in clock ticks since boot.
 const STATE_FIELD: usize = 0;
 const START_TIME_FIELD: usize = 19;
 
-/// What this process finds on its node. What cannot be read is 0 or `unknown`.
-pub fn host_facts() -> HostFacts {
-    let cpus = std::thread::available_parallelism().map_or(0, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+/// What this process finds on its node. What cannot be read is 0, empty or `unknown`.
+pub fn host_facts(address: &NodeAddress, resources: &NodeResources) -> HostFacts {
     HostFacts {
         host: hostname(),
         kernel: read_trimmed("/proc/sys/kernel/osrelease").unwrap_or_else(unknown),
-        cpus,
-        memory_bytes: memory_bytes().unwrap_or(0),
-        open_files: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft),
+        cpus: u32::try_from(resources.cpus.len()).unwrap_or(u32::MAX),
+        memory_bytes: resources.memory,
+        open_files: resources.open_files,
+        cpu_list: resources.cpu_list(),
+        memory_limit_bytes: resources.memory_limit,
+        gpus: resources.gpus.clone(),
+        address: Some(address.address.to_string()),
+        interface: address.interface.clone(),
+        speed_mbps: address.speed_mbps,
     }
 }
 
@@ -86,16 +92,6 @@ pub fn user() -> String {
 
 fn read_trimmed(path: &str) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
-}
-
-fn memory_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.split_ascii_whitespace()
-        .next()?
-        .parse::<u64>()
-        .ok()
-        .map(|kib| kib * 1024)
 }
 
 fn unknown() -> String {

@@ -5,8 +5,10 @@ mod describe;
 mod digest;
 mod facts;
 mod gate;
+mod network;
 mod outbox;
 mod panics;
+mod resources;
 mod scratch;
 
 pub use clock::now;
@@ -14,6 +16,10 @@ pub use describe::describe;
 pub use digest::{FileDigest, artifact, digest_file, hex};
 pub use facts::{boot_id, host_facts, hostname, is_stopped, process_start, user, writer};
 pub use gate::{Admission, Gate};
+pub use network::{
+    AddressError, AddressPolicy, Cidr, Interface, InterfaceKind, NodeAddress, choose, interfaces, own_address,
+};
 pub use outbox::{Outbox, OutboxReader, outbox};
 pub use panics::{catch, catch_future};
+pub use resources::{NodeResources, raise_open_files};
 pub use scratch::{Scratch, private_append, private_dir, private_file};

@@ -31,16 +31,12 @@ impl Supervisor {
 
     fn launch(&mut self, service: usize, id: InstanceId, launch: u32, cause: Seq) {
         let (stop, stopped) = watch::channel(None);
-        let number = self.stops.len();
-        // One that is started again keeps its number.
-        let number = self.stops.keys().position(|known| *known == id).unwrap_or(number);
         self.stops.insert(id.clone(), (launch, stop));
         let instance = Instance {
             context: Arc::clone(&self.context),
             service,
             id: id.clone(),
             launch,
-            number: u32::try_from(number).unwrap_or(u32::MAX),
             cause,
         };
         let outbox = self.context.outbox.clone();

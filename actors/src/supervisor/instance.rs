@@ -1,6 +1,6 @@
 //! One start of one instance, from the command to its end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,19 +8,21 @@ use hpcbench_core::event::{ServiceExited, ServiceFailed, ServiceLaunched, Servic
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{InstanceId, LogCategory, Seq};
 use hpcbench_recipes::ServicePlan;
+use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_services::{
     LaunchCommand, LaunchContext, Probe, ProbeResult, Readiness, Service, ServiceEndpoint, Start, find,
 };
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
 
-use super::address::{HOST, free_port};
+use super::address::free_port;
 use super::environment::{environment, secrets};
 use super::probe::get;
+use super::share::{InstanceShare, number, share};
 use crate::agent::AgentContext;
 use crate::log_collector::{LogSource, log_tail};
-use crate::process::{Child, ChildSpec};
-use crate::shell::{describe, private_file};
+use crate::process::{Child, ChildSpec, Guarding};
+use crate::shell::{describe, private_dir, private_file};
 
 /// How long the list of models may take.
 const LIST_PATIENCE: Duration = Duration::from_secs(5);
@@ -36,8 +38,6 @@ pub(super) struct Instance {
     pub(super) service: usize,
     pub(super) id: InstanceId,
     pub(super) launch: u32,
-    /// Its number on this node.
-    pub(super) number: u32,
     pub(super) cause: Seq,
 }
 
@@ -153,15 +153,17 @@ impl Instance {
     }
 
     async fn begin(&self, service: &dyn Service, plan: &ServicePlan) -> Result<Launched, String> {
-        let port = free_port().map_err(|error| format!("no free port can be had: {error}"))?;
+        let address = self.context.address.address;
+        let port = free_port(address).map_err(|error| format!("no free port can be had: {error}"))?;
         let scratch = self.context.scratch.dir(self.id.as_str());
+        let number = number(&self.id, &self.context.node, plan.instances_per_node);
         let context = LaunchContext {
-            host: HOST,
+            host: address,
             port,
             hpcbench_exe: self.context.spawner.hpcbench().to_path_buf(),
             run_dir: self.context.spawner.run_dir().to_path_buf(),
             scratch: scratch.map_err(|error| format!("failed to create its directory: {error}"))?,
-            instance: self.number,
+            instance: number,
         };
         let endpoints = service
             .endpoints(plan, &context)
@@ -169,7 +171,12 @@ impl Instance {
         let since = Instant::now();
         let child = match service.start(plan, &context).map_err(|error| describe(&error))? {
             Start::External => None,
-            Start::Launch(command) => Some(self.spawn(&command, service.stop().grace).await?),
+            Start::Launch(mut command) => {
+                let servers = &self.context.plan.resources.servers;
+                let share = share(servers, &self.context.resources, number, plan.instances_per_node);
+                self.give(&mut command, &share, &context.scratch)?;
+                Some(self.spawn(&command, share.cpus, service.stop().grace).await?)
+            }
         };
         Ok(Launched {
             child,
@@ -178,7 +185,33 @@ impl Instance {
         })
     }
 
-    async fn spawn(&self, command: &LaunchCommand, grace: Duration) -> Result<Child, String> {
+    /// Keeps instances apart: each has its own GPUs, and its own home wherever another one may be on its node.
+    fn give(&self, command: &mut LaunchCommand, share: &InstanceShare, scratch: &Path) -> Result<(), String> {
+        let plan = &self.context.plan;
+        if let Some(gpus) = &share.gpus {
+            let visible = gpus.join(",").into();
+            command
+                .environment
+                .insert("CUDA_VISIBLE_DEVICES".to_owned(), visible);
+        }
+        let servers = &plan.resources.servers;
+        let is_alone = plan.launch.mode == LaunchMode::Local
+            && servers.count.get() == 1
+            && servers.instances_per_node.get() == 1;
+        if !is_alone && !command.environment.contains_key("HOME") {
+            let home = scratch.join("home");
+            private_dir(&home).map_err(|error| format!("failed to create its home: {error}"))?;
+            command.environment.insert("HOME".to_owned(), home.into());
+        }
+        Ok(())
+    }
+
+    async fn spawn(
+        &self,
+        command: &LaunchCommand,
+        cpus: Vec<usize>,
+        grace: Duration,
+    ) -> Result<Child, String> {
         let env = environment(command).map_err(|error| describe(&error))?;
         let log = |stream: &'static str| {
             let path = self.log_path(stream);
@@ -202,8 +235,11 @@ impl Instance {
             stdout: Some(log("stdout")?),
             stderr: Some(log("stderr")?),
         };
-        let seconds = u32::try_from(grace.as_secs()).unwrap_or(u32::MAX);
-        let child = self.context.spawner.spawn_guarded(spec, seconds).await;
+        let guarding = Guarding {
+            grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),
+            cpus,
+        };
+        let child = self.context.spawner.spawn_guarded(spec, guarding).await;
         let child = child.map_err(|error| describe(&error))?;
         let words =
             std::iter::once(command.program.as_os_str()).chain(command.arguments.iter().map(AsRef::as_ref));

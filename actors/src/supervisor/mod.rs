@@ -5,6 +5,7 @@ mod address;
 mod environment;
 mod instance;
 mod probe;
+mod share;
 
 pub use actor::Supervisor;
 pub(crate) use environment::secrets;

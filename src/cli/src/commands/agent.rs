@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use hpcbench_actors::agent::run_agent;
+use hpcbench_actors::agent::{AgentSetup, GreetingSource, run_agent};
 use hpcbench_core::{NodeId, Role};
 
 use crate::{logging, program};
@@ -21,6 +21,9 @@ pub(crate) struct AgentArgs {
     /// What the node is there for
     #[arg(long, value_parser = parse_role)]
     role: Role,
+    /// The file that holds the rest, which is removed; otherwise it is on standard input
+    #[arg(long, value_name = "FILE")]
+    greeting: Option<PathBuf>,
 }
 
 /// Works for a run until its orchestrator lets it end.
@@ -28,10 +31,20 @@ pub(crate) struct AgentArgs {
 /// # Errors
 /// The orchestrator or the bus is gone, or the agent was not started by one.
 pub(crate) fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
-    let AgentArgs { run_dir, node, role } = args;
+    let AgentArgs {
+        run_dir,
+        node,
+        role,
+        greeting,
+    } = args;
     logging::of_agent(&run_dir, &node)?;
-    let hpcbench = program::executable()?;
-    let work = run_agent(&run_dir, node.clone(), role, hpcbench);
+    let work = run_agent(AgentSetup {
+        run_dir,
+        node: node.clone(),
+        role,
+        hpcbench: program::executable()?,
+        greeting: greeting.map_or(GreetingSource::StandardInput, GreetingSource::File),
+    });
     actix::System::new()
         .block_on(work)
         .with_context(|| format!("the agent of {node} ends"))

@@ -27,8 +27,11 @@ pub(crate) struct GuardArgs {
     /// From the request to end until the end is forced
     #[arg(long, value_name = "SECONDS", required_unless_present = "exec")]
     grace: Option<u32>,
+    /// The processors that the program is bound to; otherwise it may use any
+    #[arg(long, value_name = "CPU,...", value_delimiter = ',')]
+    cpus: Vec<usize>,
     /// Become the program instead of watching it
-    #[arg(long, conflicts_with_all = ["run_dir", "grace"])]
+    #[arg(long, conflicts_with_all = ["run_dir", "grace", "cpus"])]
     exec: bool,
     /// The program and its arguments
     #[arg(last = true, required = true)]
@@ -55,6 +58,7 @@ pub(crate) fn run(args: GuardArgs) -> anyhow::Result<ExitCode> {
         exec_args: ["guard", "--exec", "--"].map(OsString::from).to_vec(),
         command: args.command,
         grace: Duration::from_secs(args.grace.unwrap_or_default().into()),
+        cpus: args.cpus,
     };
     match run_guard(&options).context("failed to guard a program")? {
         Exit::Code(code) => Ok(ExitCode::from(code as u8)),

@@ -300,6 +300,7 @@ fn agent(story: &mut Story, name: &str, role: Role, launch: u32) {
             cpus: 2,
             memory_bytes: 8 << 30,
             open_files: 1 << 20,
+            ..HostFacts::default()
         },
     });
 }

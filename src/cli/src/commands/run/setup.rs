@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use hpcbench_actors::orchestrator::{Begin, Interrupt, LiveUpdate, RunSetup};
+use hpcbench_actors::orchestrator::{Begin, Interrupt, LiveUpdate, Places, RunSetup};
 use hpcbench_actors::shell::{hostname, now, user};
 use hpcbench_core::event::{RunCreated, RunResumed};
 use hpcbench_core::{Epoch, NodeId, Role, RunId};
@@ -34,6 +34,8 @@ pub(in crate::commands) struct Prepared {
     pub node: NodeId,
     /// Trials about which nothing more will be done.
     pub settled: usize,
+    /// Where the agents of the nodes are started, and how.
+    pub places: Places,
     begin: Begin,
     dead_through: Epoch,
     hpcbench: PathBuf,
@@ -90,6 +92,7 @@ impl Prepared {
             run_dir,
             node: orchestrator(&plan)?,
             settled: 0,
+            places: Places::local(),
             begin: beginning.recorded(&plan, tools),
             dead_through: Epoch(0),
             hpcbench: program::executable()?,
@@ -108,6 +111,7 @@ impl Prepared {
             scratch_base: scratch_base(&self.plan),
             plan: self.plan,
             run_dir: self.run_dir,
+            places: self.places,
             hpcbench: self.hpcbench,
             program: program::program(),
             begin: self.begin,
