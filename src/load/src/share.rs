@@ -40,6 +40,13 @@ impl ClientShare {
             .wrapping_add(self.index as u64)
     }
 
+    /// Where this client begins to go through `things` in turn: the beginnings of all clients lie evenly among them, so that
+    /// what each leaves over does not always fall on the first ones.
+    pub const fn beginning_among(self, things: u64) -> u64 {
+        let count = if self.count == 0 { 1 } else { self.count as u64 };
+        self.index as u64 * things / count
+    }
+
     /// The share of one of `count` parts of this share: thread `index` of this client.
     ///
     /// Things are dealt to clients in turn, and each client deals its own to its threads in turn.
@@ -59,6 +66,20 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn taking_turns_uses_everything_evenly(count in 1u32..9, things in 1u64..9, rounds in 0u64..4, total in 0u64..200) {
+            let mut used = vec![0_u64; things as usize];
+            for index in 0..count {
+                let client = ClientShare { index, count };
+                let first = client.beginning_among(things);
+                for own in 0..client.of(total) + rounds * things {
+                    used[((first + own) % things) as usize] += 1;
+                }
+            }
+            let (least, most) = (used.iter().min().unwrap(), used.iter().max().unwrap());
+            prop_assert!(most - least <= u64::from(count), "{used:?}");
+        }
+
         #[test]
         fn parts_add_up_and_are_even(total in 0_u64..1_000_000, count in 1_u32..50) {
             let parts: Vec<u64> = (0..count).map(|index| ClientShare { index, count }.of(total)).collect();

@@ -119,6 +119,7 @@ struct Memory {
 impl Engine {
     pub(crate) fn new(setup: ThreadSetup) -> Result<Self, EngineError> {
         let endpoints = setup.plan.servers.len();
+        let share = setup.plan.spec.client.part(setup.thread.into(), setup.plan.threads);
         let stamps = setup.stamps == StampSource::Kernel;
         Ok(Self {
             poller: Poller::new().map_err(EngineError::Poll)?,
@@ -134,8 +135,7 @@ impl Engine {
             report: EngineReport::new(setup.plan.spec.node.clone(), setup.thread, setup.stamps),
             meter: WindowMeter::default(),
             in_flight: 0,
-            // Threads start with different endpoints.
-            begun: u64::from(setup.thread),
+            begun: share.beginning_among(endpoints as u64),
             ended: false,
             unread: Vec::new(),
             past_window: false,
