@@ -1,0 +1,87 @@
+//! Ending jobs and steps, and putting jobs back into the queue.
+
+use std::time::Duration;
+
+use crate::ids::{JobId, StepId};
+use crate::programs::{ProgramError, Slurm};
+
+/// How long scancel and scontrol may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+impl Slurm {
+    /// Ends a whole job. A job that is over already is no error.
+    ///
+    /// # Errors
+    /// There is no scancel, or Slurm says no or nothing.
+    pub fn cancel(&self, job: JobId) -> Result<(), ProgramError> {
+        self.scancel(&job.whole().to_string())
+    }
+
+    /// Ends one step.
+    ///
+    /// # Errors
+    /// As for [`Self::cancel`].
+    pub fn cancel_step(&self, step: StepId) -> Result<(), ProgramError> {
+        self.scancel(&step.to_string())
+    }
+
+    /// Puts a running job back into the queue: its processes end, and it starts again under the same id.
+    ///
+    /// # Errors
+    /// There is no scontrol, or Slurm says no or nothing: many sites allow no requeue.
+    pub fn requeue(&self, job: JobId) -> Result<(), ProgramError> {
+        self.ask("scontrol", &["requeue", &job.whole().to_string()], LIMIT)
+            .map(drop)
+    }
+
+    fn scancel(&self, what: &str) -> Result<(), ProgramError> {
+        match self.ask("scancel", &[what], LIMIT) {
+            Ok(_) => Ok(()),
+            Err(ProgramError::Failed { message, .. }) if is_over(&message) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_over(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    [
+        "already completing or completed",
+        "invalid job id",
+        "job/step already",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::stand_in;
+
+    #[test]
+    fn what_is_over_is_cancelled() {
+        let line = "echo 'scancel: error: Kill job error on job id 7: Job/step already completing or completed' >&2; exit 1";
+        let (_keep, slurm) = stand_in("scancel", line);
+        slurm.cancel(JobId::new(7)).unwrap();
+    }
+
+    #[test]
+    fn a_refusal_is_an_error() {
+        let line = "echo 'scancel: error: Kill job error on job id 7: Access/permission denied' >&2; exit 1";
+        let (_keep, slurm) = stand_in("scancel", line);
+        let error = slurm.cancel(JobId::new(7)).unwrap_err();
+        assert!(error.to_string().contains("denied"), "{error}");
+    }
+
+    #[test]
+    fn steps_and_whole_jobs_are_named() {
+        let (keep, slurm) = stand_in("scancel", "echo \"$@\" > \"$(dirname \"$0\")/asked\"");
+        let asked = || std::fs::read_to_string(keep.path().join("asked")).unwrap();
+        let job = JobId::new(7).component(1);
+        slurm.cancel_step(StepId { job, step: 3 }).unwrap();
+        assert_eq!(asked(), "7+1.3\n");
+        slurm.cancel(job).unwrap();
+        assert_eq!(asked(), "7\n");
+    }
+}
