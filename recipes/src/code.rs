@@ -70,6 +70,7 @@ codes! {
     SecretInSlurm "secret-in-slurm" Error "Slurm keeps the environment of a submission, so a secret of a Slurm job comes from a file.";
     MissingFile "missing-file" Error "A file that the recipe names is not there.";
     Resources "resources" Error "What is to run on a node must fit into what the node has.";
+    Cluster "cluster" Error "The cluster, or what is known of it, does not allow the job that the recipe asks for.";
     NoEffect "no-effect" Warning "A setting has no effect in this recipe.";
     SloSample "slo-sample" Warning "A percentile needs enough requests: a p99 of fewer than 1,000 requests is not a measurement.";
     LittleData "little-data" Warning "Fewer than 30 requests per trial cannot give a valid verdict.";

@@ -1,5 +1,6 @@
 //! From a recipe's bytes to its plan, or to everything that is wrong with it.
 
+mod located;
 mod sections;
 mod session;
 #[cfg(test)]
@@ -15,6 +16,8 @@ use crate::schema::suggest::nearest;
 use crate::schema::{Checker, UnusableSchema, quoted};
 use crate::tree::{self, Content, Node, Position, Source, Span};
 use session::Session;
+
+pub use located::problem_at;
 
 /// The value of `schema` in the layout that this build reads.
 const SCHEMA: &str = "hpcbench/v1";
