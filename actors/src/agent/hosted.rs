@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr};
-use hpcbench_core::message::{AgentCommand, CommandReply};
+use hpcbench_core::message::{AgentCommand, CommandBody, CommandReply};
 use hpcbench_core::{Actor as ActorName, Epoch, Role};
 
 use super::{AgentContext, Deliver};
 use crate::client_pool::ClientPool;
-use crate::log_collector::LogCollector;
+use crate::log_collector::{AlsoSeal, LogCollector};
 use crate::shell::{Admission, Gate};
 use crate::supervisor::Supervisor;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Taken, Telemetry};
 
 /// The actors of a node.
 pub struct Hosted {
@@ -37,6 +37,19 @@ impl Hosted {
         }
     }
 
+    /// The table of samples is made first: its digest is reported with those of the logs, after which the agent may end.
+    fn finish(&mut self, command: AgentCommand) {
+        let table = self.telemetry.finish(self.gate.epoch());
+        let collector = self.collector.clone();
+        actix::spawn(async move {
+            let table = table.await;
+            let told = collector.send(AlsoSeal(table)).await.is_ok();
+            if !told || collector.send(Deliver(command)).await.is_err() {
+                tracing::error!("the log collector did not answer");
+            }
+        });
+    }
+
     /// Hands a command to its actor, once. The answer says whether it was taken; what comes of it is reported.
     pub async fn deliver(&mut self, actor: ActorName, command: AgentCommand) -> CommandReply {
         if command.body.actor() != actor {
@@ -53,7 +66,11 @@ impl Hosted {
             }
         }
         self.context.outbox.raise_epoch(self.gate.epoch());
-        if self.telemetry.take(&command) {
+        if self.telemetry.take(&command).await == Taken::Wholly {
+            return CommandReply { refused: None };
+        }
+        if matches!(command.body, CommandBody::FinishCollection) {
+            self.finish(command);
             return CommandReply { refused: None };
         }
         let message = Deliver(command);

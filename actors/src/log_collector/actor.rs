@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
 use hpcbench_core::event::{ArtifactRecorded, CollectionStarted, CollectionStopped};
 use hpcbench_core::message::{CommandBody, ReportBody};
 use hpcbench_core::{LogCategory, Seq};
@@ -28,6 +28,8 @@ pub struct LogCollector {
     context: Arc<AgentContext>,
     tails: Vec<(LogSource, Tail)>,
     files: BTreeMap<String, Output>,
+    /// Files of others that are digested with the logs.
+    others: Vec<String>,
     complaints: BTreeSet<String>,
     collecting: bool,
     lines: u64,
@@ -41,6 +43,7 @@ impl LogCollector {
             context,
             tails: Vec::new(),
             files: BTreeMap::new(),
+            others: Vec::new(),
             complaints: BTreeSet::new(),
             collecting: false,
             lines: 0,
@@ -84,10 +87,11 @@ impl LogCollector {
             dropped_bytes: self.dropped + dropped,
         };
         let (context, paths) = (Arc::clone(&self.context), std::mem::take(&mut self.files));
+        let paths = paths.into_keys().chain(std::mem::take(&mut self.others));
         // Digesting large files takes a while, in which heartbeats go on.
         actix::spawn(async move {
             let run_dir = context.run_dir.clone();
-            let work = tokio::task::spawn_blocking(move || seal(&run_dir, paths.into_keys()));
+            let work = tokio::task::spawn_blocking(move || seal(&run_dir, paths));
             let files = work.await.unwrap_or_default();
             context
                 .outbox
@@ -174,6 +178,21 @@ impl LogCollector {
         if self.complaints.insert(problem.to_owned()) {
             tracing::error!("{problem}");
         }
+    }
+}
+
+/// A file of the run directory, by its path there, that is complete and is digested with the logs.
+pub(crate) struct AlsoSeal(pub(crate) Option<String>);
+
+impl Message for AlsoSeal {
+    type Result = ();
+}
+
+impl Handler<AlsoSeal> for LogCollector {
+    type Result = ();
+
+    fn handle(&mut self, AlsoSeal(file): AlsoSeal, _: &mut Context<Self>) {
+        self.others.extend(file);
     }
 }
 

@@ -6,6 +6,7 @@ mod output;
 mod sources;
 mod tail;
 
+pub(crate) use actor::AlsoSeal;
 pub use actor::LogCollector;
 pub use line::CollectedLine;
 pub use sources::{LogSource, LogSources};

@@ -64,6 +64,28 @@ pub struct ThrottledGpu {
 }
 
 impl ServiceReport {
+    /// The report of a node without an instance that could be asked: merged with others, it changes nothing.
+    pub const fn of_no_instance() -> Self {
+        Self {
+            requests: Some(0),
+            prefix_cache: Some(PrefixCache {
+                looked_up: 0,
+                found: 0,
+            }),
+            throttled: Vec::new(),
+            activity: ServiceActivity {
+                running_mean: Some(0.0),
+                waiting_mean: Some(0.0),
+                kv_cache_max: Some(0.0),
+                preemptions: Some(0),
+                queue: Some(QueueTime {
+                    seconds: 0.0,
+                    requests: 0,
+                }),
+            },
+        }
+    }
+
     /// Adds what another instance of the service, or another node, reports. What one of them does not count is not known
     /// of all.
     pub fn merge(&mut self, other: &Self) {

@@ -30,6 +30,7 @@ const USES: &[(&str, &[&str])] = &[
         "actors",
         &[
             "core", "journal", "load", "nats", "recipes", "records", "services", "stats", "tables",
+            "telemetry",
         ],
     ),
     (
@@ -42,7 +43,7 @@ const USES: &[(&str, &[&str])] = &[
     ("tests", &[]),
     (
         "fuzz",
-        &["core", "journal", "load", "recipes", "records", "services"],
+        &["core", "journal", "load", "recipes", "records", "services", "telemetry"],
     ),
 ];
 

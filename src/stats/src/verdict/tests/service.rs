@@ -66,6 +66,9 @@ fn instances_add_up_and_one_that_does_not_count_hides_the_rest() {
     assert_eq!(both.requests, Some(1_020));
     both.merge(&ServiceReport::default());
     assert_eq!(both.requests, None);
+    let mut one = counted(1_000);
+    one.merge(&ServiceReport::of_no_instance());
+    assert_eq!(one, counted(1_000), "a node without instances changes nothing");
     let mut caches = cached(30);
     caches.merge(&cached(40));
     assert_eq!(

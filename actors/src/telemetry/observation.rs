@@ -1,0 +1,188 @@
+//! One attempt, as the services of this node see it.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use hpcbench_core::event::ServiceObserved;
+use hpcbench_core::message::ReportBody;
+use hpcbench_core::{Attempt, InstanceId, Seq, TrialId, limits};
+use hpcbench_recipes::plan::Window as PlanWindow;
+use hpcbench_services::find;
+use hpcbench_stats::{ServiceReport, ThrottledGpu};
+use hpcbench_telemetry::clock::monotonic_ns;
+use hpcbench_telemetry::gpu::ThrottleClock;
+use tokio::sync::oneshot;
+
+use super::account::{Account, Window};
+use super::recorder::Recorder;
+use super::sampler::Throttling;
+use super::scrape::{Target, dialect, scrape};
+use crate::agent::AgentContext;
+use crate::shell::describe;
+
+/// The shortest time between two looks at a service.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// What is observed.
+pub(super) struct Observation {
+    pub(super) context: Arc<AgentContext>,
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) throttling: Throttling,
+    pub(super) trial: TrialId,
+    pub(super) attempt: Attempt,
+    /// This node's instances and their base URLs.
+    pub(super) endpoints: Vec<(InstanceId, String)>,
+}
+
+impl Observation {
+    /// Observes until it is told, by this event, that the load has ended; then reports. Whoever drops the sender wants no
+    /// report.
+    pub(super) async fn run(self, mut ended: oneshot::Receiver<Seq>) {
+        let window = self.window();
+        let clock = ThrottleClock::new(window.from_ns, window.until_ns);
+        *self.throttling.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock);
+        let mut watched: Vec<(Target, Account)> = self
+            .targets()
+            .into_iter()
+            .map(|target| (target, Account::default()))
+            .collect();
+        let before = self.look(&watched).await;
+        for ((_, account), reading) in watched.iter_mut().zip(before) {
+            account.before = reading.map(|(_, reading)| reading);
+        }
+        let pause = self
+            .context
+            .plan
+            .monitoring
+            .scrape_interval
+            .as_std()
+            .max(SHORTEST);
+        let mut interval = tokio::time::interval(pause);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        interval.reset();
+        let cause = loop {
+            tokio::select! {
+                biased;
+                ended = &mut ended => match ended {
+                    Ok(cause) => break cause,
+                    Err(_) => return,
+                },
+                _ = interval.tick() => {
+                    let readings = self.look(&watched).await;
+                    for ((_, account), reading) in watched.iter_mut().zip(readings) {
+                        if let Some((at_ns, reading)) = reading && window.contains(at_ns) {
+                            account.add(&reading);
+                        }
+                    }
+                }
+            }
+        };
+        let after = self.look(&watched).await;
+        let accounts = watched
+            .iter()
+            .zip(after)
+            .map(|((_, account), after)| account.report(after.as_ref().map(|(_, reading)| reading)));
+        let service = self.together(accounts);
+        self.report(cause, service);
+    }
+
+    fn report(&self, cause: Seq, service: ServiceReport) {
+        let observed = ServiceObserved {
+            trial: self.trial.clone(),
+            attempt: self.attempt,
+            node: self.context.node.clone(),
+            service,
+        };
+        let body = ReportBody::ServiceObserved(observed);
+        self.context.outbox.report(Some(cause), body);
+    }
+
+    /// The window as far as it is known here: clients begin a fixed time after the order.
+    fn window(&self) -> Window {
+        let start = monotonic_ns().saturating_add(nanos(Duration::from_millis(limits::START_DELAY_MS)));
+        let workload = self
+            .context
+            .plan
+            .trials
+            .iter()
+            .find(|trial| trial.id == self.trial)
+            .map(|trial| &trial.workload);
+        let warmup = workload.map_or(Duration::ZERO, |workload| workload.warmup.as_std());
+        let from_ns = start.saturating_add(nanos(warmup));
+        let until_ns = match workload.map(|workload| &workload.window) {
+            Some(PlanWindow::Duration(duration)) => Some(from_ns.saturating_add(nanos(duration.as_std()))),
+            _ => None,
+        };
+        Window { from_ns, until_ns }
+    }
+
+    /// Where the node's instances show their metrics; none where they do not, or where the recipe wants none.
+    fn targets(&self) -> Vec<Target> {
+        let plan = &self.context.plan;
+        let trial = plan.trials.iter().find(|trial| trial.id == self.trial);
+        let service = trial.and_then(|trial| plan.services.get(trial.service));
+        let metrics = service.and_then(|service| find(service.kind)?.metrics(service));
+        let Some(metrics) = metrics.filter(|_| plan.monitoring.prometheus) else {
+            return Vec::new();
+        };
+        let target = |(instance, url): &(InstanceId, String)| {
+            let url = url.parse();
+            Some(Target {
+                instance: instance.to_string(),
+                url: url
+                    .inspect_err(|error| tracing::warn!("{}", describe(error)))
+                    .ok()?,
+                path: metrics.path,
+                dialect: dialect(metrics.dialect),
+            })
+        };
+        self.endpoints.iter().filter_map(target).collect()
+    }
+
+    /// A look at all of them at once.
+    async fn look(
+        &self,
+        watched: &[(Target, Account)],
+    ) -> Vec<Option<(i64, hpcbench_telemetry::service::Reading)>> {
+        let looks = watched.iter().map(|(target, _)| async {
+            let looked = scrape(target, &self.recorder).await;
+            looked
+                .inspect_err(|error| tracing::warn!(instance = target.instance, "{}", describe(error)))
+                .ok()
+        });
+        join_all(looks).await
+    }
+
+    fn together(&self, accounts: impl ExactSizeIterator<Item = ServiceReport>) -> ServiceReport {
+        // An instance that shows nothing hides what the others show; a node without any endpoint hides nothing.
+        let all_show = accounts.len() == self.endpoints.len();
+        let mut service = if all_show {
+            ServiceReport::of_no_instance()
+        } else {
+            ServiceReport::default()
+        };
+        for account in accounts {
+            service.merge(&account);
+        }
+        let clock = self
+            .throttling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        service.throttled = clock
+            .iter()
+            .flat_map(ThrottleClock::held)
+            .map(|(gpu, throttled_ns)| ThrottledGpu {
+                node: self.context.node.to_string(),
+                gpu,
+                throttled_ns,
+            })
+            .collect();
+        service
+    }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
