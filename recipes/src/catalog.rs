@@ -1,9 +1,11 @@
 //! What recipes need to know about kinds of services, without depending on them.
 
+use std::num::NonZeroU32;
+
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
-use crate::recipe::{Endpoint, Service, ServiceKind, Workload};
+use crate::recipe::{Endpoint, Nodes, Service, ServiceKind, Workload};
 
 /// A kind of service, as far as recipes are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,19 @@ pub struct KindDescription {
     pub launches: bool,
     /// The model's name where the recipe gives none; `None`: the recipe must give one.
     pub default_model: Option<&'static str>,
+}
+
+/// How the instances of a service lie on the server nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// Each instance is on one node.
+    #[default]
+    PerNode,
+    /// Each instance is one process on each of so many nodes, with one endpoint on the first of them.
+    Spanning {
+        /// Nodes of an instance.
+        nodes: NonZeroU32,
+    },
 }
 
 /// A problem with a service that its kind knows about.
@@ -57,4 +72,14 @@ pub trait ServiceCatalog {
 
     /// Problems that no schema can express. The options keep to their schema.
     fn check(&self, service: &Service, workload: &Workload) -> Vec<ServiceProblem>;
+
+    /// Problems with what the server nodes have. The options keep to their schema.
+    fn check_nodes(&self, _service: &Service, _nodes: &Nodes) -> Vec<ServiceProblem> {
+        Vec::new()
+    }
+
+    /// How its instances lie on the server nodes. The options keep to their schema.
+    fn placement(&self, _service: &Service) -> Placement {
+        Placement::PerNode
+    }
 }

@@ -30,7 +30,7 @@ pub mod trace;
 mod tree;
 pub mod units;
 
-pub use catalog::{InvalidOptions, KindDescription, ServiceCatalog, ServiceProblem};
+pub use catalog::{InvalidOptions, KindDescription, Placement, ServiceCatalog, ServiceProblem};
 pub use check::{Checked, Input, RecipeChecker};
 pub use code::{Code, UnknownCode};
 pub use diagnostic::{Diagnostic, Severity};

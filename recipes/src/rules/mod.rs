@@ -61,7 +61,9 @@ const OF_A_POINT: &[Rule] = &[
     service::variable_names,
     service::secret_files,
     service::of_the_kind,
+    service::of_the_kind_on_its_nodes,
     unsupported::service_kind,
+    unsupported::placement,
     unsupported::image,
 ];
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Subject, in_service, in_workload, place};
+use crate::catalog::ServiceProblem;
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::recipe::{LaunchMode, Secrets};
@@ -161,7 +162,18 @@ pub(super) fn of_the_kind(subject: &Subject<'_>) -> Vec<Problem> {
     let (Some(service), Some(workload)) = (subject.service, subject.workload) else {
         return Vec::new();
     };
-    let problems = subject.catalog.check(service, workload);
+    of_the_service(subject.catalog.check(service, workload))
+}
+
+/// What the kind itself knows about the nodes that it is to run on.
+pub(super) fn of_the_kind_on_its_nodes(subject: &Subject<'_>) -> Vec<Problem> {
+    let (Some(service), Some(nodes)) = (subject.service, subject.nodes) else {
+        return Vec::new();
+    };
+    of_the_service(subject.catalog.check_nodes(service, nodes))
+}
+
+fn of_the_service(problems: Vec<ServiceProblem>) -> Vec<Problem> {
     problems
         .into_iter()
         .map(|problem| {

@@ -61,6 +61,9 @@ pub struct LaunchCommand {
     pub inherited: Vec<&'static str>,
     /// Variables with their values.
     pub environment: BTreeMap<String, OsString>,
+    /// What it uses of the node's file system, besides its scratch directory and what the recipe binds: shown inside a container
+    /// under the same path.
+    pub paths: Vec<HostPath>,
     /// Variables whose values are secret, and where the values are found: they are read just before the start.
     pub secrets: BTreeMap<String, SecretSource>,
 }
@@ -77,9 +80,39 @@ impl LaunchCommand {
             arguments,
             inherited: INHERITED.to_vec(),
             environment: recipe.collect(),
+            paths: Vec::new(),
             secrets: plan.secrets.clone(),
         }
     }
+
+    /// Sets a variable, whatever the recipe says.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.environment.insert(name.to_owned(), value.into());
+    }
+
+    /// Sets a variable that the recipe does not set.
+    pub(crate) fn set_default(&mut self, name: &str, value: impl Into<OsString>) {
+        self.environment
+            .entry(name.to_owned())
+            .or_insert_with(|| value.into());
+    }
+
+    /// Needs a path to read from.
+    pub(crate) fn reads(&mut self, path: impl Into<PathBuf>) {
+        self.paths.push(HostPath {
+            path: path.into(),
+            writable: false,
+        });
+    }
+}
+
+/// A part of a node's file system that a service uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPath {
+    /// The directory, absolute.
+    pub path: PathBuf,
+    /// Whether the service writes there.
+    pub writable: bool,
 }
 
 /// How a service is ended: SIGTERM, and after a grace period SIGKILL.

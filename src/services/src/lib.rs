@@ -1,25 +1,40 @@
 //! The service factory: what has to be known about each kind of service, and nothing else.
 //!
-//! A kind is one file that implements [`Service`], and one line in the [registry](find). Its life cycle is fixed:
+//! A kind is one file or folder that implements [`Service`], and one line in the [registry](find). Its life cycle is fixed:
 //!
 //! ```text
-//! check options ─► launch command ─► readiness probe ─► endpoints ─► metrics ─► stop
+//! check options, nodes ─► placement ─► launch command ─► readiness probe, list of models ─► warm-up
+//!                                          ─► endpoints ─► metrics ─► diagnosis of a failure ─► stop
 //! ```
 //!
 //! Nothing here starts, asks or reads anything: the supervisor does, with what it learns here.
 
+mod custom;
+mod demand;
+mod diagnose;
 mod endpoint;
 mod launch;
+mod llama_cpp;
 mod models;
+mod ollama;
 mod openai;
+mod options;
+mod rank;
 mod readiness;
 mod registry;
 mod service;
 mod simulator;
+#[cfg(test)]
+mod testing;
+mod vllm;
+mod warmup;
 
+pub use diagnose::{Diagnosis, Trouble, diagnose};
 pub use endpoint::{BaseUrl, InvalidUrl, ServiceEndpoint};
-pub use launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
+pub use launch::{HostPath, LaunchCommand, LaunchContext, Start, StopPolicy};
 pub use models::{InvalidModelList, ModelList};
+pub use rank::Rank;
 pub use readiness::{Probe, ProbeResult, Readiness};
 pub use registry::{Registry, find};
 pub use service::{Metrics, MetricsDialect, Service, ServiceError};
+pub use warmup::{Loaded, Warmup};

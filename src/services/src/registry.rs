@@ -1,16 +1,20 @@
 //! The kinds of services that this build can run.
 
-use hpcbench_recipes::recipe::{Service as ServiceSection, ServiceKind, Workload};
-use hpcbench_recipes::{InvalidOptions, KindDescription, ServiceCatalog, ServiceProblem};
+use hpcbench_recipes::recipe::{Nodes, Service as ServiceSection, ServiceKind, Workload};
+use hpcbench_recipes::{InvalidOptions, KindDescription, Placement, ServiceCatalog, ServiceProblem};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
+use crate::custom::Custom;
+use crate::llama_cpp::LlamaCpp;
+use crate::ollama::Ollama;
 use crate::openai::OpenAi;
 use crate::service::Service;
 use crate::simulator::Simulator;
+use crate::vllm::Vllm;
 
 /// Every kind, once.
-const KINDS: [&dyn Service; 2] = [&OpenAi, &Simulator];
+const KINDS: [&dyn Service; 6] = [&Ollama, &Vllm, &LlamaCpp, &OpenAi, &Simulator, &Custom];
 
 /// The service of a kind, or `None` if this build cannot run it.
 pub fn find(kind: ServiceKind) -> Option<&'static dyn Service> {
@@ -46,6 +50,18 @@ impl ServiceCatalog for Registry {
     fn check(&self, service: &ServiceSection, workload: &Workload) -> Vec<ServiceProblem> {
         find(service.kind)
             .map(|kind| kind.check(service, workload))
+            .unwrap_or_default()
+    }
+
+    fn check_nodes(&self, service: &ServiceSection, nodes: &Nodes) -> Vec<ServiceProblem> {
+        find(service.kind)
+            .map(|kind| kind.check_nodes(service, nodes))
+            .unwrap_or_default()
+    }
+
+    fn placement(&self, service: &ServiceSection) -> Placement {
+        find(service.kind)
+            .map(|kind| kind.placement(&service.options))
             .unwrap_or_default()
     }
 }

@@ -1,14 +1,16 @@
 //! What a kind of service has to say about itself.
 
 use hpcbench_recipes::plan::ServicePlan;
-use hpcbench_recipes::recipe::{Service as ServiceSection, ServiceKind, Workload};
-use hpcbench_recipes::{KindDescription, ServiceProblem};
+use hpcbench_recipes::recipe::{Nodes, Service as ServiceSection, ServiceKind, Workload};
+use hpcbench_recipes::{KindDescription, Placement, ServiceProblem};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
 use crate::endpoint::{InvalidUrl, ServiceEndpoint};
 use crate::launch::{LaunchContext, Start, StopPolicy};
+use crate::rank::Rank;
 use crate::readiness::Readiness;
+use crate::warmup::Warmup;
 
 /// A kind of service. The methods stand in the order in which a service's life needs them.
 pub trait Service: Sync {
@@ -28,11 +30,44 @@ pub trait Service: Sync {
     /// Problems of a recipe that no schema can express.
     fn check(&self, service: &ServiceSection, workload: &Workload) -> Vec<ServiceProblem>;
 
+    /// Problems with what the server nodes have.
+    fn check_nodes(&self, _service: &ServiceSection, _nodes: &Nodes) -> Vec<ServiceProblem> {
+        Vec::new()
+    }
+
+    /// How its instances lie on the server nodes, by their options.
+    fn placement(&self, _options: &Map<String, Value>) -> Placement {
+        Placement::PerNode
+    }
+
     /// How an instance comes to run.
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError>;
 
+    /// How one of an instance's processes comes to run, where an instance has one on each of several nodes.
+    ///
+    /// # Errors
+    /// Instances of this kind are on one node.
+    fn start_rank(
+        &self,
+        plan: &ServicePlan,
+        _context: &LaunchContext,
+        _rank: &Rank,
+    ) -> Result<Start, ServiceError> {
+        Err(ServiceError::OneNode { kind: plan.kind })
+    }
+
     /// How to find out that an instance is ready.
     fn readiness(&self, plan: &ServicePlan) -> Result<Readiness, ServiceError>;
+
+    /// What to do about a model that a ready server does not list.
+    fn missing_model(&self, _plan: &ServicePlan) -> &'static str {
+        "name one that it lists"
+    }
+
+    /// What makes a ready server load its model, if it would else wait for the first request.
+    fn warmup(&self, _plan: &ServicePlan) -> Option<Warmup> {
+        None
+    }
 
     /// Where requests go.
     fn endpoints(
@@ -62,6 +97,8 @@ pub struct Metrics {
 pub enum MetricsDialect {
     /// vLLM's: `vllm:num_requests_running` and others.
     Vllm,
+    /// llama.cpp's: `llamacpp:requests_processing` and others.
+    LlamaCpp,
 }
 
 /// A plan that its kind cannot carry out: it was not made from a checked recipe.
@@ -84,5 +121,11 @@ pub enum ServiceError {
         /// What is wrong with it.
         #[source]
         source: InvalidUrl,
+    },
+    /// It was asked for one of several processes of an instance.
+    #[error("an instance of the {kind} service is on one node")]
+    OneNode {
+        /// The kind.
+        kind: ServiceKind,
     },
 }

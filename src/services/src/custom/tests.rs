@@ -1,0 +1,83 @@
+use hpcbench_recipes::recipe::ServiceKind;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::testing;
+
+#[test]
+fn gaps_are_filled_and_nothing_else_is_changed() {
+    let options = json!({
+        "command": ["/opt/server", "--bind={host}:{port}", "--name", "{model}", "--json={\"a\": {\"port\": 1}}", "$(id)"],
+        "environment": {"CACHE": "{scratch}/cache-{instance}"},
+        "base_path": "/api/v1",
+        "metrics": "llama-cpp",
+    });
+    let plan = testing::plan(ServiceKind::Custom, "m", &options);
+    let command = testing::command(&Custom, &plan);
+    assert_eq!(command.program, std::path::Path::new("/opt/server"));
+    assert_eq!(
+        testing::words(&command),
+        [
+            "--bind=127.0.0.1:4000",
+            "--name",
+            "m",
+            "--json={\"a\": {\"port\": 1}}",
+            "$(id)"
+        ]
+    );
+    assert_eq!(command.environment["CACHE"], "/scratch/i/cache-2");
+    let endpoint = &Custom.endpoints(&plan, &testing::context()).unwrap()[0];
+    assert_eq!(
+        endpoint.url.request_path("/v1/chat/completions"),
+        "/api/v1/chat/completions"
+    );
+    assert_eq!(Custom.readiness(&plan).unwrap().probe.path, "/health");
+    assert!(Custom.metrics(&plan).is_some());
+}
+
+#[test]
+fn what_cannot_be_started_is_refused() {
+    for (options, place) in [
+        (json!({}), "options/command"),
+        (json!({"command": ["bin/server", "{port}"]}), "options/command"),
+        (json!({"command": ["", "{port}"]}), "options/command"),
+        (
+            json!({"command": ["server", "--port", "{port}", "{prot}"]}),
+            "options/command/3",
+        ),
+        (
+            json!({"command": ["server", "{port}"], "environment": {"A": "{hsot}"}}),
+            "options/environment/A",
+        ),
+        (
+            json!({"command": ["server", "{port}"], "api_key": "KEY"}),
+            "options/api_key",
+        ),
+        (
+            json!({"command": ["server", "{port}"], "answers": ["generate"]}),
+            "options/answers",
+        ),
+        (json!({"command": ["server"]}), "options/command"),
+    ] {
+        let problems = testing::problems(&Custom, "m", &options, &testing::workload(8, 8));
+        assert_eq!(testing::places(&problems), [place], "{options}: {problems:?}");
+    }
+    let advice = testing::problems(
+        &Custom,
+        "m",
+        &json!({"command": ["server"]}),
+        &testing::workload(8, 8),
+    );
+    assert!(advice[0].advice_only);
+}
+
+proptest! {
+    #[test]
+    fn texts_without_gaps_stay_as_they_are(text in "[ -z|~]{0,40}|[{}a-z\"]{0,12}") {
+        let plan = testing::plan(ServiceKind::Custom, "m", &json!({}));
+        let filled = fill(&text, &plan, &testing::context());
+        let has_gap = ["{host}", "{port}", "{model}", "{scratch}", "{instance}"].iter().any(|gap| text.contains(gap));
+        prop_assert!(has_gap || filled == text);
+    }
+}

@@ -1,0 +1,126 @@
+//! vLLM: its OpenAI server on one node, or on several by its own means.
+
+mod command;
+mod options;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use hpcbench_recipes::plan::ServicePlan;
+use hpcbench_recipes::recipe::{Endpoint, Nodes, Service as ServiceSection, ServiceKind, Workload};
+use hpcbench_recipes::{KindDescription, Placement, ServiceProblem};
+use schemars::{Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use self::options::Options;
+use crate::endpoint::{BaseUrl, ServiceEndpoint};
+use crate::launch::{LaunchContext, Start, StopPolicy};
+use crate::models::ModelList;
+use crate::openai::MODELS_PATH;
+use crate::options as common;
+use crate::rank::Rank;
+use crate::readiness::{Probe, Readiness};
+use crate::service::{Metrics, MetricsDialect, Service, ServiceError};
+
+/// How long it may take to end by itself: its engine ends after its server.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// The variable that it reads its API key from.
+const KEY_VARIABLE: &str = "VLLM_API_KEY";
+
+/// vLLM.
+pub(crate) struct Vllm;
+
+impl Service for Vllm {
+    fn kind(&self) -> ServiceKind {
+        ServiceKind::Vllm
+    }
+
+    fn describe(&self) -> KindDescription {
+        KindDescription {
+            endpoints: &[Endpoint::Chat, Endpoint::Completions],
+            launches: true,
+            default_model: None,
+        }
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Options>()
+    }
+
+    fn complete_options(
+        &self,
+        options: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, serde_json::Error> {
+        common::complete::<Options>(options)
+    }
+
+    fn check(&self, service: &ServiceSection, workload: &Workload) -> Vec<ServiceProblem> {
+        Options::deserialize(&service.options)
+            .map(|options| options.problems(service, workload))
+            .unwrap_or_default()
+    }
+
+    fn check_nodes(&self, service: &ServiceSection, nodes: &Nodes) -> Vec<ServiceProblem> {
+        Options::deserialize(&service.options)
+            .map(|options| options.problems_with(nodes))
+            .unwrap_or_default()
+    }
+
+    fn placement(&self, options: &Map<String, Value>) -> Placement {
+        Options::deserialize(options)
+            .map(|options| options.placement())
+            .unwrap_or_default()
+    }
+
+    fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {
+        let options: Options = common::read(plan)?;
+        Ok(Start::Launch(command::command(&options, plan, context, None)))
+    }
+
+    fn start_rank(
+        &self,
+        plan: &ServicePlan,
+        context: &LaunchContext,
+        rank: &Rank,
+    ) -> Result<Start, ServiceError> {
+        let options: Options = common::read(plan)?;
+        let command = command::command(&options, plan, context, Some(rank));
+        Ok(Start::Launch(command))
+    }
+
+    fn readiness(&self, _: &ServicePlan) -> Result<Readiness, ServiceError> {
+        let models = ModelList {
+            path: MODELS_PATH.to_owned(),
+            is_complete: true,
+        };
+        Ok(Readiness {
+            probe: Probe::new("/health"),
+            models: Some(models),
+        })
+    }
+
+    fn endpoints(
+        &self,
+        plan: &ServicePlan,
+        context: &LaunchContext,
+    ) -> Result<Vec<ServiceEndpoint>, ServiceError> {
+        Ok(vec![ServiceEndpoint {
+            url: BaseUrl::at(context.host, context.port),
+            api_key: common::key_of(plan, KEY_VARIABLE),
+        }])
+    }
+
+    fn metrics(&self, _: &ServicePlan) -> Option<Metrics> {
+        Some(Metrics {
+            path: "/metrics",
+            dialect: MetricsDialect::Vllm,
+        })
+    }
+
+    fn stop(&self) -> StopPolicy {
+        StopPolicy { grace: GRACE }
+    }
+}
