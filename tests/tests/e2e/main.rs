@@ -12,6 +12,7 @@ mod llama;
 mod orphans;
 mod plain_client;
 mod recomputed;
+mod several_nodes;
 mod signals;
 mod takeover;
 mod watch;
