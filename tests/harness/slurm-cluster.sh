@@ -2,9 +2,10 @@
 # A real Slurm cluster on one machine: a controller, which is also the login node, and five nodes, each with a network, UTS,
 # PID and mount namespace of its own, a local /tmp and /dev/shm, and fake GPUs.
 #
-#   slurm-cluster.sh up DIR [--profile plain|site] [--leash]
+#   slurm-cluster.sh up DIR [--profile plain|site] [--share PATH]... [--leash]
 #                                     start it, after the end of whatever is left of a former one in DIR;
-#                                     with --leash it ends when standard input does
+#                                     all nodes see the project, DIR and each further PATH; with --leash it ends when
+#                                     standard input does
 #   slurm-cluster.sh down DIR         end it; its files stay
 #   slurm-cluster.sh on DIR NODE [--root] COMMAND...
 #                                     run a command on ctl or node1 to node5, as the user that the profile names
@@ -51,7 +52,7 @@ require() {
 
 write_files() {
   local profile=$1 node
-  rm -rf "${dir:?}"/{state,spool,log,run,munge,etc,local,user,job_submit.lua}
+  rm -rf "${dir:?}"/{state,spool,log,run,munge,etc,local,shared,user,job_submit.lua}
   mkdir -p "$dir"/{state,log,run,munge,etc,shared/home}
   for node in ctl $(nodes); do
     mkdir -p "$dir/local/$node/tmp" "$dir/spool/$node"
@@ -122,7 +123,7 @@ boot() {
   shift
   SLURM_CONF=$dir/slurm.conf nsenter --net="/run/netns/$prefix-$node" \
     unshare --uts --mount --pid --fork --mount-proc --kill-child=KILL \
-    "$here/slurm/node.sh" "$node" "$dir" "$workspace" "$@" </dev/null >/dev/null 2>>"$dir/log/$node.err" 9>&- &
+    "$here/slurm/node.sh" "$node" "$dir" "$@" </dev/null >/dev/null 2>>"$dir/log/$node.err" 9>&- &
   echo $! > "$dir/run/$node.pid"
 }
 
@@ -154,14 +155,14 @@ start_slurmctld() {
 
 pid_of_slurmctld() { pgrep -f -x "slurmctld -D -f $dir/slurm.conf"; }
 
-wait_for() { # wait_for WHAT COMMAND...: ten seconds at most
+wait_for() { # wait_for WHAT COMMAND...: ten seconds, or more on a busy machine
   local what=$1 look
   shift
-  for look in $(seq 200); do
+  for look in $(seq 400); do
     if "$@" >/dev/null 2>&1; then return 0; fi
-    sleep .05
+    sleep .025
   done
-  echo "slurm-cluster.sh: waited in vain for $what ($look looks); see $dir/log" >&2
+  echo "slurm-cluster.sh: looked $look times in vain for $what; see $dir/log" >&2
   exit 1
 }
 
@@ -170,10 +171,11 @@ all_idle() { [ "$("$0" on "$dir" ctl --root sinfo -h -N -t idle -o %N | sort -u 
 # --- verbs
 
 up() {
-  local profile=plain leash='' node
+  local profile=plain leash='' node paths=("$workspace" "$dir")
   while [ $# -gt 0 ]; do
     case $1 in
       --profile) profile=$2; shift 2 ;;
+      --share) paths+=("$(realpath "$2")"); shift 2 ;;
       --leash) leash=yes; shift ;;
       *) echo "slurm-cluster.sh: what is $1?" >&2; exit 2 ;;
     esac
@@ -185,6 +187,7 @@ up() {
   flock --timeout 900 9 || { echo "slurm-cluster.sh: another one uses $dir" >&2; exit 1; }
   down
   write_files "$profile"
+  printf '%s\n' "${paths[@]}" > "$dir/shared-paths"
   [ -z "$leash" ] || hold_leash
   make_switch
   start_munged
