@@ -1,1 +1,32 @@
 //! Apptainer: images, and how a command runs inside one. The only place that knows Apptainer.
+//!
+//! ```text
+//! docker://… ── pull ──► image.sif ── stage ──► a node's disk
+//!                            │
+//! LaunchCommand ──────────  exec ──► apptainer exec … image.sif program arguments
+//! ```
+//!
+//! What is decided without the outside world is in [`exec`], [`Bind`] and [`allowed_variables`]; the rest asks the disk or
+//! the program `apptainer`.
+
+mod bind;
+mod container;
+mod disk;
+mod environment;
+mod failure;
+mod hash;
+mod image;
+mod lock;
+mod program;
+mod pull;
+mod stage;
+
+pub use bind::{Access, Bind, BindError};
+pub use container::{Container, ContainerError, exec, prepare};
+pub use environment::allowed_variables;
+pub use failure::FailureKind;
+pub use image::{Image, ImageError, ImageForm, ImageRef};
+pub use lock::{Lock, LockError, LockTimes};
+pub use program::{Apptainer, ApptainerError};
+pub use pull::{PullError, PullEvent, PullOptions, Pulled, pull};
+pub use stage::{StageError, stage};
