@@ -31,7 +31,7 @@ mod tree;
 pub mod units;
 
 pub use catalog::{InvalidOptions, KindDescription, Placement, ServiceCatalog, ServiceProblem};
-pub use check::{Checked, Input, RecipeChecker};
+pub use check::{Checked, Input, RecipeChecker, problem_at};
 pub use code::{Code, UnknownCode};
 pub use diagnostic::{Diagnostic, Severity};
 pub use files::{DiskFiles, Files, PathBase};
