@@ -30,8 +30,8 @@ pub enum BindError {
     /// It has no form that is known.
     #[error("the bind {0:?} is not of the form host:container or host:container:ro")]
     Form(String),
-    /// It is relative, or goes up.
-    #[error("the path {} of a bind must be absolute and without `..`", .0.display())]
+    /// It is relative, or leads up in the container, where nobody can tell what is there.
+    #[error("the path {} of a bind must be absolute, and without `..` in the container", .0.display())]
     Relative(PathBuf),
     /// Apptainer separates binds by commas and their parts by colons, and knows no way to quote them.
     #[error(
@@ -53,6 +53,9 @@ impl Bind {
     pub fn new(source: &Path, target: &Path, access: Access) -> Result<Self, BindError> {
         for path in [source, target] {
             check(path)?;
+        }
+        if target.components().any(|part| part == Component::ParentDir) {
+            return Err(BindError::Relative(target.to_path_buf()));
         }
         Ok(Self {
             source: source.to_path_buf(),
@@ -115,8 +118,7 @@ impl Bind {
 }
 
 fn check(path: &Path) -> Result<(), BindError> {
-    let goes_up = path.components().any(|part| part == Component::ParentDir);
-    if !path.is_absolute() || goes_up {
+    if !path.is_absolute() {
         return Err(BindError::Relative(path.to_path_buf()));
     }
     let separates = |byte: u8| matches!(byte, b',' | b':' | b'\\') || byte.is_ascii_control();

@@ -11,12 +11,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// The variable that marks every process of a run.
-pub(super) const RUN_VARIABLE: &str = "HPCBENCH_RUN";
+pub(crate) const RUN_VARIABLE: &str = "HPCBENCH_RUN";
 /// Pause between two looks at processes that were killed.
 const POLL: Duration = Duration::from_millis(10);
 
 /// The mark's value: the run's directory, the same however it was named.
-pub(super) fn run_mark(run_dir: &Path) -> OsString {
+pub(crate) fn run_mark(run_dir: &Path) -> OsString {
     fs::canonicalize(run_dir)
         .unwrap_or_else(|_| run_dir.to_path_buf())
         .into_os_string()

@@ -19,5 +19,6 @@ mod tree;
 pub use child::{Child, Exit};
 pub use guard::{GuardOptions, exec_child, run_guard};
 pub use leftovers::{Leftovers, kill_leftovers};
+pub(crate) use leftovers::{RUN_VARIABLE, run_mark};
 pub use spawner::{ChildSpec, Guarding, SpawnError, Spawner};
 pub use tree::{children_of, kill_descendants};

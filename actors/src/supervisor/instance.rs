@@ -16,6 +16,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::watch;
 
 use super::address::free_port;
+use super::container::contain;
 use super::environment::{environment, secrets};
 use super::probe::get;
 use super::share::{InstanceShare, number, share};
@@ -175,6 +176,7 @@ impl Instance {
                 let servers = &self.context.plan.resources.servers;
                 let share = share(servers, &self.context.resources, number, plan.instances_per_node);
                 self.give(&mut command, &share, &context.scratch)?;
+                let (command, _) = contain(&self.context, plan, &context.scratch, command).await?;
                 Some(self.spawn(&command, share.cpus, service.stop().grace).await?)
             }
         };

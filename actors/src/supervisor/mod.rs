@@ -2,6 +2,7 @@
 
 mod actor;
 mod address;
+mod container;
 mod environment;
 mod instance;
 mod probe;

@@ -337,12 +337,6 @@ const SERVICES: &[Case] = &[
         Code::Unsupported,
         "/service/kind",
     ),
-    (
-        "simulator}",
-        "simulator, image: {path: a.sif}}",
-        Code::Unsupported,
-        "/service/image",
-    ),
 ];
 
 #[test]

@@ -225,10 +225,22 @@ fn resolve_service(
         instances_per_node: nodes.servers.instances_per_node.get(),
         environment: service.environment.clone(),
         secrets,
-        binds: service.binds.clone(),
+        binds: service
+            .binds
+            .iter()
+            .map(|bind| absolute_bind(bind, paths))
+            .collect(),
         health: service.health,
         restart: service.restart,
     })
+}
+
+/// A bind with its host's path absolute; what follows the first colon is the container's.
+fn absolute_bind(bind: &str, paths: &PathBase) -> String {
+    match bind.split_once(':') {
+        Some((host, rest)) => format!("{}:{rest}", paths.absolute_text(host)),
+        None => paths.absolute_text(bind),
+    }
 }
 
 /// A workload with all defaults explicit, or `None` if it is not clear what ends its window.

@@ -180,7 +180,7 @@ fn defaults_are_explicit_and_paths_absolute() {
         .replace("  duration: 30s\n", "  requests: 5000\n")
         .replace(
             "{kind: simulator}",
-            "{kind: simulator, secrets: {KEY: {file: ~/there}}}",
+            "{kind: simulator, secrets: {KEY: {file: ~/there}}, image: {path: a.sif}, binds: [\"./m:/m:ro\", \"~/x\"]}",
         )
         .replace(
             "{source: synthetic, input_tokens: 64, output_tokens: 16}",
@@ -200,6 +200,8 @@ fn defaults_are_explicit_and_paths_absolute() {
         plan.services[0].secrets["KEY"],
         SecretSource::File(Path::new("/home/ada/there").into())
     );
+    assert_eq!(plan.services[0].image.as_ref().unwrap().path, "/recipes/a.sif");
+    assert_eq!(plan.services[0].binds, ["/recipes/m:/m:ro", "/home/ada/x"]);
 }
 
 #[test]

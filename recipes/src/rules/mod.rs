@@ -64,7 +64,6 @@ const OF_A_POINT: &[Rule] = &[
     service::of_the_kind_on_its_nodes,
     unsupported::service_kind,
     unsupported::placement,
-    unsupported::image,
 ];
 
 /// Checks what all points have in common.

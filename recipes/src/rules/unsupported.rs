@@ -44,20 +44,6 @@ pub(super) fn placement(subject: &Subject<'_>) -> Vec<Problem> {
     }
 }
 
-/// Containers of a local run.
-pub(super) fn image(subject: &Subject<'_>) -> Vec<Problem> {
-    let (Some(service), Some(launch)) = (subject.service, subject.launch) else {
-        return Vec::new();
-    };
-    if service.image.is_none() || launch.mode != LaunchMode::Local {
-        return Vec::new();
-    }
-    vec![unsupported(
-        in_service(["image"]),
-        "this build cannot start containers in local mode yet",
-    )]
-}
-
 /// What nodes can be asked for, but not given yet.
 pub(super) fn nodes(subject: &Subject<'_>) -> Vec<Problem> {
     let (Some(nodes), Some(launch)) = (subject.nodes, subject.launch) else {

@@ -29,15 +29,15 @@ const USES: &[(&str, &[&str])] = &[
     (
         "actors",
         &[
-            "core", "journal", "load", "nats", "recipes", "records", "services", "stats", "tables",
-            "telemetry",
+            "apptainer", "core", "journal", "load", "nats", "recipes", "records", "services", "stats",
+            "tables", "telemetry",
         ],
     ),
     (
         "hpcbench",
         &[
             "actors", "core", "journal", "load", "nats", "recipes", "records", "report", "services", "sim",
-            "stats", "tables", "timing",
+            "slurm", "stats", "tables", "timing",
         ],
     ),
     ("tests", &[]),
