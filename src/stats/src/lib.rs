@@ -42,7 +42,8 @@ pub use service_report::{PrefixCache, QueueTime, ServiceActivity, ServiceReport,
 pub use steady::SteadyState;
 pub use summary::{
     Bounds, Concurrency, Goodput, IntervalMethod, MetricSummaries, MetricSummary, NoInterval, Note, NoteCode,
-    PercentileIntervals, RequestCounts, SloResult, SloSummary, ThroughputIntervals, TrialSummary,
+    PercentileIntervals, RequestCounts, ServiceSummary, SloResult, SloSummary, ThroughputIntervals,
+    TrialSummary,
 };
 pub use verdict::{Verdict, VerdictStatus};
 pub use window::Window;

@@ -3,6 +3,7 @@
 mod metrics;
 mod remarks;
 mod row;
+mod service;
 mod stacked;
 mod wide;
 

@@ -2,8 +2,8 @@
 
 use super::note::{Note, NoteCode};
 use super::{
-    Concurrency, Goodput, MetricSummaries, MetricSummary, PercentileIntervals, RequestCounts, SloSummary,
-    ThroughputIntervals, TrialSummary, interval,
+    Concurrency, Goodput, MetricSummaries, MetricSummary, PercentileIntervals, RequestCounts, ServiceSummary,
+    SloSummary, ThroughputIntervals, TrialSummary, interval,
 };
 use crate::aggregate::TrialAggregate;
 use crate::aggregate::share;
@@ -62,6 +62,7 @@ impl TrialAggregate {
             metrics,
             slo,
             goodput,
+            service: self.service.as_ref().and_then(ServiceSummary::of),
             notes,
         }
     }

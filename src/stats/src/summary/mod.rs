@@ -4,6 +4,7 @@ mod build;
 mod interval;
 mod metric;
 mod note;
+mod service;
 mod slo;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use interval::{Bounds, IntervalMethod, NoInterval, PercentileIntervals, ThroughputIntervals};
 pub use metric::MetricSummary;
 pub use note::{Note, NoteCode};
+pub use service::ServiceSummary;
 pub use slo::{SloResult, SloSummary};
 
 use crate::{SteadyState, Verdict};
@@ -54,6 +56,9 @@ pub struct TrialSummary {
     pub slo: Option<SloSummary>,
     /// Requests that met every per-request limit; `None` if the recipe has none.
     pub goodput: Option<Goodput>,
+    /// How the service was used, by its own account; `None` where it was not asked.
+    #[serde(default)]
+    pub service: Option<ServiceSummary>,
     /// What a reader of the numbers has to know: labels, and why a value is missing.
     pub notes: Vec<Note>,
 }
@@ -137,6 +142,7 @@ impl TrialSummary {
             metrics: MetricSummaries::default(),
             slo: None,
             goodput: None,
+            service: None,
             notes: Vec::new(),
         }
     }
