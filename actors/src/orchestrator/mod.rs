@@ -24,11 +24,11 @@ mod measure;
 mod places;
 mod publisher;
 mod pulse;
+mod record;
 mod run;
-mod submission;
 
 pub use cancel::CANCEL_FILE;
 pub use failure::OrchestratorError;
 pub use places::{AgentStart, Orphans, Place, Places};
+pub use record::{RecordSetup, record};
 pub use run::{Begin, Interrupt, LiveUpdate, RunEnd, RunSetup, end_leftovers, run};
-pub use submission::{SubmissionSetup, record_submission};

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, cancel, completions, doctor, guard, list, plan, replay, report, resume, run, schema, simulate,
-    status, validate, verify, watch, why,
+    agent, cancel, completions, doctor, guard, job, list, plan, replay, report, resume, run, schema,
+    simulate, status, submit, validate, verify, watch, why,
 };
 use crate::{logging, program};
 
@@ -43,6 +43,7 @@ enum Command {
     Schema(schema::SchemaArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
+    Submit(submit::SubmitArgs),
     Resume(resume::ResumeArgs),
     List(list::ListArgs),
     Status(status::StatusArgs),
@@ -59,6 +60,10 @@ enum Command {
     Agent(agent::AgentArgs),
     #[command(hide = true)]
     Guard(guard::GuardArgs),
+    #[command(hide = true)]
+    Job(job::JobArgs),
+    #[command(hide = true)]
+    Orphaned(job::OrphanedArgs),
 }
 
 /// Reads the command line and carries the command out.
@@ -71,8 +76,9 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     match command {
         Command::Validate(args) => validate::run(&args),
         Command::Schema(args) => schema::run(&args),
-        Command::Plan(args) => plan::run(&args),
+        Command::Plan(args) => plan::run(&args, &runs_dir),
         Command::Run(args) => run::run(args, &runs_dir),
+        Command::Submit(args) => submit::run(args, &runs_dir),
         Command::Resume(args) => resume::run(&args, &runs_dir),
         Command::List(args) => list::run(&args, &runs_dir),
         Command::Status(args) => status::run(&args, &runs_dir),
@@ -90,6 +96,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Completions(args) => completions::run(&args),
         Command::Agent(args) => agent::run(args),
         Command::Guard(args) => guard::run(args),
+        Command::Job(args) => job::run(args),
+        Command::Orphaned(args) => job::orphaned(&args),
     }
 }
 

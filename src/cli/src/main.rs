@@ -1,6 +1,7 @@
 //! The program `hpcbench`: every command, and the processes that a run starts for itself.
 
 mod cli;
+mod cluster;
 mod commands;
 mod exit;
 mod feed;

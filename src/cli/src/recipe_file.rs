@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hpcbench_recipes::{
-    Checked, DiskFiles, Input, MAX_SOURCE_BYTES, PathBase, Plan, RecipeChecker, Sources, render,
+    Checked, Code, DiskFiles, Input, MAX_SOURCE_BYTES, PathBase, Plan, RecipeChecker, Sources, problem_at,
+    render,
 };
 use hpcbench_services::Registry;
 
@@ -84,6 +85,24 @@ impl RecipeFile {
             overrides: &self.overrides,
         };
         render(&checked.diagnostics, &sources, colour)
+    }
+
+    /// Shows a problem with the value at this place, which only a cluster has.
+    pub(crate) fn refuse(&self, place: &str, code: Code, message: &str) -> Failure {
+        let found = problem_at(&self.bytes, &self.overrides, place, code, message);
+        let sources = Sources {
+            path: &self.path,
+            source: &self.bytes,
+            overrides: &self.overrides,
+        };
+        match found {
+            Some(found) => {
+                let text = render(&[found], &sources, crate::terminal::colour_on_stderr());
+                crate::terminal::say(text.trim_end());
+                Failure::InvalidRecipe(format!("the recipe {} is no job of its cluster", self.path))
+            }
+            None => Failure::InvalidRecipe(message.to_owned()),
+        }
     }
 
     /// The recipe's plan. Problems are shown on standard error, warnings too.

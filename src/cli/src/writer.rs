@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hpcbench_actors::shell::{hostname, process_start};
+use hpcbench_core::Epoch;
 use hpcbench_core::event::Writer;
 use hpcbench_nats::Rendezvous;
 use hpcbench_report::{RunView, WriterLife};
@@ -13,6 +14,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// Whether the latest epoch's writer lives, as far as this host can tell.
 pub(crate) fn life_in(view: &RunView) -> WriterLife {
+    if view.state.outcome.is_none() && view.state.is_over() {
+        return WriterLife::Gone;
+    }
     view.epochs
         .last()
         .map_or(WriterLife::Unknown, |epoch| life(&epoch.writer))
@@ -32,6 +36,16 @@ pub(crate) fn life_seen_in(view: &RunView, run_dir: &Path) -> WriterLife {
         Some(age) if age > SILENCE => WriterLife::Gone,
         Some(_) => WriterLife::Alive,
         None => WriterLife::Unknown,
+    }
+}
+
+/// The epoch through which orchestrators are proven dead by what the log says itself: the last one ended of its own accord. 0 if
+/// it does not say so.
+pub(crate) fn dead_through(view: &RunView) -> Epoch {
+    if view.state.is_over() {
+        view.state.epoch
+    } else {
+        Epoch(0)
     }
 }
 

@@ -35,7 +35,9 @@ pub use run::{
     EpochView, MAX_RUNS, ReportError, RunView, Settled, TrialView, Until, find_run, history, read_plan,
     run_dirs, run_id,
 };
-pub use status::{ListEntry, NodeLine, RunState, Status, TrialCounts, WriterLife, list_table};
+pub use status::{
+    JobLife, JobView, ListEntry, NodeLine, RunState, Status, TrialCounts, WriterLife, list_table,
+};
 pub use summary::{Summary, TrialReport, write_missing_reports, write_reports};
 pub use table::results_table;
 pub use timeline::Timeline;

@@ -8,7 +8,7 @@ use hpcbench_core::Timestamp;
 use hpcbench_report::{ListEntry, RunView, list_table, run_dirs};
 use serde::Serialize;
 
-use crate::commands::Format;
+use crate::commands::{Format, standing};
 use crate::{terminal, writer};
 
 /// List the runs in the directory of runs
@@ -43,7 +43,13 @@ pub(crate) fn run(args: &ListArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> 
 
 fn entry(run_dir: &Path, now: Timestamp) -> ListEntry {
     match RunView::load(run_dir) {
-        Ok(view) => ListEntry::of(run_dir, &view, writer::life_seen_in(&view, run_dir), now),
+        Ok(view) => ListEntry::of(
+            run_dir,
+            &view,
+            writer::life_seen_in(&view, run_dir),
+            standing::view_of(run_dir, &view),
+            now,
+        ),
         Err(error) => ListEntry::unreadable(run_dir, &error),
     }
 }

@@ -1,17 +1,22 @@
 //! `hpcbench resume`: a run goes on where it was left.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use hpcbench_actors::orchestrator::end_leftovers;
 use hpcbench_actors::shell::is_stopped;
-use hpcbench_core::Epoch;
+use hpcbench_core::{Epoch, Submitted};
 use hpcbench_nats::{Control, ControlBus, Rendezvous};
+use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_report::{RunView, TrialCounts, WriterLife, find_run, write_missing_reports, write_reports};
 
-use crate::commands::run::{self, Prepared};
+use crate::cluster::Target;
+use crate::commands::run::{self, Prepared, audit};
+use crate::commands::standing;
+use crate::commands::submit::{Handover, HandoverError};
 use crate::exit::Failure;
 use crate::{terminal, writer};
 
@@ -35,6 +40,9 @@ pub(crate) struct ResumeArgs {
     /// Also repeat failed trials, and go on with a run that failed or was cancelled
     #[arg(long)]
     retry_failed: bool,
+    /// Go on in a new Slurm job, for a run that was submitted
+    #[arg(long)]
+    submit: bool,
 }
 
 /// Goes on with a run to its end and prints the results.
@@ -59,18 +67,68 @@ pub(crate) fn run(args: &ResumeArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
         run::tell_results(&run_dir, write_missing_reports);
         return Ok(ExitCode::from(code));
     }
-    run::refuse_slurm(&view.plan)?;
+    refuse_in_queue(&view, &run_dir)?;
     let dead_through = refuse_at_work(&view, &run_dir)?;
-    let prepared = Prepared::to_resume(&view, run_dir.clone(), args.retry_failed, dead_through)?;
+    if args.submit {
+        return submit(&view, run_dir, args.retry_failed, dead_through);
+    }
+    let in_job = run::allocation_of(&view.plan)?;
+    let mut prepared = Prepared::to_resume(&view, run_dir.clone(), args.retry_failed, dead_through)?;
+    if let Some(in_job) = in_job {
+        prepared = prepared.within(in_job);
+    }
     let TrialCounts { total, .. } = TrialCounts::of(&view);
     let settled = prepared.settled;
     terminal::say(&format!(
         "resuming after epoch {}: {settled} of {total} trials are settled",
         view.state.epoch
     ));
-    let end = run::execute(prepared)?;
+    let end = run::execute(prepared, false)?;
     run::tell_results(&run_dir, write_reports);
     Ok(ExitCode::from(end.exit_code))
+}
+
+/// Leaves the run to a new job.
+fn submit(
+    view: &RunView,
+    run_dir: PathBuf,
+    retry_failed: bool,
+    dead_through: Epoch,
+) -> anyhow::Result<ExitCode> {
+    if view.plan.launch.mode != LaunchMode::Slurm {
+        let words = "the run's recipe is for one machine (launch.mode: local): resume it without --submit";
+        return Err(Failure::Usage(words.to_owned()).into());
+    }
+    let target = Target::of(&view.plan)?;
+    let handover = Handover {
+        plan: Arc::clone(&view.plan),
+        run_dir,
+        run: Submitted::Resumed(audit::resumed(audit::tools()?, retry_failed)),
+        epoch: view.state.epoch.next(),
+        dead_through,
+        after: None,
+    };
+    let job = match handover.submit(&target) {
+        Ok(job) => job,
+        Err(HandoverError::Refused(refusal)) => return Err(Failure::Environment(refusal.to_string()).into()),
+        Err(HandoverError::Other(error)) => return Err(error),
+    };
+    terminal::say(&format!("job {job} goes on with the run"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A run whose job waits or runs goes on by itself.
+fn refuse_in_queue(view: &RunView, run_dir: &Path) -> anyhow::Result<()> {
+    if view.plan.launch.mode != LaunchMode::Slurm {
+        return Ok(());
+    }
+    match standing::of(run_dir, view) {
+        Some(job) if job.may_live() => {
+            let advice = "it goes on with the run by itself; `hpcbench cancel` ends it";
+            Err(Failure::Environment(format!("{}: {advice}", job.in_words())).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The exit code of a run about which nothing is left to do.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use hpcbench_report::{RunView, Status, find_run};
 
-use crate::commands::Format;
+use crate::commands::{Format, standing};
 use crate::{terminal, writer};
 
 /// Show how a run stands
@@ -25,7 +25,11 @@ pub(crate) struct StatusArgs {
 pub(crate) fn run(args: &StatusArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     let run_dir = find_run(runs_dir, &args.run)?;
     let view = RunView::load(&run_dir)?;
-    let status = Status::of(&view, writer::life_seen_in(&view, &run_dir));
+    let status = Status::of(
+        &view,
+        writer::life_seen_in(&view, &run_dir),
+        standing::view_of(&run_dir, &view),
+    );
     match args.format {
         Format::Text => terminal::print(&status.to_text(terminal::style_of_stdout().width))?,
         Format::Json => terminal::print_json(&status)?,

@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use hpcbench_core::{RunId, Timestamp};
 use serde::Serialize;
 
-use super::{RunState, Status, TrialCounts, WriterLife};
+use super::{JobView, RunState, Status, TrialCounts, WriterLife};
 use crate::run::{ReportError, RunView};
 use crate::words::{date, one_line, seconds};
 
@@ -23,6 +23,8 @@ pub struct ListEntry {
     pub started: Option<Timestamp>,
     /// Seconds from its first event to its last; to now, if it goes on.
     pub duration_seconds: Option<f64>,
+    /// The batch system's id of its job; `null` for a run without one.
+    pub job: Option<String>,
     /// How many trials stand how.
     pub trials: Option<TrialCounts>,
     /// Its directory.
@@ -33,8 +35,14 @@ pub struct ListEntry {
 
 impl ListEntry {
     /// The run in `directory`; `now` ends the time that an active run has taken.
-    pub fn of(directory: &Path, view: &RunView, writer: WriterLife, now: Timestamp) -> Self {
-        let status = Status::of(view, writer);
+    pub fn of(
+        directory: &Path,
+        view: &RunView,
+        writer: WriterLife,
+        job: Option<JobView>,
+        now: Timestamp,
+    ) -> Self {
+        let status = Status::of(view, writer, job);
         let end = if status.state.is_active() {
             Some(now)
         } else {
@@ -46,6 +54,7 @@ impl ListEntry {
             state: Some(status.state),
             started: view.started,
             duration_seconds: view.started.zip(end).map(|(start, end)| end.seconds_since(start)),
+            job: status.job,
             trials: Some(status.trials),
             directory: directory.to_owned(),
             problem: None,
@@ -66,6 +75,7 @@ impl ListEntry {
             state: None,
             started: None,
             duration_seconds: None,
+            job: None,
             trials: None,
             directory: directory.to_owned(),
             problem: Some(problem),

@@ -27,6 +27,9 @@ pub struct Status {
     pub epoch: Epoch,
     /// The batch system's id of its job; `null` for a run without one.
     pub job: Option<String>,
+    /// What the batch system says about that job, in words; left out where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_state: Option<String>,
     /// How many trials stand how.
     pub trials: TrialCounts,
     /// The plan's nodes.
@@ -62,6 +65,28 @@ pub enum WriterLife {
     Gone,
     /// It is, or was, on another host.
     Unknown,
+}
+
+/// A run's job, as the batch system knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobView {
+    /// The batch system's id.
+    pub id: String,
+    /// What it does, or why it waits, in words.
+    pub words: String,
+    /// How that bears on the run.
+    pub life: JobLife,
+}
+
+/// Whether a job is still to be counted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobLife {
+    /// It waits in the queue.
+    Waits,
+    /// It has its nodes, or it is not known that it has not.
+    MayRun,
+    /// It has ended.
+    Over,
 }
 
 /// How many trials stand how.
@@ -120,6 +145,16 @@ impl RunState {
         }
     }
 
+    /// The same for a run with a job: the log of a run whose job waits, or was killed with everything, does not say so.
+    #[must_use]
+    pub const fn with(self, job: &JobView) -> Self {
+        match (self, job.life) {
+            (Self::Completed | Self::Failed | Self::Cancelled, _) | (_, JobLife::MayRun) => self,
+            (_, JobLife::Waits) => Self::Submitted,
+            (_, JobLife::Over) => Self::Interrupted,
+        }
+    }
+
     /// Whether somebody is at work on the run, as far as is known.
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Starting | Self::Running)
@@ -150,9 +185,10 @@ impl TrialCounts {
 }
 
 impl Status {
-    /// How the run stands; `writer` is the one of the latest epoch.
-    pub fn of(view: &RunView, writer: WriterLife) -> Self {
+    /// How the run stands; `writer` is the one of the latest epoch, `job` what the batch system says, where it was asked.
+    pub fn of(view: &RunView, writer: WriterLife, job: Option<JobView>) -> Self {
         let state = RunState::of(view, writer);
+        let state = job.as_ref().map_or(state, |job| state.with(job));
         let mut trials = TrialCounts::of(view);
         if !state.is_active() {
             // What nobody goes on with is not under way.
@@ -169,7 +205,11 @@ impl Status {
             state,
             phase: view.state.phase,
             epoch: view.state.epoch,
-            job: view.state.job.as_ref().map(|job| job.id.clone()),
+            job: job
+                .as_ref()
+                .map(|job| job.id.clone())
+                .or_else(|| view.state.job.as_ref().map(|job| job.id.clone())),
+            job_state: job.map(|job| job.words),
             trials,
             nodes: nodes.collect(),
         }

@@ -20,7 +20,7 @@ fn up_to(kind: &str) -> Story {
 
 #[test]
 fn the_document_has_the_layout_that_scripts_rely_on() {
-    let status = Status::of(&up_to("load.started").view(), WriterLife::Alive);
+    let status = Status::of(&up_to("load.started").view(), WriterLife::Alive, None);
     insta::assert_snapshot!(serde_json::to_string_pretty(&status).unwrap());
     insta::assert_snapshot!(status.to_text(80));
 }
@@ -54,7 +54,7 @@ fn every_trial_is_counted_once() {
     while !story.events.is_empty() {
         let view = story.view();
         for writer in [WriterLife::Alive, WriterLife::Gone] {
-            let trials = Status::of(&view, writer).trials;
+            let trials = Status::of(&view, writer, None).trials;
             assert_eq!(trials.total, 3);
             assert_eq!(
                 trials.settled() + trials.running + trials.pending,
@@ -65,7 +65,7 @@ fn every_trial_is_counted_once() {
         }
         story.events.pop();
     }
-    let trials = Status::of(&troubled().view(), WriterLife::Gone).trials;
+    let trials = Status::of(&troubled().view(), WriterLife::Gone, None).trials;
     assert_eq!((trials.completed, trials.failed), (2, 1));
 }
 

@@ -28,7 +28,7 @@ impl Status {
         }
         line("state", &state);
         if let Some(job) = &self.job {
-            line("job", job);
+            line("job", self.job_state.as_ref().unwrap_or(job));
         }
         line("trials", &self.trials_in_words());
         for (index, node) in self.nodes.iter().enumerate() {

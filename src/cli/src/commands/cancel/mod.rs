@@ -2,6 +2,7 @@
 
 mod file;
 mod standing;
+mod waiting;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,7 +40,8 @@ pub(crate) struct CancelArgs {
 
 const MORE: &str = "\
 The run is asked over its message bus, with the control password of its bus.json. Where the bus cannot be reached, the
-file `cancel` in the run directory asks; the orchestrator looks for it every second. Who asked is in the log.
+file `cancel` in the run directory asks; the orchestrator looks for it every second. A run whose Slurm job still waits is
+cancelled together with its job. Who asked is in the log.
 
 Exit codes of this command:
   0  the run ends, or has ended, or its process is gone so that nothing goes on
@@ -60,6 +62,9 @@ pub(crate) fn run(args: &CancelArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
     if standing == Standing::NotBegun {
         let words = "the run has not begun: there is nobody who could be asked to end it";
         return Err(Failure::Environment(words.to_owned()).into());
+    }
+    if let Standing::Waiting { job } = standing {
+        return waiting::cancel(&run_dir, job, args.reason.clone());
     }
     let request = serde_json::to_string(&CancelPayload {
         user: Some(user()),

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use hpcbench_core::event::Writer;
 use hpcbench_report::{RunState, RunView, WriterLife};
+use hpcbench_slurm::JobId;
 
+use crate::commands::standing::{self, JobStanding};
 use crate::writer;
 
 /// How a run stands, for whoever wants it to end.
@@ -18,6 +20,11 @@ pub(super) enum Standing {
     Cancelling,
     /// It has no process yet.
     NotBegun,
+    /// It is left to a job that waits in the queue.
+    Waiting {
+        /// The job.
+        job: JobId,
+    },
     /// It goes on, or may.
     Active {
         /// Its process, as far as the log can be read.
@@ -29,7 +36,16 @@ impl Standing {
     /// How the run in this directory stands. A log that cannot be read does not keep anybody from cancelling.
     pub(super) fn of(run_dir: &Path) -> Self {
         let unknown = Self::Active { writer: None };
-        RunView::load(run_dir).map_or(unknown, |view| Self::seen(&view, writer::life_in(&view)))
+        let Ok(view) = RunView::load(run_dir) else {
+            return unknown;
+        };
+        if view.state.outcome.is_none()
+            && view.state.is_over()
+            && let Some(job) = standing::of(run_dir, &view).filter(JobStanding::may_live)
+        {
+            return Self::Waiting { job: job.job() };
+        }
+        Self::seen(&view, writer::life_in(&view))
     }
 
     fn seen(view: &RunView, life: WriterLife) -> Self {
@@ -61,7 +77,7 @@ impl Standing {
                 writer.pid, writer.host
             )),
             Self::Cancelling => Some("the run has been asked to end already, and does".to_owned()),
-            Self::NotBegun | Self::Active { .. } => None,
+            Self::NotBegun | Self::Waiting { .. } | Self::Active { .. } => None,
         }
     }
 }

@@ -21,7 +21,7 @@ const UNFINISHED_PLAN: &str = ".plan.json.new";
 ///
 /// # Errors
 /// It exists and is not empty, or the file system refuses. Nothing that was there is changed.
-pub(super) fn create(path: &Path, recipe: &[u8], plan: &Plan) -> anyhow::Result<()> {
+pub(in crate::commands) fn create(path: &Path, recipe: &[u8], plan: &Plan) -> anyhow::Result<()> {
     let failed = || Failure::Environment(format!("failed to create the run directory {}", path.display()));
     refuse_used(path).with_context(failed)?;
     private_dir(path).with_context(failed)?;

@@ -1,7 +1,8 @@
 //! `hpcbench run`: the orchestrator's process, from the recipe to the table of results.
 
+pub(super) mod audit;
 mod bus_server;
-mod directory;
+pub(super) mod directory;
 mod identity;
 mod interrupts;
 mod setup;
@@ -16,6 +17,7 @@ use hpcbench_recipes::Plan;
 use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_report::{ReportError, RunView, results_table, write_reports};
 
+use crate::cluster::{Came, InJob, Target};
 use crate::exit::Failure;
 use crate::live::Live;
 use crate::recipe_file::{Overrides, RecipeFile};
@@ -23,7 +25,7 @@ use crate::{exit, logging, terminal};
 pub(super) use bus_server::version as nats_version;
 pub(super) use setup::{Prepared, default_scratch, scratch_base};
 
-/// Run a recipe in the foreground, with processes on this machine
+/// Run a recipe in the foreground, with processes on this machine or on the nodes of a Slurm allocation
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// The recipe
@@ -43,11 +45,18 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(args: RunArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     let recipe = RecipeFile::read(&args.recipe, &args.overrides)?;
     let plan = recipe.plan()?;
-    refuse_slurm(&plan)?;
-    let prepared = Prepared::to_create(plan, args.run_dir, runs_dir)?;
+    if plan.launch.mode == LaunchMode::Slurm {
+        // What is wrong with it is shown in the recipe.
+        Target::of_recipe(&plan, &recipe)?;
+    }
+    let in_job = allocation_of(&plan)?;
+    let mut prepared = Prepared::to_create(plan, args.run_dir, runs_dir)?;
+    if let Some(in_job) = in_job {
+        prepared = prepared.within(in_job);
+    }
     directory::create(&prepared.run_dir, recipe.bytes(), &prepared.plan)?;
     let run_dir = prepared.run_dir.clone();
-    let end = execute(prepared)?;
+    let end = execute(prepared, false)?;
     tell_results(&run_dir, write_reports);
     Ok(ExitCode::from(end.exit_code))
 }
@@ -56,29 +65,37 @@ pub(crate) fn run(args: RunArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// The event log cannot be written, or the system refuses what every run needs.
-pub(super) fn execute(prepared: Prepared) -> anyhow::Result<RunEnd> {
+pub(super) fn execute(prepared: Prepared, in_job: bool) -> anyhow::Result<RunEnd> {
     let (live, updates, screen) = Live::start(&prepared.plan, prepared.settled)?;
     logging::of_run(&prepared.run_dir, &prepared.node, screen.clone())?;
     screen.say(&format!("run directory {}", prepared.run_dir.display()));
     let end = actix::System::new().block_on(async move {
-        let interrupts = interrupts::listen(screen, false)?;
+        let interrupts = interrupts::listen(screen, in_job)?;
         anyhow::Ok(orchestrator::run(prepared.into_setup(updates, interrupts)).await?)
     });
     live.finish();
     end.inspect_err(|error| tracing::error!(target: logging::LOG_ONLY, "{}", exit::in_words(error)))
 }
 
-/// A recipe for a Slurm job is not run without one.
-pub(super) fn refuse_slurm(plan: &Plan) -> Result<(), Failure> {
+/// The allocation that a recipe for Slurm is run within; none for a recipe for this machine.
+pub(super) fn allocation_of(plan: &Plan) -> anyhow::Result<Option<InJob>> {
     if plan.launch.mode != LaunchMode::Slurm {
-        return Ok(());
+        return Ok(None);
     }
-    let advice = "`--set launch.mode=local` runs it with processes on this machine";
-    Err(Failure::Usage(if std::env::var_os("SLURM_JOB_ID").is_some() {
-        format!("this version cannot spread a run over the nodes of a Slurm job; {advice}")
-    } else {
-        format!("the recipe wants a Slurm job (launch.mode: slurm), and this is not one; {advice}")
-    }))
+    if std::env::var_os("SLURM_JOB_ID").is_none() {
+        return Err(outside().into());
+    }
+    let target = Target::of(plan)?;
+    let found = InJob::find(plan, &target, Came::ByHand)?;
+    Ok(Some(found.ok_or_else(outside)?))
+}
+
+fn outside() -> Failure {
+    Failure::Usage(
+        "the recipe wants a Slurm job (launch.mode: slurm), and this is not one: `hpcbench submit` makes one, and \
+         `--set launch.mode=local` runs it with processes on this machine"
+            .to_owned(),
+    )
 }
 
 /// Writes reports, in this way, and prints the table. What fails here does not change how the run ended.

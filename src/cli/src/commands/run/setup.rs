@@ -1,14 +1,13 @@
 //! What a run is started with.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use hpcbench_actors::orchestrator::{Begin, Interrupt, LiveUpdate, Places, RunSetup};
-use hpcbench_actors::shell::{hostname, now, user};
-use hpcbench_core::event::{RunCreated, RunResumed};
-use hpcbench_core::{Epoch, NodeId, Role, RunId};
+use hpcbench_actors::shell::now;
+use hpcbench_core::event::JobStarted;
+use hpcbench_core::{Epoch, NodeId, Role, Submitted};
 use hpcbench_nats::SECRET_BYTES;
 use hpcbench_recipes::Plan;
 use hpcbench_report::{RunView, TrialCounts};
@@ -16,7 +15,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::{bus_server, identity, words};
+use super::{audit, identity};
+use crate::cluster::InJob;
+use crate::commands::submit::Handover;
 use crate::program;
 
 /// Slurm's node-local directory of a job.
@@ -34,9 +35,12 @@ pub(in crate::commands) struct Prepared {
     pub node: NodeId,
     /// Trials about which nothing more will be done.
     pub settled: usize,
-    /// Where the agents of the nodes are started, and how.
-    pub places: Places,
+    places: Places,
     begin: Begin,
+    /// The job that the run was started within, if it is not left to it.
+    job: Option<JobStarted>,
+    /// Node-local place for what does not belong into the run directory.
+    scratch: PathBuf,
     dead_through: Epoch,
     hpcbench: PathBuf,
     random: StdRng,
@@ -51,7 +55,76 @@ impl Prepared {
         let mut random = seeded()?;
         let run = identity::run_id(now(), &plan.name, two_bytes(&mut random))?;
         let run_dir = run_dir.unwrap_or_else(|| runs_dir.join(run.as_str()));
-        Self::new(plan.into(), run_dir, Beginning::Create(run), random)
+        let begin = Begin::Create(audit::created(&plan, run, audit::tools()?));
+        Self::new(plan.into(), run_dir, begin, random)
+    }
+
+    /// Gathers what a new run needs that is left to a job; also its id.
+    ///
+    /// # Errors
+    /// There is no nats-server, or no randomness.
+    pub(in crate::commands) fn to_submit(
+        plan: Plan,
+        run_dir: Option<PathBuf>,
+        runs_dir: &Path,
+    ) -> anyhow::Result<(Handover, String)> {
+        let mut random = seeded()?;
+        let run = identity::run_id(now(), &plan.name, two_bytes(&mut random))?;
+        let run_dir = run_dir.unwrap_or_else(|| runs_dir.join(run.as_str()));
+        let words = run.to_string();
+        let created = audit::created(&plan, run, audit::tools()?);
+        let handover = Handover {
+            plan: plan.into(),
+            run_dir,
+            run: Submitted::New(created),
+            epoch: Epoch(1),
+            dead_through: Epoch(0),
+            after: None,
+        };
+        Ok((handover, words))
+    }
+
+    /// Gathers what the run in `run_dir` needs, which was left to this job. The orchestrators through that epoch are proven dead.
+    ///
+    /// # Errors
+    /// The run has no id; there is no nats-server, or no randomness.
+    pub(in crate::commands) fn to_job(
+        view: &RunView,
+        run_dir: PathBuf,
+        in_job: InJob,
+        dead_through: Epoch,
+    ) -> anyhow::Result<Self> {
+        let run = view
+            .state
+            .run
+            .clone()
+            .context("the run's log has no first event")?;
+        let started = in_job.started.clone();
+        audit::tools()?;
+        let begin = Begin::Job { run, started };
+        let prepared = Self::new(Arc::clone(&view.plan), run_dir, begin, seeded()?)?;
+        Ok(Self {
+            settled: TrialCounts::of(view).settled(),
+            dead_through,
+            ..prepared.on(in_job, None)
+        })
+    }
+
+    /// The same on the nodes of an allocation that somebody made by hand.
+    pub(in crate::commands) fn within(self, in_job: InJob) -> Self {
+        let started = in_job.started.clone();
+        self.on(in_job, Some(started))
+    }
+
+    fn on(self, in_job: InJob, job: Option<JobStarted>) -> Self {
+        let wanted = &self.plan.storage.scratch;
+        let scratch = in_job.scratch.filter(|_| wanted == AUTO).unwrap_or(self.scratch);
+        Self {
+            places: in_job.places,
+            scratch,
+            job,
+            ..self
+        }
     }
 
     /// Gathers what the run in `run_dir` needs to go on. The orchestrators through that epoch are proven dead.
@@ -65,8 +138,11 @@ impl Prepared {
         dead_through: Epoch,
     ) -> anyhow::Result<Self> {
         let mut random = seeded()?;
-        let beginning = if let Some(run) = &view.state.run {
-            Beginning::Resume(run.clone(), retry_failed)
+        let begin = if let Some(run) = &view.state.run {
+            Begin::Resume {
+                run: run.clone(),
+                resumed: audit::resumed(audit::tools()?, retry_failed),
+            }
         } else {
             // It was killed before its first event.
             let known = identity::of_directory(&run_dir, &view.plan.name);
@@ -74,11 +150,11 @@ impl Prepared {
                 || identity::run_id(now(), &view.plan.name, two_bytes(&mut random)),
                 Ok,
             )?;
-            Beginning::Create(run)
+            Begin::Create(audit::created(&view.plan, run, audit::tools()?))
         };
         let settled = TrialCounts::of(view);
         let pending_again = if retry_failed { settled.failed } else { 0 };
-        let prepared = Self::new(Arc::clone(&view.plan), run_dir, beginning, random)?;
+        let prepared = Self::new(Arc::clone(&view.plan), run_dir, begin, random)?;
         Ok(Self {
             settled: settled.settled() - pending_again,
             dead_through,
@@ -86,14 +162,15 @@ impl Prepared {
         })
     }
 
-    fn new(plan: Arc<Plan>, run_dir: PathBuf, beginning: Beginning, random: StdRng) -> anyhow::Result<Self> {
-        let tools = [("nats-server".to_owned(), bus_server::version()?)].into();
+    fn new(plan: Arc<Plan>, run_dir: PathBuf, begin: Begin, random: StdRng) -> anyhow::Result<Self> {
         Ok(Self {
             run_dir,
             node: orchestrator(&plan)?,
             settled: 0,
             places: Places::local(),
-            begin: beginning.recorded(&plan, tools),
+            begin,
+            job: None,
+            scratch: scratch_base(&plan),
             dead_through: Epoch(0),
             hpcbench: program::executable()?,
             plan,
@@ -108,7 +185,7 @@ impl Prepared {
         interrupts: UnboundedReceiver<Interrupt>,
     ) -> RunSetup {
         RunSetup {
-            scratch_base: scratch_base(&self.plan),
+            scratch_base: self.scratch,
             plan: self.plan,
             run_dir: self.run_dir,
             places: self.places,
@@ -117,57 +194,13 @@ impl Prepared {
             begin: self.begin,
             dead_through: self.dead_through,
             live,
-            job: None,
+            job: self.job,
             interrupts,
             random: Box::new(move || {
                 let mut bytes = [0; SECRET_BYTES];
                 self.random.fill_bytes(&mut bytes);
                 bytes
             }),
-        }
-    }
-}
-
-/// What is to be recorded as the first that happens.
-enum Beginning {
-    Create(RunId),
-    Resume(RunId, bool),
-}
-
-impl Beginning {
-    /// With who asks for it, where and how.
-    fn recorded(self, plan: &Plan, tools: BTreeMap<String, String>) -> Begin {
-        let (user, host) = (user(), hostname());
-        let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-        let command_line = words::without_secrets(words);
-        match self {
-            Self::Create(run) => Begin::Create(RunCreated {
-                run,
-                name: plan.name.clone(),
-                plan: plan.hash.clone(),
-                recipe: plan.recipe_sha256.clone(),
-                trials: plan.trials.len() as u64,
-                nodes: plan
-                    .nodes
-                    .iter()
-                    .map(|node| (node.node.clone(), node.role))
-                    .collect(),
-                user,
-                host,
-                command_line,
-                program: program::program(),
-                tools,
-            }),
-            Self::Resume(run, retry_failed) => Begin::Resume {
-                run,
-                resumed: RunResumed {
-                    user,
-                    host,
-                    command_line,
-                    tools,
-                    retry_failed,
-                },
-            },
         }
     }
 }

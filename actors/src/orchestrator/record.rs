@@ -1,10 +1,10 @@
-//! The epoch of a submission: it says what is wanted, and leaves the run to a batch job.
+//! An epoch that says one thing and ends: a run is left to a batch job, or one that nobody is at work on is cancelled.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use hpcbench_core::event::Program;
-use hpcbench_core::{Command, Epoch, Outline, Submission};
+use hpcbench_core::{Command, Epoch, Outline};
 use hpcbench_recipes::Plan;
 
 use super::OrchestratorError;
@@ -13,9 +13,9 @@ use super::machine::{Machine, Taken};
 use super::run::{orchestrator_node, wait_for_caches};
 use crate::shell::now;
 
-/// A run that is to be left to a batch job.
-pub struct SubmissionSetup {
-    /// What is to be done.
+/// Where and how something is said.
+pub struct RecordSetup {
+    /// The run's plan.
     pub plan: Arc<Plan>,
     /// The run directory, as the user gave it. It exists and holds `recipe.yaml` and `plan.json`.
     pub run_dir: PathBuf,
@@ -23,22 +23,19 @@ pub struct SubmissionSetup {
     pub program: Program,
     /// The orchestrators of this epoch and of all before are proven dead; 0 if nothing is proven.
     pub dead_through: Epoch,
-    /// Which run, and which job.
-    pub submission: Submission,
 }
 
-/// Writes an epoch with the submission, synced when this returns. The job may be submitted then, and not before: it opens
-/// the next epoch.
+/// Writes an epoch with what the command leads to, synced when this returns. It has to end the epoch: a submission, a cancel
+/// at once. Nothing is started.
 ///
 /// # Errors
-/// The event log cannot be written, or the run is not one that can be left to a job.
-pub fn record_submission(setup: SubmissionSetup) -> Result<(), OrchestratorError> {
-    let SubmissionSetup {
+/// The event log cannot be written, or the command does not fit the run.
+pub fn record(setup: RecordSetup, command: &Command) -> Result<(), OrchestratorError> {
+    let RecordSetup {
         plan,
         run_dir,
         program,
         dead_through,
-        submission,
     } = setup;
     let node = orchestrator_node(&plan)?;
     let epoch = EpochSetup {
@@ -52,7 +49,7 @@ pub fn record_submission(setup: SubmissionSetup) -> Result<(), OrchestratorError
     // What was synced is learned of by closing the log.
     let OpenEpoch { opened, state } = open_now(epoch, Box::new(drop))?;
     let mut machine = Machine::new(run_dir, node, state, opened.journal);
-    match machine.take(&Command::Submit(submission), None, now())? {
+    match machine.take(command, None, now())? {
         Taken::Events(_) => Ok(machine.close()?),
         Taken::Rejected(rejection) => Err(OrchestratorError::Begin {
             reason: rejection.reason,

@@ -1,0 +1,103 @@
+//! `hpcbench job`: the orchestrator's process in a Slurm job. Job scripts run it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use hpcbench_actors::orchestrator::RunEnd;
+use hpcbench_core::Submitted;
+use hpcbench_core::event::Afterwards;
+use hpcbench_report::{RunView, write_reports};
+use hpcbench_slurm::{JobId, Slurm};
+
+use crate::cluster::{Came, InJob, Target};
+use crate::commands::run::{self, Prepared, audit};
+use crate::commands::submit::Handover;
+use crate::exit::Failure;
+use crate::{exit, terminal, writer};
+
+/// Go on with a run that was left to this Slurm job. Job scripts run it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct JobArgs {
+    /// The run's directory
+    #[arg(long, value_name = "DIR")]
+    run_dir: PathBuf,
+}
+
+/// See to a job whose orchestrator is gone. Agents run it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OrphanedArgs {
+    /// The job
+    job: JobId,
+}
+
+/// Goes on with a run to its end, or to the end of its job.
+///
+/// # Errors
+/// The log is damaged, the job is not one for this run, or something that every run needs is missing. How the run itself
+/// ended is in the exit code.
+pub(crate) fn run(args: JobArgs) -> anyhow::Result<ExitCode> {
+    let JobArgs { run_dir } = args;
+    let view = RunView::load(&run_dir)?;
+    if let Some(outcome) = &view.state.outcome {
+        terminal::say("the run has ended: there is nothing to do for this job");
+        return Ok(ExitCode::from(outcome.exit_code()));
+    }
+    let target = Target::of(&view.plan)?;
+    let in_job = InJob::find(&view.plan, &target, Came::BySubmission)?.ok_or_else(|| {
+        Failure::Usage("this is no Slurm job: `hpcbench submit` makes jobs that run this command".to_owned())
+    })?;
+    let job = in_job.job;
+    let prepared = Prepared::to_job(&view, run_dir.clone(), in_job, writer::dead_through(&view))?;
+    let end = run::execute(prepared, true)?;
+    run::tell_results(&run_dir, write_reports);
+    go_on_afterwards(end, job, run_dir, &target)
+}
+
+/// Sees to it that the run goes on, if its job is to be followed by another one.
+fn go_on_afterwards(end: RunEnd, job: JobId, run_dir: PathBuf, target: &Target) -> anyhow::Result<ExitCode> {
+    match end.afterwards {
+        None | Some(Afterwards::Wait) => {}
+        Some(Afterwards::Requeue) => {
+            terminal::say(&format!("job {job} goes back into the queue"));
+            Slurm::on_path().requeue(job)?;
+        }
+        Some(Afterwards::Resubmit) => {
+            let next = resubmit(job, run_dir, target)?;
+            terminal::say(&format!("job {next} goes on with the run"));
+        }
+    }
+    Ok(ExitCode::from(end.exit_code))
+}
+
+fn resubmit(job: JobId, run_dir: PathBuf, target: &Target) -> anyhow::Result<JobId> {
+    let view = RunView::load(&run_dir)?;
+    let handover = Handover {
+        plan: Arc::clone(&view.plan),
+        run_dir,
+        run: Submitted::Resumed(audit::resumed(audit::tools()?, false)),
+        epoch: view.state.epoch.next(),
+        // This very process wrote it.
+        dead_through: view.state.epoch,
+        after: Some(job),
+    };
+    Ok(handover.submit(target)?)
+}
+
+/// The orchestrator's host is gone: its job goes back into the queue or, where that is refused, ends.
+///
+/// # Errors
+/// Slurm refuses both, or does not answer.
+pub(crate) fn orphaned(args: &OrphanedArgs) -> anyhow::Result<ExitCode> {
+    let slurm = Slurm::on_path();
+    let jobs = slurm.jobs(args.job)?;
+    if jobs.is_empty() || jobs.iter().all(|job| job.state.is_over()) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Err(error) = slurm.requeue(args.job) {
+        tracing::warn!(%error, job = %args.job, "the job is not put back into the queue: it is cancelled");
+        slurm.cancel(args.job)?;
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    Ok(ExitCode::SUCCESS)
+}

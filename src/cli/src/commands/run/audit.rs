@@ -1,0 +1,59 @@
+//! Who asks for a run, where, with which words and which tools: for the log.
+
+use std::collections::BTreeMap;
+
+use hpcbench_actors::shell::{hostname, user};
+use hpcbench_core::RunId;
+use hpcbench_core::event::{RunCreated, RunResumed};
+use hpcbench_recipes::Plan;
+
+use super::{bus_server, words};
+use crate::program;
+
+/// Versions of the tools that a run uses, by name.
+pub(in crate::commands) type Tools = BTreeMap<String, String>;
+
+/// The tools that every run uses.
+///
+/// # Errors
+/// There is no nats-server.
+pub(in crate::commands) fn tools() -> anyhow::Result<Tools> {
+    Ok([("nats-server".to_owned(), bus_server::version()?)].into())
+}
+
+/// A run that this command line asks for.
+pub(in crate::commands) fn created(plan: &Plan, run: RunId, tools: Tools) -> RunCreated {
+    RunCreated {
+        run,
+        name: plan.name.clone(),
+        plan: plan.hash.clone(),
+        recipe: plan.recipe_sha256.clone(),
+        trials: plan.trials.len() as u64,
+        nodes: plan
+            .nodes
+            .iter()
+            .map(|node| (node.node.clone(), node.role))
+            .collect(),
+        user: user(),
+        host: hostname(),
+        command_line: command_line(),
+        program: program::program(),
+        tools,
+    }
+}
+
+/// A run that this command line wants to go on.
+pub(in crate::commands) fn resumed(tools: Tools, retry_failed: bool) -> RunResumed {
+    RunResumed {
+        user: user(),
+        host: hostname(),
+        command_line: command_line(),
+        tools,
+        retry_failed,
+    }
+}
+
+fn command_line() -> Vec<String> {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    words::without_secrets(words)
+}
