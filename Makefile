@@ -47,7 +47,7 @@ $(NATS_SERVER_DIR):
 	@$@.new/bin/nats-server --version && mv -T $@.new $@
 
 .PHONY: test
-test: prerequisites lint unit e2e alone ## everything that CI runs, the quick things first
+test: prerequisites lint unit e2e cluster alone ## everything that CI runs, the quick things first
 	@if [ -s "$$HPCBENCH_TESTS_SKIPPED" ]; then sed 's/^/SKIPPED: /' "$$HPCBENCH_TESTS_SKIPPED"; fi
 
 .PHONY: prerequisites
@@ -67,6 +67,11 @@ unit: tools ## unit and property tests, and the tidy test
 .PHONY: e2e
 e2e: tools build ## the optimised program against real processes
 	@$(CARGO_TEST) $(E2E) --test e2e
+
+# One test at a time: there is room for one cluster.
+.PHONY: cluster
+cluster: tools build ## the optimised program on a real Slurm cluster of five namespaces; as root
+	@$(CARGO_TEST) $(E2E) --test cluster -- --test-threads=1
 
 # One test at a time: they judge measurements, and two would disturb each other.
 .PHONY: alone

@@ -188,6 +188,7 @@ up() {
   down
   write_files "$profile"
   printf '%s\n' "${paths[@]}" > "$dir/shared-paths"
+  echo "$prefix" > "$dir/prefix"
   [ -z "$leash" ] || hold_leash
   make_switch
   start_munged

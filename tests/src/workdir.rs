@@ -25,7 +25,17 @@ impl Workdir {
     ///
     /// The folder for temporary files cannot be written.
     pub fn new() -> Result<Self> {
-        let folder = TempDir::with_prefix("hpcbench-test-").context("cannot make a temporary folder")?;
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// An empty one in this folder.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be written.
+    pub fn below(folder: &Path) -> Result<Self> {
+        let folder =
+            TempDir::with_prefix_in("hpcbench-test-", folder).context("cannot make a temporary folder")?;
         for name in ["home", "runs", "scratch"] {
             fs::create_dir(folder.path().join(name))?;
         }
