@@ -80,7 +80,7 @@ impl Options {
         let mut problems = Vec::new();
         problems.extend(self.check_command());
         problems.extend(self.check_gaps());
-        if !self.answers.contains(&workload.endpoint) {
+        if !self.answers.is_empty() && !self.answers.contains(&workload.endpoint) {
             let message = format!(
                 "the workload's endpoint, `{}`, is not among these",
                 workload.endpoint

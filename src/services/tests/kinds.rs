@@ -1,0 +1,170 @@
+//! The kinds in whole recipes: where problems are shown, and what is not run.
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
+
+use hpcbench_recipes::{Checked, DiskFiles, Input, PathBase, RecipeChecker};
+use hpcbench_services::Registry;
+
+/// A recipe with this service and these nodes, both in YAML's flow style, and this endpoint.
+fn check_endpoint(service: &str, nodes: &str, endpoint: &str) -> Checked {
+    let workload = format!(
+        "{{endpoint: {endpoint}, load: {{shape: closed, concurrency: 4}}, requests: 2000, \
+         prompts: {{source: synthetic, input_tokens: 64, output_tokens: 16}}}}"
+    );
+    let source = format!(
+        "schema: hpcbench/v1\nname: test\nnodes: {nodes}\nservice: {service}\nworkload: {workload}\n"
+    );
+    let paths = PathBase {
+        directory: "/".into(),
+        home: None,
+    };
+    RecipeChecker::new(&Registry).unwrap().check(&Input {
+        source: source.as_bytes(),
+        overrides: &[],
+        paths: &paths,
+        files: &DiskFiles,
+    })
+}
+
+fn check(service: &str, nodes: &str) -> Checked {
+    check_endpoint(service, nodes, "chat")
+}
+
+fn found(checked: &Checked) -> Vec<(&str, &str)> {
+    checked
+        .diagnostics
+        .iter()
+        .map(|found| (found.code.as_str(), found.pointer.as_str()))
+        .collect()
+}
+
+#[test]
+fn recipes_of_every_kind_make_a_plan() {
+    for service in [
+        "{kind: ollama, model: \"llama3.1:8b\", options: {models_dir: /models}}",
+        "{kind: vllm, model: org/model, options: {tensor_parallel_size: 4}}",
+        "{kind: llama-cpp, model: tiny, options: {model_path: /models/tiny.gguf}}",
+        "{kind: custom, model: any, options: {command: [server, --port, \"{port}\"]}}",
+    ] {
+        let checked = check(service, "{servers: {gpus: 4, instances_per_node: 1}}");
+        let advised = checked
+            .diagnostics
+            .iter()
+            .filter(|found| found.is_error())
+            .count();
+        assert_eq!(advised, 0, "{service}: {:#?}", checked.diagnostics);
+        let plan = checked.plan.unwrap();
+        assert!(
+            plan.is_intact() && plan.services[0].options.len() > 5,
+            "{service}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_option_is_shown_with_the_nearest_right_one() {
+    for (service, option, nearest) in [
+        (
+            "{kind: ollama, model: \"m:1\", options: {models_dir: /m, num_paralel: 4}}",
+            "num_paralel",
+            "num_parallel",
+        ),
+        (
+            "{kind: vllm, model: m, options: {max_model_length: 4}}",
+            "max_model_length",
+            "max_model_len",
+        ),
+        (
+            "{kind: llama-cpp, model: m, options: {model_path: /m, slot: 4}}",
+            "slot",
+            "slots",
+        ),
+        (
+            "{kind: custom, model: m, options: {command: [s, \"{port}\"], health: /x}}",
+            "health",
+            "health_path",
+        ),
+    ] {
+        let checked = check(service, "{}");
+        let place = format!("/service/options/{option}");
+        assert_eq!(found(&checked), [("unknown-key", place.as_str())]);
+        let help = checked.diagnostics[0].help.as_deref().unwrap_or_default();
+        assert!(help.contains(&format!("`{nearest}`")), "{help}");
+    }
+}
+
+#[test]
+fn wrong_values_are_shown_at_the_value() {
+    for (service, place) in [
+        (
+            "{kind: ollama, model: \"m:1\", options: {models_dir: models}}",
+            "/service/options/models_dir",
+        ),
+        (
+            "{kind: ollama, model: \"m:1\", options: {models_dir: /m, num_parallel: 0}}",
+            "/service/options/num_parallel",
+        ),
+        (
+            "{kind: vllm, model: m, options: {gpu_memory_utilization: 1.5}}",
+            "/service/options/gpu_memory_utilization",
+        ),
+        (
+            "{kind: vllm, model: m, options: {program: ./vllm}}",
+            "/service/options/program",
+        ),
+        (
+            "{kind: vllm, model: m, options: {revision: \"--x\"}}",
+            "/service/options/revision",
+        ),
+        (
+            "{kind: llama-cpp, model: m, options: {model_path: /m, slots: many}}",
+            "/service/options/slots",
+        ),
+        (
+            "{kind: custom, model: m, options: {command: [s, \"{port}\"], answers: []}}",
+            "/service/options/answers",
+        ),
+    ] {
+        let checked = check(service, "{}");
+        let pointers: Vec<&str> = found(&checked).into_iter().map(|(_, pointer)| pointer).collect();
+        assert_eq!(pointers, [place], "{service}: {:#?}", checked.diagnostics);
+    }
+}
+
+#[test]
+fn an_endpoint_that_a_kind_does_not_answer_is_refused() {
+    let checked = check_endpoint("{kind: vllm, model: m}", "{}", "generate");
+    assert_eq!(found(&checked), [("endpoint-dialect", "/workload/endpoint")]);
+}
+
+#[test]
+fn gpus_are_counted_before_anything_starts() {
+    let vllm = |options: &str| format!("{{kind: vllm, model: m, options: {options}}}");
+    let checked = check(&vllm("{tensor_parallel_size: 8}"), "{servers: {gpus: 4}}");
+    assert_eq!(
+        found(&checked),
+        [("service-option", "/service/options/tensor_parallel_size")]
+    );
+    assert!(
+        checked.diagnostics[0]
+            .message
+            .contains("8 × 1 × 1 = 8 GPUs, but an instance has 4")
+    );
+    let checked = check(&vllm("{}"), "{servers: {gpus: 4}}");
+    assert_eq!(
+        found(&checked),
+        [("service-advice", "/service/options/tensor_parallel_size")]
+    );
+    assert!(checked.plan.is_some());
+}
+
+#[test]
+fn what_spans_nodes_is_not_run_yet() {
+    let spanning = "{kind: vllm, model: m, options: {tensor_parallel_size: 8, nodes_per_instance: 2}}";
+    let checked = check(spanning, "{servers: {count: 2, gpus: 4}}");
+    assert_eq!(
+        found(&checked),
+        [("unsupported", "/service/options/nodes_per_instance")]
+    );
+    let checked = check("{kind: vllm-ray, model: m}", "{servers: {count: 2, gpus: 4}}");
+    assert_eq!(found(&checked), [("unsupported", "/service/kind")]);
+}
