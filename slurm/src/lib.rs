@@ -13,12 +13,14 @@ mod control;
 mod hosts;
 mod ids;
 pub mod layout;
+mod partitions;
 mod place;
 mod programs;
 pub mod queue;
 mod sbatch;
 pub mod site;
 mod step;
+mod table;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -28,6 +30,7 @@ pub use allocation::{Allocation, AllocationError, AssignError, Granted, GrantedH
 pub use hosts::{InvalidHostList, expand};
 pub use ids::{InvalidJobId, JobId, StepId};
 pub use layout::{Layout, LayoutError, layout};
+pub use partitions::Misfit;
 pub use place::{Origin, RecipePath, Setting};
 pub use programs::{ProgramError, Slurm};
 pub use sbatch::{

@@ -15,6 +15,9 @@ const MAX_OUTPUT: u64 = 16 << 20;
 /// Most bytes that are kept of what a program says on its standard error.
 const MAX_COMPLAINTS: u64 = 64 << 10;
 
+/// Most lines of a complaint that are passed on.
+const MAX_LINES: usize = 20;
+
 /// How often it is looked whether a program has ended.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -203,7 +206,7 @@ fn late(receiver: Receiver<String>) -> String {
     receiver.recv_timeout(LATE_OUTPUT).unwrap_or_default()
 }
 
-/// What a program complained about, without its name and `error:` in front of each line.
+/// What a program complained about, without its name and `error:` in front of each line, and without advice to ask for help.
 fn message(program: &str, answer: &Answer) -> String {
     let text = if answer.complaints.trim().is_empty() {
         &answer.output
@@ -211,7 +214,8 @@ fn message(program: &str, answer: &Answer) -> String {
         &answer.complaints
     };
     let lines = text.lines().map(|line| without_name(program, line));
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).take(20).collect();
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("Try \""));
+    let lines: Vec<&str> = lines.take(MAX_LINES).collect();
     if lines.is_empty() {
         return "it gave no reason".to_owned();
     }

@@ -76,11 +76,7 @@ fn component(mut part: Vec<Group>, memory_request: bool) -> Option<(Role, Compon
     let demand = part.first()?.demand.clone();
     let mut hosts: Vec<Host> = part.into_iter().flat_map(|group| group.hosts).collect();
     // Stable: the orchestrator's host comes first, all others stay where they are.
-    hosts.sort_by_key(|host| {
-        host.nodes
-            .first()
-            .is_none_or(|node| node.role != Role::Orchestrator)
-    });
+    hosts.sort_by_key(|host| !host.has(Role::Orchestrator));
     let memory = match memory {
         _ if !memory_request => Memory::Unstated,
         Some(size) => Memory::Mebibytes(size.as_bytes().div_ceil(1 << 20).max(1)),

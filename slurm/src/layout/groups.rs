@@ -20,8 +20,7 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn has_orchestrator(&self) -> bool {
-        let mut nodes = self.hosts.iter().flat_map(|host| &host.nodes);
-        nodes.any(|node| node.role == Role::Orchestrator)
+        self.hosts.iter().any(|host| host.has(Role::Orchestrator))
     }
 }
 

@@ -122,6 +122,13 @@ pub struct Share {
     pub gpus: Option<Gpus>,
 }
 
+impl Host {
+    /// Whether a node of this role lives there.
+    pub fn has(&self, role: Role) -> bool {
+        self.nodes.iter().any(|node| node.role == role)
+    }
+}
+
 impl Layout {
     /// Whether Slurm has to find several kinds of hosts at once.
     pub fn is_heterogeneous(&self) -> bool {
@@ -140,19 +147,24 @@ impl Layout {
     pub fn node_hours(&self) -> f64 {
         self.node_count() as f64 * f64::from(self.time_limit.seconds()) / 3600.0
     }
+}
 
-    /// The roles of a component's hosts, each once.
-    pub(crate) fn roles_of(&self, component: usize) -> Vec<Role> {
-        let hosts = self
-            .components
-            .get(component)
-            .map(|component| component.hosts.as_slice());
-        let nodes = hosts.unwrap_or_default().iter().flat_map(|host| &host.nodes);
-        let mut roles: Vec<Role> = nodes.map(|node| node.role).collect();
-        roles.sort_unstable();
-        roles.dedup();
-        roles
-    }
+/// Which role of these components has the most hosts.
+pub(crate) fn most_frequent(components: &[Component]) -> Role {
+    let hosts = || components.iter().flat_map(|component| &component.hosts);
+    let count = |role: Role| hosts().filter(|host| host.has(role)).count();
+    let order = [Role::Orchestrator, Role::Client, Role::Server];
+    order
+        .into_iter()
+        .max_by_key(|role| count(*role))
+        .unwrap_or(Role::Server)
+}
+
+/// Which role of a component usually needs most.
+pub(crate) fn neediest(component: &Component) -> Role {
+    let order = [Role::Server, Role::Client];
+    let has = |role: &Role| component.hosts.iter().any(|host| host.has(*role));
+    order.into_iter().find(has).unwrap_or(Role::Orchestrator)
 }
 
 /// The key of a role in the recipe's `nodes`.

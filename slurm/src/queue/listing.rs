@@ -1,14 +1,12 @@
-//! What squeue prints, as text of fixed width.
-//!
-//! `--json` depends on how Slurm was built, differs between versions and ignores filters. A field is cut to its width and
-//! followed by a bar at a place that is known, so that no value can be mistaken for the next one.
+//! What squeue prints.
 
 use super::{JobState, QueuedJob};
 use crate::ids::JobId;
+use crate::table::Table;
 use crate::time::UnixTime;
 
-/// The fields that are asked for, and how many bytes each gets. Names are valid from Slurm 20.02 on.
-const FIELDS: [(&str, usize); 12] = [
+/// What is asked of each job. The names are valid from Slurm 20.02 on.
+pub(super) const TABLE: Table<12> = Table([
     ("JobID", 12),
     ("HetJobID", 12),
     ("HetJobOffset", 6),
@@ -21,19 +19,10 @@ const FIELDS: [(&str, usize); 12] = [
     ("RestartCnt", 8),
     ("Partition", 128),
     ("Comment", 130),
-];
-
-/// What stands behind each field.
-const SEPARATOR: u8 = b'|';
+]);
 
 /// Most jobs that are read.
 const MAX_JOBS: usize = 20_000;
-
-/// The argument of `-O`.
-pub(super) fn format() -> String {
-    let fields = FIELDS.map(|(name, width)| format!("{name}:{width}{}", char::from(SEPARATOR)));
-    fields.join(",")
-}
 
 /// The jobs of a listing. Lines of another shape are left out.
 pub(super) fn parse(text: &str) -> Vec<QueuedJob> {
@@ -41,13 +30,6 @@ pub(super) fn parse(text: &str) -> Vec<QueuedJob> {
 }
 
 fn line(line: &str) -> Option<QueuedJob> {
-    let mut rest = line.as_bytes();
-    let mut fields = [""; FIELDS.len()];
-    for ((_, width), field) in FIELDS.into_iter().zip(&mut fields) {
-        let (value, behind) = rest.split_at_checked(width)?;
-        *field = std::str::from_utf8(value).ok()?.trim();
-        rest = behind.strip_prefix(&[SEPARATOR])?;
-    }
     let [
         id,
         leader,
@@ -61,7 +43,7 @@ fn line(line: &str) -> Option<QueuedJob> {
         restarts,
         partition,
         comment,
-    ] = fields;
+    ] = TABLE.row(line)?;
     let number: u32 = id.parse().ok()?;
     let job = match (leader.parse::<u32>(), offset.parse::<u32>()) {
         (Ok(leader), Ok(offset)) if leader > 0 => JobId::new(leader).component(offset),

@@ -107,7 +107,7 @@ impl Queue {
 impl Slurm {
     /// All jobs of this user that Slurm still knows. One question for all runs: ask it through [`Cached`].
     pub fn queue(&self) -> Queue {
-        let format = listing::format();
+        let format = listing::TABLE.format();
         match self.ask("squeue", &["-h", "--me", "-t", "all", "-O", &format], LIMIT) {
             Ok(answer) => Queue::Jobs(listing::parse(&answer.output)),
             Err(error) => Queue::Unknown(error.to_string()),
@@ -120,7 +120,7 @@ impl Slurm {
     /// There is no squeue, or Slurm does not answer.
     pub fn jobs(&self, job: JobId) -> Result<Vec<QueuedJob>, ProgramError> {
         let number = job.whole().to_string();
-        let format = listing::format();
+        let format = listing::TABLE.format();
         match self.ask(
             "squeue",
             &["-h", "-j", &number, "-t", "all", "-O", &format],

@@ -52,6 +52,10 @@ const REASONS: &[(&str, &str)] = &[
         "nodes that it needs are down, drained or reserved for others",
     ),
     ("NonZeroExitCode", "it ended with an error"),
+    (
+        "PartitionConfig",
+        "the partition has not the nodes that it asks for",
+    ),
     ("PartitionDown", "the partition is down"),
     ("PartitionInactive", "the partition starts no jobs at present"),
     (

@@ -1,30 +1,11 @@
 use proptest::prelude::*;
 
-use super::listing::{format, parse};
+use super::listing::{TABLE, parse};
 use super::*;
 use crate::testing::stand_in;
 
-/// A line as squeue prints it: each field padded and cut to its width.
-fn row(fields: [&str; 12]) -> String {
-    let widths = format();
-    let widths = widths.split(',').map(|field| {
-        field
-            .split(':')
-            .nth(1)
-            .unwrap()
-            .trim_end_matches('|')
-            .parse()
-            .unwrap()
-    });
-    let cells = fields
-        .iter()
-        .zip(widths)
-        .map(|(field, width): (_, usize)| format!("{field:<width$.width$}|"));
-    cells.collect::<String>() + "\n"
-}
-
 fn pending(reason: &str) -> String {
-    row([
+    TABLE.printed([
         "17",
         "N/A",
         "N/A",
@@ -43,7 +24,7 @@ fn pending(reason: &str) -> String {
 #[test]
 fn jobs_and_components_are_read() {
     let text = pending("Resources")
-        + &row([
+        + &TABLE.printed([
             "19",
             "18",
             "1",

@@ -1,8 +1,6 @@
 //! Which part of the recipe made Slurm say no.
 
-use hpcbench_recipes::Role;
-
-use crate::layout::{Component, Layout, section};
+use crate::layout::{Component, Layout, most_frequent, neediest, section};
 use crate::place::{Origin, RecipePath, Setting};
 
 /// Slurm refused a job.
@@ -116,7 +114,10 @@ fn cause(layout: &Layout, topic: Topic, message: &str) -> Option<Cause> {
             value: Some(layout.time_limit.to_string()),
         }),
         Topic::Gpus => Some(unsaid("nodes.servers.gpus")),
-        Topic::Nodes => Some(role_with_most_nodes(layout)),
+        Topic::Nodes => Some(unsaid(&format!(
+            "nodes.{}.count",
+            section(most_frequent(&layout.components))
+        ))),
         Topic::Memory => of_first(
             layout,
             |part| part.memory != crate::layout::Memory::Unstated,
@@ -141,7 +142,7 @@ fn directive(layout: &Layout, message: &str) -> Option<Cause> {
     let mut directives = layout.components.iter().flat_map(|part| &part.directives);
     let setting = directives.find(|setting| {
         let name = setting.value.split('=').next().unwrap_or_default();
-        message.contains(name)
+        message.contains(name) || (name == "--licenses" && message.contains("license"))
     })?;
     Some(Cause {
         origin: setting.origin.clone(),
@@ -157,26 +158,9 @@ fn unsaid(path: &str) -> Cause {
     }
 }
 
-fn role_with_most_nodes(layout: &Layout) -> Cause {
-    let count = |role: Role| {
-        let hosts = layout.components.iter().flat_map(|part| &part.hosts);
-        hosts
-            .filter(|host| host.nodes.iter().any(|node| node.role == role))
-            .count()
-    };
-    let role = if count(Role::Client) > count(Role::Server) {
-        Role::Client
-    } else {
-        Role::Server
-    };
-    unsaid(&format!("nodes.{}.count", section(role)))
-}
-
 /// The first component that asks for it; of its roles, the one that usually needs most.
 fn of_first(layout: &Layout, asks: fn(&Component) -> bool, key: &str) -> Option<Cause> {
     let index = layout.components.iter().position(asks)?;
-    let roles = layout.roles_of(index);
-    let order = [Role::Server, Role::Client, Role::Orchestrator];
-    let role = order.into_iter().find(|role| roles.contains(role))?;
-    Some(unsaid(&format!("nodes.{}.{key}", section(role))))
+    let component = layout.components.get(index)?;
+    Some(unsaid(&format!("nodes.{}.{key}", section(neediest(component)))))
 }
