@@ -25,7 +25,8 @@ impl Recipe {
             .service("model", model)
     }
 
-    fn of(kind: &str) -> Self {
+    /// A service of this kind, with the same load and nothing else.
+    pub fn of(kind: &str) -> Self {
         let recipe = Self {
             kind: kind.to_owned(),
             service: Vec::new(),

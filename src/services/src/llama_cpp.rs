@@ -139,6 +139,7 @@ impl Service for LlamaCpp {
             return Vec::new();
         };
         let mut problems = options::extra_arguments(&options.extra_args, RESERVED);
+        problems.extend(options::model_name(service.model.as_deref()));
         problems.extend(options.check_model(service.model.as_deref()));
         problems.extend(options.check_context(longest_request(workload)));
         problems

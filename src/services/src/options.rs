@@ -51,6 +51,16 @@ pub(crate) fn advice(option: &str, message: impl Into<String>, help: impl Into<S
     }
 }
 
+/// A model whose name would be read as a flag.
+pub(crate) fn model_name(model: Option<&str>) -> Option<ServiceProblem> {
+    model?.starts_with('-').then(|| ServiceProblem {
+        path: vec!["model".to_owned()],
+        advice_only: false,
+        message: "a model's name cannot begin with `-`".to_owned(),
+        help: None,
+    })
+}
+
 /// Arguments of the recipe's own among which some set what hpcbench sets. Parsers take a flag's value after `=` too, and some
 /// take `_` for `-` and the beginning of a flag for the flag.
 pub(crate) fn extra_arguments(arguments: &[String], reserved: &[Reserved]) -> Vec<ServiceProblem> {

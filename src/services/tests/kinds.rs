@@ -40,7 +40,7 @@ fn found(checked: &Checked) -> Vec<(&str, &str)> {
 #[test]
 fn recipes_of_every_kind_make_a_plan() {
     for service in [
-        "{kind: ollama, model: \"llama3.1:8b\", options: {models_dir: /models}}",
+        "{kind: ollama, model: \"llama3.1:8b\", options: {models_dir: /models, num_parallel: 4}}",
         "{kind: vllm, model: org/model, options: {tensor_parallel_size: 4}}",
         "{kind: llama-cpp, model: tiny, options: {model_path: /models/tiny.gguf}}",
         "{kind: custom, model: any, options: {command: [server, --port, \"{port}\"]}}",
@@ -64,9 +64,9 @@ fn recipes_of_every_kind_make_a_plan() {
 fn a_wrong_option_is_shown_with_the_nearest_right_one() {
     for (service, option, nearest) in [
         (
-            "{kind: ollama, model: \"m:1\", options: {models_dir: /m, num_paralel: 4}}",
-            "num_paralel",
-            "num_parallel",
+            "{kind: ollama, model: \"m:1\", options: {models_dir: /m, num_parallel: 4, max_que: 4}}",
+            "max_que",
+            "max_queue",
         ),
         (
             "{kind: vllm, model: m, options: {max_model_length: 4}}",
@@ -96,7 +96,7 @@ fn a_wrong_option_is_shown_with_the_nearest_right_one() {
 fn wrong_values_are_shown_at_the_value() {
     for (service, place) in [
         (
-            "{kind: ollama, model: \"m:1\", options: {models_dir: models}}",
+            "{kind: ollama, model: \"m:1\", options: {models_dir: models, num_parallel: 4}}",
             "/service/options/models_dir",
         ),
         (

@@ -136,7 +136,11 @@ impl Options {
         }
         problems.extend(service.model.as_deref().and_then(check_tag));
         problems.extend(self.check_context(longest_request(workload)));
-        problems.extend(clients(workload).and_then(|clients| self.check_queue(clients)));
+        if let Some(clients) = clients(workload) {
+            problems.extend(self.check_queue(clients));
+            let is_chosen = service.options.contains_key("num_parallel");
+            problems.extend((clients > 1 && !is_chosen).then(|| queue_advice(clients)));
+        }
         let is_quantized = self.kv_cache_type.is_some_and(|kind| kind != KvCacheType::F16);
         if is_quantized && self.flash_attention != Some(true) {
             problems.push(options::problem(
@@ -186,6 +190,14 @@ impl Options {
         let help = "run one instance for each GPU (nodes.servers.instances_per_node), or set spread: true";
         vec![options::advice("spread", message, help)]
     }
+}
+
+fn queue_advice(clients: u32) -> ServiceProblem {
+    options::advice(
+        "num_parallel",
+        format!("an instance serves one request at a time: {clients} clients would measure its queue"),
+        "say how many it is to serve at once: num_parallel",
+    )
 }
 
 /// A name without a tag means `latest`, which the server's lists spell out.

@@ -51,7 +51,7 @@ fn an_ipv6_address_is_in_brackets() {
 #[test]
 fn what_would_spoil_a_measurement_is_refused() {
     let with = |extra: Value| {
-        let mut options = json!({"models_dir": "/m"});
+        let mut options = json!({"models_dir": "/m", "num_parallel": 4});
         options
             .as_object_mut()
             .unwrap()
@@ -63,7 +63,7 @@ fn what_would_spoil_a_measurement_is_refused() {
     };
     assert!(places(MODEL, with(json!({})), testing::workload(4000, 96)).is_empty());
     assert_eq!(
-        places(MODEL, json!({}), testing::workload(8, 8)),
+        places(MODEL, json!({"num_parallel": 4}), testing::workload(8, 8)),
         ["options/models_dir"]
     );
     assert_eq!(
@@ -76,7 +76,11 @@ fn what_would_spoil_a_measurement_is_refused() {
         ["options/context_length"]
     );
     assert_eq!(
-        places(MODEL, with(json!({"max_queue": 2})), testing::workload(8, 8)),
+        places(
+            MODEL,
+            with(json!({"max_queue": 2, "num_parallel": 1})),
+            testing::workload(8, 8)
+        ),
         ["options/max_queue"]
     );
     assert_eq!(
@@ -87,6 +91,14 @@ fn what_would_spoil_a_measurement_is_refused() {
         ),
         ["options/kv_cache_type"]
     );
+    let unsaid = testing::problems(
+        &Ollama,
+        MODEL,
+        &json!({"models_dir": "/m"}),
+        &testing::workload(8, 8),
+    );
+    assert_eq!(testing::places(&unsaid), ["options/num_parallel"]);
+    assert!(unsaid[0].advice_only);
     let mut section = testing::section(ServiceKind::Ollama, MODEL, &with(json!({})));
     section
         .environment

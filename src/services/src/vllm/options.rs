@@ -161,6 +161,7 @@ impl Options {
     pub(super) fn problems(&self, service: &ServiceSection, workload: &Workload) -> Vec<ServiceProblem> {
         let mut problems = options::extra_arguments(&self.extra_args, RESERVED_FLAGS);
         problems.extend(options::environment(service, RESERVED_VARIABLES));
+        problems.extend(options::model_name(service.model.as_deref()));
         problems.extend(self.check_length(longest_request(workload)));
         if self.revision.is_some() && self.model_path.is_some() {
             let help = "remove one of the two: a directory has no revisions";

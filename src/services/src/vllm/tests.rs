@@ -127,6 +127,8 @@ fn what_cannot_be_is_refused() {
         let problems = testing::problems(&Vllm, MODEL, &options, &testing::workload(90, 11));
         assert_eq!(testing::places(&problems), [place], "{options}: {problems:?}");
     }
+    let flag = testing::problems(&Vllm, "--help", &json!({}), &testing::workload(8, 8));
+    assert_eq!(testing::places(&flag), ["model"]);
     let fits = testing::problems(
         &Vllm,
         MODEL,

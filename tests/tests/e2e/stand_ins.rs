@@ -1,0 +1,158 @@
+//! Servers that cannot be had here: scripts that take their command lines and environments, and run the simulated service.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::summary::{count, trials};
+use hpcbench_tests::{Recipe, Workdir, binary, data, events, of_type};
+
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// `ollama serve` as far as it concerns who starts it: its address comes from the environment, its models from a directory.
+const OLLAMA: &str = r#"
+[ "$*" = serve ] || { echo "Error: unknown command \"$*\" for \"ollama\"" >&2; exit 1; }
+env | grep '^OLLAMA_\|^HOME=' > "$OLLAMA_MODELS/environment-${OLLAMA_HOST##*:}"
+exec "$SIMULATOR" simulate --host "${OLLAMA_HOST%:*}" --port "${OLLAMA_HOST##*:}" --model "$(cat "$OLLAMA_MODELS/name")"
+"#;
+
+/// `vllm serve` with the flags that say where and as what it serves.
+const VLLM: &str = r#"
+[ "$1" = serve ] || { echo "vllm: error: invalid choice: '$1'" >&2; exit 2; }
+echo "$2" > "$HF_HOME/served"
+shift 2
+while [ $# -gt 0 ]; do
+  case $1 in
+    --host) host=$2 ;; --port) port=$2 ;; --served-model-name) name=$2 ;;
+    --tensor-parallel-size | --pipeline-parallel-size | --max-model-len) ;;
+    *) echo "vllm serve: error: unrecognized arguments: $1" >&2; exit 2 ;;
+  esac
+  shift 2
+done
+exec "$SIMULATOR" simulate --host "$host" --port "$port" --model "$name"
+"#;
+
+/// Writes an executable script and a directory for the models.
+fn install(workdir: &Workdir, name: &str, script: &str) -> Result<(PathBuf, PathBuf)> {
+    let program = workdir.write(name, &format!("#!/bin/sh{script}"))?;
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).context("cannot make it executable")?;
+    let models = workdir.path().join("models");
+    fs::create_dir(&models).context("cannot make a directory")?;
+    Ok((program, models))
+}
+
+fn recipe(kind: &str, model: &str, options: &str) -> Result<Recipe> {
+    Ok(Recipe::of(kind)
+        .service("model", &format!("\"{model}\""))
+        .service("options", options)
+        .service("environment", &format!("{{SIMULATOR: {}}}", binary()?.display()))
+        .service("health", "{timeout: 20s, interval: 100ms}")
+        .service("restart", "{max: 0}"))
+}
+
+#[test]
+fn ollama_is_told_everything_by_its_environment() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let (program, models) = install(&workdir, "ollama", OLLAMA)?;
+    fs::write(models.join("name"), "llama3.1:8b").context("cannot write")?;
+    let options = format!(
+        "{{program: {}, models_dir: {}, num_parallel: 8}}",
+        program.display(),
+        models.display()
+    );
+    for (endpoint, name) in [("ollama-chat", "first"), ("generate", "second")] {
+        let recipe = recipe("ollama", "llama3.1:8b", &options)?
+            .workload("endpoint", endpoint)
+            .top("nodes", "{servers: {instances_per_node: 2}}");
+        let run = workdir.runs().join(name);
+        let file = workdir.write("recipe.yaml", &recipe.text())?;
+        let finished = workdir
+            .hpcbench()?
+            .arg("run")
+            .arg(file)
+            .arg("--run-dir")
+            .arg(&run)
+            .run()?;
+        ensure!(matches!(finished.code, Some(0 | 1)), "{finished}");
+        workdir.expect_no_process(SETTLE)?;
+        let trials = trials(&run)?;
+        let trial = trials.first().context("no trial")?;
+        ensure!(
+            count(trial, "/requests/ok")? > 0 && count(trial, "/requests/error")? == 0,
+            "{trial}"
+        );
+    }
+    let mut homes = Vec::new();
+    for entry in fs::read_dir(&models)? {
+        let path = entry?.path();
+        if path.ends_with("name") {
+            continue;
+        }
+        let environment = fs::read_to_string(path)?;
+        for line in [
+            "OLLAMA_NUM_PARALLEL=8",
+            "OLLAMA_KEEP_ALIVE=-1",
+            "OLLAMA_NOPRUNE=1",
+            "OLLAMA_MAX_LOADED_MODELS=1",
+        ] {
+            ensure!(environment.lines().any(|set| set == line), "{environment}");
+        }
+        homes.extend(
+            environment
+                .lines()
+                .filter(|line| line.starts_with("HOME="))
+                .map(str::to_owned),
+        );
+    }
+    // Two instances in two runs, each with a home of its own.
+    homes.sort_unstable();
+    homes.dedup();
+    assert_eq!(homes.len(), 4, "{homes:?}");
+    Ok(())
+}
+
+#[test]
+fn a_model_that_ollama_does_not_have_is_named() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let (program, models) = install(&workdir, "ollama", OLLAMA)?;
+    fs::write(models.join("name"), "mistral:7b").context("cannot write")?;
+    let options = format!(
+        "{{program: {}, models_dir: {}, num_parallel: 8}}",
+        program.display(),
+        models.display()
+    );
+    let finished = workdir
+        .bench(&recipe("ollama", "llama3.1:8b", &options)?)?
+        .run()?
+        .expect_code(1)?;
+    workdir.expect_no_process(SETTLE)?;
+    let log = events(&workdir.run())?;
+    let reason = data(&log, "service.failed")?["reason"].to_string();
+    ensure!(
+        reason.contains("llama3.1:8b") && reason.contains("mistral:7b"),
+        "{reason}: {finished}"
+    );
+    Ok(())
+}
+
+#[test]
+fn vllm_serves_a_model_under_its_name() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let (program, models) = install(&workdir, "vllm", VLLM)?;
+    let options = format!(
+        "{{program: {}, hf_home: {}, max_model_len: 2048}}",
+        program.display(),
+        models.display()
+    );
+    let recipe = recipe("vllm", "org/model", &options)?.workload("endpoint", "completions");
+    let finished = workdir.bench(&recipe)?.run()?;
+    ensure!(matches!(finished.code, Some(0 | 1)), "{finished}");
+    workdir.expect_no_process(SETTLE)?;
+    assert_eq!(fs::read_to_string(models.join("served"))?, "org/model\n");
+    let log = events(&workdir.run())?;
+    assert_eq!(data(&log, "service.ready")?["models"][0], "org/model");
+    assert_eq!(of_type(&log, "trial.completed").len(), 1);
+    Ok(())
+}
