@@ -27,8 +27,9 @@ packages=()
 need slurmctld test -x /usr/sbin/slurmctld
 need slurmd test -x /usr/sbin/slurmd
 need slurm-client type sbatch
-need slurm-wlm-basic-plugins test -e /usr/lib/x86_64-linux-gnu/slurm-wlm/gres_gpu.so
+need slurm-wlm-basic-plugins compgen -G "/usr/lib/*/slurm-wlm/gres_gpu.so"
 need munge test -x /usr/sbin/munged
+need procps type pgrep
 need iproute2 test -x /usr/sbin/ip -o -x /sbin/ip
 need patchelf type patchelf
 need squashfs-tools type mksquashfs
@@ -53,7 +54,7 @@ if [ "$(id -u)" = 0 ] && type apt-get >/dev/null 2>&1; then
   echo "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   start_no_services
-  apt-get -qq update
+  apt-get -qq update || echo "prerequisites: apt-get update failed" >&2
   if [ ${#needed[@]} -gt 0 ]; then
     apt-get -qq install -y --no-install-recommends "${needed[@]}" >/dev/null
   fi

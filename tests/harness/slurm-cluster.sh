@@ -189,7 +189,7 @@ up() {
   write_files "$profile"
   printf '%s\n' "${paths[@]}" > "$dir/shared-paths"
   echo "$prefix" > "$dir/prefix"
-  [ -z "$leash" ] || hold_leash
+  if [ -n "$leash" ]; then hold_leash; fi
   make_switch
   start_munged
   boot ctl sleep infinity
@@ -200,13 +200,19 @@ up() {
     boot "$node" slurmd -D -f "$dir/slurm.conf"
   done
   wait_for "idle nodes" all_idle
+  if [ -n "$leash" ] && ! kill -0 "$leash" 2>/dev/null; then
+    down # it was let go meanwhile
+    exit 1
+  fi
 }
 
-# Ends the cluster with standard input, however its other end went away; holds the lock (descriptor 9) until then.
+# Ends the cluster with standard input, however its other end went away; holds the lock (descriptor 9) until then. Its
+# process is in the caller's `leash`.
 hold_leash() {
   exec 6<&0 # bash gives a background command another standard input
   # shellcheck disable=SC2016
   setsid bash -c 'cat >/dev/null; "$0" down "$1"' "$0" "$dir" <&6 >/dev/null 2>&1 &
+  leash=$!
   exec 6<&-
 }
 
