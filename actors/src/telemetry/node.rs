@@ -1,6 +1,7 @@
 //! The node's telemetry, as its agent has it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hpcbench_core::event::{ServiceFailed, ServiceObserved};
 use hpcbench_core::message::{AgentCommand, CommandBody, ReportBody};
@@ -8,9 +9,9 @@ use hpcbench_core::{Attempt, Epoch, InstanceId, Role, Seq, TrialId};
 use hpcbench_recipes::recipe::GpuMonitoring;
 use hpcbench_stats::ServiceReport;
 use hpcbench_telemetry::gpu::Gpus;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
-use super::observation::Observation;
+use super::observation::{Observation, TELLS, Teller, Told};
 use super::recorder::{Recorder, table_path};
 use super::sampler::{Sampler, Throttling};
 use crate::agent::AgentContext;
@@ -21,8 +22,8 @@ pub(crate) struct Telemetry {
     context: Arc<AgentContext>,
     recording: Option<Recording>,
     throttling: Throttling,
-    /// The attempt that is observed, and how the observation is told that the load has ended.
-    observed: Option<(TrialId, Attempt, oneshot::Sender<Seq>)>,
+    /// The attempt that is observed.
+    observed: Option<(TrialId, Attempt, Teller)>,
 }
 
 struct Recording {
@@ -75,6 +76,15 @@ impl Telemetry {
                 endpoints,
             } => {
                 self.observe(trial, *attempt, endpoints.clone());
+                return Taken::Wholly;
+            }
+            CommandBody::ObserveLoad {
+                trial,
+                attempt,
+                delay_ms,
+            } => {
+                // Whoever is not observed needs not be told.
+                self.tell(trial, *attempt, Told::Begins(Duration::from_millis(*delay_ms)));
                 return Taken::Wholly;
             }
             CommandBody::FinishObservation { trial, attempt } => {
@@ -130,8 +140,8 @@ impl Telemetry {
         let Some(recording) = &self.recording else {
             return;
         };
-        let (ended, when) = oneshot::channel();
-        self.observed = Some((trial.clone(), attempt, ended));
+        let (teller, told) = mpsc::channel(TELLS);
+        self.observed = Some((trial.clone(), attempt, teller));
         let observation = Observation {
             context: Arc::clone(&self.context),
             recorder: Arc::clone(&recording.recorder),
@@ -141,18 +151,23 @@ impl Telemetry {
             endpoints,
         };
         actix::spawn(async move {
-            if let Err(problem) = catch_future(observation.run(when)).await {
+            if let Err(problem) = catch_future(observation.run(told)).await {
                 tracing::error!("{problem}");
             }
         });
     }
 
+    /// Whether it was told.
+    fn tell(&self, trial: &TrialId, attempt: Attempt, what: Told) -> bool {
+        let observed = self.observed.as_ref();
+        let teller = observed.filter(|(observed, number, _)| observed == trial && *number == attempt);
+        teller.is_some_and(|(.., teller)| teller.try_send(what).is_ok())
+    }
+
     fn finish_observation(&mut self, trial: &TrialId, attempt: Attempt, cause: Seq) {
-        let told = match self.observed.take() {
-            Some((observed, number, ended)) if observed == *trial && number == attempt => ended.send(cause),
-            _ => Err(cause),
-        };
-        if told.is_err() {
+        let told = self.tell(trial, attempt, Told::Ended(cause));
+        self.observed = None;
+        if !told {
             // Nobody has looked; the trial is not held up by that.
             let observed = ServiceObserved {
                 trial: trial.clone(),

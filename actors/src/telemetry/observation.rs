@@ -1,18 +1,18 @@
 //! One attempt, as the services of this node see it.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
 use hpcbench_core::event::ServiceObserved;
 use hpcbench_core::message::ReportBody;
-use hpcbench_core::{Attempt, InstanceId, Seq, TrialId, limits};
+use hpcbench_core::{Attempt, InstanceId, Seq, TrialId};
 use hpcbench_recipes::plan::Window as PlanWindow;
 use hpcbench_services::find;
 use hpcbench_stats::{ServiceReport, ThrottledGpu};
 use hpcbench_telemetry::clock::monotonic_ns;
 use hpcbench_telemetry::gpu::ThrottleClock;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 use super::account::{Account, Window};
 use super::recorder::Recorder;
@@ -23,6 +23,21 @@ use crate::shell::describe;
 
 /// The shortest time between two looks at a service.
 const SHORTEST: Duration = Duration::from_millis(100);
+
+/// What an observation is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The load begins after this time.
+    Begins(Duration),
+    /// The load has ended, by this event.
+    Ended(Seq),
+}
+
+/// How it is told. Dropping it ends the observation without a report.
+pub(super) type Teller = mpsc::Sender<Told>;
+
+/// Room for all that an observation is told.
+pub(super) const TELLS: usize = 2;
 
 /// What is observed.
 pub(super) struct Observation {
@@ -36,12 +51,10 @@ pub(super) struct Observation {
 }
 
 impl Observation {
-    /// Observes until it is told, by this event, that the load has ended; then reports. Whoever drops the sender wants no
-    /// report.
-    pub(super) async fn run(self, mut ended: oneshot::Receiver<Seq>) {
-        let window = self.window();
-        let clock = ThrottleClock::new(window.from_ns, window.until_ns);
-        *self.throttling.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock);
+    /// Observes until it is told that the load has ended; then reports.
+    pub(super) async fn run(self, mut told: mpsc::Receiver<Told>) {
+        let mut window: Option<Window> = None;
+        *self.throttling() = None;
         let mut watched: Vec<(Target, Account)> = self
             .targets()
             .into_iter()
@@ -64,14 +77,15 @@ impl Observation {
         let cause = loop {
             tokio::select! {
                 biased;
-                ended = &mut ended => match ended {
-                    Ok(cause) => break cause,
-                    Err(_) => return,
+                told = told.recv() => match told {
+                    Some(Told::Begins(delay)) => window = Some(self.begin(delay)),
+                    Some(Told::Ended(cause)) => break cause,
+                    None => return,
                 },
                 _ = interval.tick() => {
                     let readings = self.look(&watched).await;
                     for ((_, account), reading) in watched.iter_mut().zip(readings) {
-                        if let Some((at_ns, reading)) = reading && window.contains(at_ns) {
+                        if let Some((at_ns, reading)) = reading && window.is_some_and(|window| window.contains(at_ns)) {
                             account.add(&reading);
                         }
                     }
@@ -98,9 +112,21 @@ impl Observation {
         self.context.outbox.report(Some(cause), body);
     }
 
-    /// The window as far as it is known here: clients begin a fixed time after the order.
-    fn window(&self) -> Window {
-        let start = monotonic_ns().saturating_add(nanos(Duration::from_millis(limits::START_DELAY_MS)));
+    /// The load begins: from here on GPUs are watched.
+    fn begin(&self, delay: Duration) -> Window {
+        let window = self.window(delay);
+        let clock = ThrottleClock::new(window.from_ns, window.until_ns);
+        *self.throttling() = Some(clock);
+        window
+    }
+
+    fn throttling(&self) -> MutexGuard<'_, Option<ThrottleClock>> {
+        self.throttling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The window as far as it is known here, where the order comes a little earlier or later than to the clients.
+    fn window(&self, delay: Duration) -> Window {
+        let start = monotonic_ns().saturating_add(nanos(delay));
         let workload = self
             .context
             .plan
@@ -165,11 +191,7 @@ impl Observation {
         for account in accounts {
             service.merge(&account);
         }
-        let clock = self
-            .throttling
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let clock = self.throttling().take();
         service.throttled = clock
             .iter()
             .flat_map(ThrottleClock::held)

@@ -115,13 +115,12 @@ fn direct(state: &State, event: &Event) -> Vec<Effect> {
             let endpoints = e.endpoints.iter().map(|(_, url)| url.clone()).collect();
             send(&e.node, CommandBody::Connect { endpoints })
         }
-        Body::TrialStarted(_) | Body::TrialStopRequested(_) => attempt(state, event),
-        Body::LoadStarted(_) => {
-            // Observed first: the load begins a moment after the order.
+        Body::TrialStarted(_) | Body::LoadStarted(_) => {
             let mut effects = observe(state, event);
             effects.extend(attempt(state, event));
             effects
         }
+        Body::TrialStopRequested(_) => attempt(state, event),
         Body::RunCompleted(e) => vec![Effect::Finish {
             exit_code: e.exit_code,
         }],
@@ -193,7 +192,7 @@ fn attempt(state: &State, event: &Event) -> Vec<Effect> {
         .collect()
 }
 
-/// Commands to every node whose service instances are to be observed.
+/// Commands to every node whose service instances are to be observed: their counters are read while clients still prepare.
 fn observe(state: &State, event: &Event) -> Vec<Effect> {
     let (Some((trial, running)), Some(deployment)) = (state.active(), &state.deployment) else {
         return Vec::new();
@@ -203,10 +202,18 @@ fn observe(state: &State, event: &Event) -> Vec<Effect> {
         let here = |id: &InstanceId| deployment.instances.get(id).is_some_and(|i| i.node == *node);
         all.iter().filter(|(id, _)| here(id)).cloned().collect()
     };
-    let body = |node| CommandBody::Observe {
-        trial: trial.clone(),
-        attempt: running.attempt,
-        endpoints: on(node),
+    let (trial, attempt) = (trial.clone(), running.attempt);
+    let body = |node| match event.body {
+        Body::LoadStarted(_) => CommandBody::ObserveLoad {
+            trial: trial.clone(),
+            attempt,
+            delay_ms: limits::START_DELAY_MS,
+        },
+        _ => CommandBody::Observe {
+            trial: trial.clone(),
+            attempt,
+            endpoints: on(node),
+        },
     };
     let nodes = running.observers.keys();
     nodes.map(|node| send(state, event, node, body(node))).collect()

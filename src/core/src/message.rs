@@ -127,6 +127,15 @@ pub enum CommandBody {
         /// The node's instances and their base URLs.
         endpoints: Vec<(InstanceId, String)>,
     },
+    /// Supervisor: the load is about to begin.
+    ObserveLoad {
+        /// Which trial.
+        trial: TrialId,
+        /// Which execution of it.
+        attempt: Attempt,
+        /// Milliseconds from the order to the load's start.
+        delay_ms: u64,
+    },
     /// Supervisor: the load has ended everywhere; read the counters again and report.
     FinishObservation {
         /// Which trial.
@@ -179,6 +188,7 @@ impl CommandBody {
             Self::LaunchService { .. }
             | Self::StopService { .. }
             | Self::Observe { .. }
+            | Self::ObserveLoad { .. }
             | Self::FinishObservation { .. } => Actor::Supervisor,
             Self::Connect { .. } | Self::Prepare { .. } | Self::Start { .. } | Self::StopAttempt { .. } => {
                 Actor::ClientPool

@@ -20,11 +20,7 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
                 _ => return Err(format!("no word was due from {}", e.node)),
             }
         }
-        Body::LoadStarted(e) => {
-            progress(state, &e.trial, e.attempt, AttemptStatus::Loading, event.at)?;
-            let observers = serving(state);
-            running(state, &e.trial, e.attempt)?.observers = observers;
-        }
+        Body::LoadStarted(e) => progress(state, &e.trial, e.attempt, AttemptStatus::Loading, event.at)?,
         Body::ServiceObserved(e) => {
             let attempt = running(state, &e.trial, e.attempt)?;
             match attempt.observers.get_mut(&e.node) {
@@ -91,7 +87,7 @@ fn start(state: &mut State, started: &TrialStarted, at: Timestamp) -> Result<(),
         status: AttemptStatus::Preparing,
         since: at,
         shares,
-        observers: BTreeMap::new(),
+        observers: serving(state),
         stop: None,
     };
     settle(

@@ -53,7 +53,7 @@ pub struct AttemptState {
     pub since: Timestamp,
     /// The clients that take part.
     pub shares: BTreeMap<NodeId, Share>,
-    /// The nodes whose service instances are observed while the load is on.
+    /// The nodes whose service instances are observed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub observers: BTreeMap<NodeId, Observation>,
     /// Why it is given up, if it is.

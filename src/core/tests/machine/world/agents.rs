@@ -197,7 +197,7 @@ impl World {
                 self.hand_in(node, cause, (trial, attempt), fault, 0);
             }
             // The reading before the load has no answer.
-            CommandBody::Observe { .. } => {}
+            CommandBody::Observe { .. } | CommandBody::ObserveLoad { .. } => {}
             CommandBody::FinishObservation { trial, attempt } => {
                 let fault = self.luck(&Point::Observe(node.clone(), trial.clone(), attempt));
                 let observed = ServiceObserved {
