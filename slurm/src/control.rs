@@ -17,7 +17,7 @@ impl Slurm {
         self.scancel(&job.whole().to_string())
     }
 
-    /// Ends one step.
+    /// Ends one step. In a heterogeneous job, scancel complains about the components that do not have it: that is no error.
     ///
     /// # Errors
     /// As for [`Self::cancel`].
@@ -80,7 +80,7 @@ mod tests {
         let asked = || std::fs::read_to_string(keep.path().join("asked")).unwrap();
         let job = JobId::new(7).component(1);
         slurm.cancel_step(StepId { job, step: 3 }).unwrap();
-        assert_eq!(asked(), "7+1.3\n");
+        assert_eq!(asked(), "7.3\n");
         slurm.cancel(job).unwrap();
         assert_eq!(asked(), "7\n");
     }

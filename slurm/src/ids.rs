@@ -94,10 +94,13 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A step of a job: `123.4`, `123+1.4`.
+/// A step of a job: `123.4`.
+///
+/// Step numbers are unique over all components of a heterogeneous job, and steps are named by the whole job: scancel does
+/// not look at the component of `123+1.4`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId {
-    /// The job, or its component.
+    /// The job.
     pub job: JobId,
     /// The step's number.
     pub step: u32,
@@ -105,7 +108,7 @@ pub struct StepId {
 
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.job, self.step)
+        write!(f, "{}.{}", self.job.whole(), self.step)
     }
 }
 
@@ -122,7 +125,7 @@ mod tests {
             job: JobId::new(7).component(1),
             step: 2,
         };
-        assert_eq!(step.to_string(), "7+1.2");
+        assert_eq!(step.to_string(), "7.2");
     }
 
     #[test]
