@@ -65,7 +65,8 @@ const RESERVED: &[Reserved] = &[
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "LlamaCppOptions")]
 struct Options {
-    /// The server: an absolute path, in the image if there is one, or a name to look up in PATH.
+    /// The server: an absolute path, in the image if there is one, or a name to look up in PATH. llama.cpp's own images have it
+    /// as `/app/llama-server`.
     #[schemars(regex(pattern = PROGRAM), length(max = 4096))]
     program: String,
     /// The model's GGUF file, an absolute path; none: `service.model` is its path.
@@ -139,6 +140,7 @@ impl Service for LlamaCpp {
             return Vec::new();
         };
         let mut problems = options::extra_arguments(&options.extra_args, RESERVED);
+        problems.extend(options::in_plain(service, &[KEY_VARIABLE, "HF_TOKEN"]));
         problems.extend(options::model_name(service.model.as_deref()));
         problems.extend(options.check_model(service.model.as_deref()));
         problems.extend(options.check_context(longest_request(workload)));

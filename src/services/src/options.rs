@@ -98,6 +98,23 @@ pub(crate) fn environment(service: &ServiceSection, reserved: &[Reserved]) -> Ve
         .collect()
 }
 
+/// Secrets that the recipe has in plain.
+pub(crate) fn in_plain(service: &ServiceSection, names: &[&str]) -> Vec<ServiceProblem> {
+    let plain = names
+        .iter()
+        .filter(|name| service.environment.contains_key(**name));
+    plain
+        .map(|name| ServiceProblem {
+            path: vec!["environment".to_owned(), (*name).to_owned()],
+            advice_only: false,
+            message: "a secret in a recipe is in every copy of it, and in the run's plan".to_owned(),
+            help: Some(format!(
+                "name the file that holds it: secrets: {{{name}: {{file: …}}}}"
+            )),
+        })
+        .collect()
+}
+
 /// Whether a name is among the service's secrets.
 pub(crate) fn has_secret(secrets: &Secrets, name: &str) -> bool {
     match secrets {

@@ -46,7 +46,9 @@ pub(super) fn command(
         command.set_default("NCCL_SOCKET_IFNAME", interface);
         command.set_default("GLOO_SOCKET_IFNAME", interface);
     }
-    for path in [&options.model_path, &options.hf_home].into_iter().flatten() {
+    let named = plan.model.starts_with('/').then_some(&plan.model);
+    let model = options.model_path.as_ref().or(named);
+    for path in [model, options.hf_home.as_ref()].into_iter().flatten() {
         command.reads(path);
     }
     command

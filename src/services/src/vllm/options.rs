@@ -64,10 +64,6 @@ const RESERVED_VARIABLES: &[Reserved] = &[
     ("TRANSFORMERS_OFFLINE", "use `options.offline`"),
     ("VLLM_HOST_IP", "hpcbench knows the node's address"),
     ("VLLM_SERVER_DEV_MODE", "use `options.dev_mode`"),
-    (
-        "VLLM_API_KEY",
-        "name it in `secrets`: the recipe is copied and read by others",
-    ),
 ];
 
 /// Options of `service.kind: vllm`, by the names of the server's own flags where it has one.
@@ -161,7 +157,9 @@ impl Options {
     pub(super) fn problems(&self, service: &ServiceSection, workload: &Workload) -> Vec<ServiceProblem> {
         let mut problems = options::extra_arguments(&self.extra_args, RESERVED_FLAGS);
         problems.extend(options::environment(service, RESERVED_VARIABLES));
+        problems.extend(options::in_plain(service, &[super::KEY_VARIABLE, "HF_TOKEN"]));
         problems.extend(options::model_name(service.model.as_deref()));
+        problems.extend(self.check_cache(service));
         problems.extend(self.check_length(longest_request(workload)));
         if self.revision.is_some() && self.model_path.is_some() {
             let help = "remove one of the two: a directory has no revisions";
@@ -182,6 +180,22 @@ impl Options {
                 format!("a prompt and its answer take up to {longest} tokens; the server would refuse more than {most}");
             let help = format!("set `max_model_len` to {longest} or more: a chat template adds some");
             options::problem("max_model_len", message, help)
+        })
+    }
+
+    /// A container does not show the user's home directory, where the models would be looked up.
+    fn check_cache(&self, service: &ServiceSection) -> Option<ServiceProblem> {
+        let is_path = service
+            .model
+            .as_deref()
+            .is_none_or(|model| model.starts_with('/'));
+        let is_found = is_path || self.model_path.is_some() || self.hf_home.is_some() || !self.offline;
+        (service.image.is_some() && !is_found).then(|| {
+            options::problem(
+                "hf_home",
+                "nothing says where the container finds the model's files",
+                "add the absolute path of Hugging Face's directory: hf_home, or of the files: model_path",
+            )
         })
     }
 

@@ -139,6 +139,40 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_container_is_told_where_models_are() {
+    let places = |options: Value, model: &str| {
+        let mut section = testing::section(ServiceKind::Vllm, model, &options);
+        section.image = serde_json::from_value(json!({"path": "vllm.sif"})).unwrap();
+        testing::places(&Vllm.check(&section, &testing::workload(8, 8)))
+    };
+    assert_eq!(places(json!({}), MODEL), ["options/hf_home"]);
+    for options in [
+        json!({"hf_home": "/hf"}),
+        json!({"model_path": "/m"}),
+        json!({"offline": false}),
+    ] {
+        assert!(places(options, MODEL).is_empty());
+    }
+    assert!(places(json!({}), "/models/m").is_empty());
+    let plan = testing::plan(ServiceKind::Vllm, "/models/m", &json!({}));
+    assert_eq!(
+        testing::command(&Vllm, &plan).paths[0].path,
+        std::path::Path::new("/models/m")
+    );
+}
+
+#[test]
+fn secrets_in_plain_are_refused() {
+    let mut section = testing::section(ServiceKind::Vllm, MODEL, &json!({}));
+    section
+        .environment
+        .insert("HF_TOKEN".to_owned(), "hf_x".to_owned());
+    let problems = Vllm.check(&section, &testing::workload(8, 8));
+    assert_eq!(testing::places(&problems), ["environment/HF_TOKEN"]);
+    assert!(!format!("{problems:?}").contains("hf_x"));
+}
+
+#[test]
 fn sizes_fit_the_nodes() {
     let check = |options: Value, servers: Value| {
         let section = testing::section(ServiceKind::Vllm, MODEL, &options);
