@@ -29,7 +29,7 @@ mod testing;
 mod vllm;
 mod warmup;
 
-pub use diagnose::{Diagnosis, Trouble, diagnose};
+pub use diagnose::{DIAGNOSIS_LINES, Diagnosis, Trouble, diagnose};
 pub use endpoint::{BaseUrl, InvalidUrl, ServiceEndpoint};
 pub use launch::{HostPath, LaunchCommand, LaunchContext, Start, StopPolicy};
 pub use models::{InvalidModelList, ModelList};

@@ -13,6 +13,9 @@ use self::signs::SIGNS;
 /// Longest line of a log that is shown.
 const MAX_EVIDENCE_CHARS: usize = 300;
 
+/// Lines at the end of a log that are worth a look: servers of several processes tell the cause long before they end.
+pub const DIAGNOSIS_LINES: usize = 1000;
+
 /// A cause of failure that has a remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trouble {
@@ -86,7 +89,8 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// What the last lines of a failed server's log say about its failure; `None`: nothing that is known.
+/// What the last lines of a failed server's log, [`DIAGNOSIS_LINES`] if there are so many, say about its failure; `None`: nothing
+/// that is known.
 pub fn diagnose(kind: ServiceKind, log_tail: &[String]) -> Option<Diagnosis> {
     // A cause that comes first in the table explains those after it: a server without a GPU complains about memory, too.
     SIGNS.iter().find_map(|sign| {

@@ -63,10 +63,6 @@ pub(super) const SIGNS: &[Sign] = &[
     sign(Trouble::GpuAbsent, &["Found no NVIDIA driver on your system"]),
     sign(Trouble::GpuAbsent, &["No CUDA GPUs are available"]),
     sign(Trouble::GpuAbsent, &["Failed to infer device type"]),
-    sign(
-        Trouble::GpuAbsent,
-        &["libcuda.so.1: cannot open shared object file"],
-    ),
     sign(Trouble::GpuAbsent, &["no CUDA-capable device is detected"]),
     // Models: Hugging Face, then llama.cpp and Ollama.
     sign(
@@ -145,6 +141,11 @@ pub(super) const SIGNS: &[Sign] = &[
     sign(Trouble::NodeMemory, &["failed to allocate CPU buffer"]),
     sign(Trouble::NodeMemory, &["oom-kill event"]),
     sign(Trouble::NodeMemory, &["Cannot allocate memory"]),
+    // Only a warning where a server can do without.
+    sign(
+        Trouble::GpuAbsent,
+        &["libcuda.so.1: cannot open shared object file"],
+    ),
 ];
 
 /// What to do about a cause, in the options of the kind.

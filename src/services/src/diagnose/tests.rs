@@ -153,6 +153,18 @@ fn the_first_cause_counts() {
 }
 
 #[test]
+fn a_warning_is_no_cause_if_there_is_one() {
+    let log = [
+        "WARNING [interface.py] Failed to import from vllm._C with ImportError('libcuda.so.1: cannot open shared object file')".to_owned(),
+        "OSError: org/model is not a local folder and is not a valid model identifier listed on 'https://huggingface.co/models'".to_owned(),
+        "RuntimeError: Engine core initialization failed. See root cause above.".to_owned(),
+    ];
+    let trouble = |log: &[String]| diagnose(ServiceKind::Vllm, log).map(|diagnosis| diagnosis.trouble);
+    assert_eq!(trouble(&log), Some(Trouble::ModelMissing));
+    assert_eq!(trouble(&log[..1]), Some(Trouble::GpuAbsent));
+}
+
+#[test]
 fn what_is_no_failure_has_no_cause() {
     for line in [
         "srv  llama_server: listening on http://127.0.0.1:18433",
