@@ -27,7 +27,7 @@ child=$!
 wait $child
 wait $child
 "#;
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// From the orchestrator's end to the agents'.
 const ORPHANED: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_secs(30);
@@ -143,8 +143,8 @@ fn said(workdir: &Workdir) -> String {
     format!("{}{}", read("stdout"), read("stderr"))
 }
 
-fn happened(run: &Path, kind: &str) -> Result<bool> {
-    Ok(events(run).is_ok_and(|events| !of_type(&events, kind).is_empty()))
+fn happened(run: &Path, kind: &str) -> bool {
+    events(run).is_ok_and(|events| !of_type(&events, kind).is_empty())
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -162,7 +162,7 @@ fn a_run_of_steps_ends_in_order_and_leaves_nothing() -> Result<()> {
     };
     let run = workdir.path().join("run");
     wait_until(START, "the load", || {
-        Ok(happened(&run, "load.started")?.then_some(()))
+        Ok(happened(&run, "load.started").then_some(()))
     })
     .with_context(|| said(&workdir))?;
     let agents: Vec<_> = workdir.processes()?;
@@ -199,7 +199,7 @@ fn orphans_end_all_that_they_have_started_and_one_sees_to_the_job() -> Result<()
     };
     let run = workdir.path().join("run");
     wait_until(START, "the load", || {
-        Ok(happened(&run, "load.started")?.then_some(()))
+        Ok(happened(&run, "load.started").then_some(()))
     })
     .with_context(|| said(&workdir))?;
     child.kill()?;

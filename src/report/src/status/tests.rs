@@ -74,7 +74,7 @@ fn a_list_shows_runs_of_all_kinds() {
     let (done, active) = (quickstart(), up_to("load.started"));
     let last = active.events.last().map(|event| event.at).unwrap();
     let now = Timestamp::from_micros(last.as_micros() + 200_000_000);
-    let entry = |story: &Story, writer| ListEntry::of(Path::new("runs/a"), &story.view(), writer, now);
+    let entry = |story: &Story, writer| ListEntry::of(Path::new("runs/a"), &story.view(), writer, None, now);
     let mut empty = quickstart();
     empty
         .events
