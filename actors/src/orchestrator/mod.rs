@@ -10,6 +10,7 @@
 //! is rebuilt from the log.
 
 mod actor;
+mod aftermath;
 mod bus;
 mod cancel;
 mod courier;
@@ -27,8 +28,9 @@ mod pulse;
 mod record;
 mod run;
 
+pub use aftermath::end_leftovers;
 pub use cancel::CANCEL_FILE;
 pub use failure::OrchestratorError;
 pub use places::{AgentStart, Orphans, Place, Places};
 pub use record::{RecordSetup, record};
-pub use run::{Begin, Interrupt, LiveUpdate, RunEnd, RunSetup, end_leftovers, run};
+pub use run::{Begin, Interrupt, LiveUpdate, RunEnd, RunSetup, run};
