@@ -30,8 +30,8 @@ use crate::shell::{NodeResources, boot_id, describe, outbox, private_file};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The same for one on another node, which ends its services before itself.
 const STEP_PATIENCE: Duration = Duration::from_secs(20);
-/// Lines of its log that tell why an agent ended.
-const TAIL_LINES: usize = 1;
+/// Lines at the end of its log that may tell why an agent ended.
+const TAIL_LINES: usize = 5;
 /// How long the end of an agent's process is kept back, for its last report to arrive first.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Live log lines of the own node that may wait.
@@ -323,11 +323,54 @@ impl Started {
     }
 }
 
-/// How an agent ended, with the reason that it gave, if any.
+/// How an agent's process ended, with the last complaint in its log. That is told whatever the exit code: a program that starts
+/// agents elsewhere may end well where the other node did not.
 fn with_last_words(exit: Exit, log: &Path) -> String {
-    let words = log_tail(log, TAIL_LINES);
-    match words.last().filter(|_| exit != Exit::Code(0)) {
+    let lines = log_tail(log, TAIL_LINES);
+    match lines.iter().rev().find_map(|line| complaint(line)) {
         Some(words) => format!("{exit}: {words}"),
         None => exit.to_string(),
+    }
+}
+
+/// What a log's line complains about: one of this program, without its time and place, or another's such as `srun: error: …`.
+fn complaint(line: &str) -> Option<&str> {
+    match line.split_once(" ERROR ") {
+        Some((_, own)) => Some(own.split_once(": ").map_or(own, |(_, words)| words)),
+        None => line.contains("error: ").then_some(line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_complaints_tell_why_an_agent_ended() {
+        let own =
+            "2026-11-25T04:26:04.603493Z ERROR hpcbench::commands::agent: the agent of client ends: no bus";
+        assert_eq!(complaint(own), Some("the agent of client ends: no bus"));
+        let other = "srun: error: Node failure on node5";
+        assert_eq!(complaint(other), Some(other));
+        assert_eq!(
+            complaint("srun: cluster configuration lacks support for cpu binding"),
+            None
+        );
+        assert_eq!(
+            complaint("2026-11-25T04:26:04.603493Z  WARN hpcbench: late"),
+            None
+        );
+    }
+
+    #[test]
+    fn the_last_complaint_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("agent.log");
+        assert_eq!(with_last_words(Exit::Code(0), &log), "exit code 0");
+        std::fs::write(&log, "srun: error: one\nsrun: error: two\nsrun: and so on\n").unwrap();
+        assert_eq!(
+            with_last_words(Exit::Code(0), &log),
+            "exit code 0: srun: error: two"
+        );
     }
 }

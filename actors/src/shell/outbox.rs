@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use hpcbench_core::message::{Report, ReportBody, ReportId};
 use hpcbench_core::{Epoch, Seq};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 /// How many reports may wait. An agent makes a few for each trial.
 const CAPACITY: usize = 4096;
@@ -43,9 +44,11 @@ pub fn outbox(boot: String, epoch: Epoch) -> (Outbox, OutboxReader) {
 impl Outbox {
     /// Hands in a report that `cause` led to.
     pub fn report(&self, cause: Option<Seq>, body: ReportBody) {
-        if self.sender.try_send((cause, body)).is_err() {
+        match self.sender.try_send((cause, body)) {
+            Ok(()) => {}
             // The orchestrator will miss it and give this node up.
-            tracing::error!("a report is lost: {CAPACITY} wait already, or the agent is ending");
+            Err(TrySendError::Full(_)) => tracing::error!("a report is lost: {CAPACITY} wait already"),
+            Err(TrySendError::Closed(_)) => tracing::debug!("the agent is ending: nobody takes a report"),
         }
     }
 
