@@ -38,7 +38,6 @@ const OF_THE_RUN: &[Rule] = &[
     nodes::instances_fit,
     unsupported::nodes,
     unsupported::report,
-    unsupported::monitoring,
 ];
 
 /// Rules that are checked at every point of a sweep.

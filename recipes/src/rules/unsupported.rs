@@ -4,7 +4,7 @@ use super::{Subject, in_service, place};
 use crate::catalog::Placement;
 use crate::code::Code;
 use crate::problem::Problem;
-use crate::recipe::{ClientPlacement, CpuBind, GpuMonitoring, LaunchMode, ReportFormat, ServiceKind};
+use crate::recipe::{ClientPlacement, CpuBind, LaunchMode, ReportFormat, ServiceKind};
 use crate::schema::suggest;
 use crate::tree::Pointer;
 
@@ -77,17 +77,4 @@ pub(super) fn report(subject: &Subject<'_>) -> Vec<Problem> {
             .with_help("write [csv, json]".to_owned())
     })
     .collect()
-}
-
-/// Sampling that is not there yet.
-pub(super) fn monitoring(subject: &Subject<'_>) -> Vec<Problem> {
-    match subject.monitoring.map(|monitoring| monitoring.gpu) {
-        Some(GpuMonitoring::Required) => {
-            vec![unsupported(
-                place(["monitoring", "gpu"]),
-                "this build cannot sample GPUs yet",
-            )]
-        }
-        _ => Vec::new(),
-    }
 }

@@ -17,4 +17,5 @@ mod several_nodes;
 mod signals;
 mod stand_ins;
 mod takeover;
+mod telemetry;
 mod watch;
