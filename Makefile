@@ -82,6 +82,31 @@ alone: tools build ## what the measurements are worth and cost; wants an otherwi
 bench: tools build ## like alone, and print the numbers
 	@$(CARGO_TEST) $(E2E) --test alone -- --test-threads=1 --nocapture
 
+# What is distributed starts on systems with glibc 2.28, of the RHEL 8 family: Zig links against that version's symbols.
+GLIBC := 2.28
+MATURIN_VERSION := 1.16.0
+ZIG_VERSION := 0.17.1
+DIST_TOOLS := .tools/dist-$(MATURIN_VERSION)-$(ZIG_VERSION)
+DIST_BUILD := target/dist-build
+DIST := target/dist
+
+.PHONY: dist
+dist: tools $(DIST_TOOLS) ## a program for glibc 2.28 and a pip wheel of it, in target/dist; takes many minutes
+	@rm -rf $(DIST) && mkdir -p $(DIST)
+	@PYTHONPATH=$(abspath $(DIST_TOOLS)) ZIG_GLOBAL_CACHE_DIR=$(abspath $(DIST_BUILD))/zig ZIG_LOCAL_CACHE_DIR=$(abspath $(DIST_BUILD))/zig \
+	  $(DIST_TOOLS)/bin/maturin build --zig --compatibility manylinux_$(subst .,_,$(GLIBC)) --profile dist --locked \
+	  --target-dir $(DIST_BUILD) --out $(DIST)
+	@rm -rf $(DIST_BUILD)/wheel
+	@python3 -m zipfile -e $(DIST)/*.whl $(DIST_BUILD)/wheel
+	@install -m 755 $(DIST_BUILD)/wheel/*.data/scripts/hpcbench $(DIST)/hpcbench
+	@tests/harness/check-dist.sh $(DIST) $(GLIBC)
+
+$(DIST_TOOLS):
+	@mkdir -p .tools && rm -rf $@.new && echo "fetching maturin $(MATURIN_VERSION) and Zig $(ZIG_VERSION)"
+	@PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --target $@.new maturin==$(MATURIN_VERSION) ziglang==$(ZIG_VERSION) \
+	  || { echo "make: maturin and Zig cannot be fetched: python3 with pip is needed" >&2; exit 1; }
+	@mv -T $@.new $@
+
 .PHONY: clean
 clean: ## remove what was built and fetched; runs are kept
 	@cargo clean
