@@ -77,10 +77,7 @@ impl Executor {
                 aggregates,
                 services,
             } => {
-                let handed_in = HandedIn {
-                    aggregates,
-                    services,
-                };
+                let handed_in = HandedIn { aggregates, services };
                 self.measure(trial, attempt, handed_in, cause, orchestrator.clone());
             }
             Effect::CheckState { .. } => self.check(state.clone(), cause, orchestrator.clone()),

@@ -14,7 +14,7 @@ const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// A secret that cannot be had. Its value is never part of a message.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SecretError {
+pub enum SecretError {
     /// Its file cannot be read.
     #[error("failed to read the secret {name} from {}", path.display())]
     File {
@@ -66,8 +66,11 @@ fn secret(name: &str, source: &SecretSource) -> Result<String, SecretError> {
     }
 }
 
-/// The environment of a command, complete.
-pub(super) fn environment(command: &LaunchCommand) -> Result<Vec<(String, String)>, SecretError> {
+/// The environment of a command, complete: what it inherits, what is set, and its secrets.
+///
+/// # Errors
+/// A secret is not where it should be.
+pub fn environment(command: &LaunchCommand) -> Result<Vec<(String, String)>, SecretError> {
     let inherited = command.inherited.iter();
     let inherited = inherited.filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)));
     let set = command.environment.iter();

@@ -10,3 +10,4 @@ mod share;
 
 pub use actor::Supervisor;
 pub(crate) use environment::secrets;
+pub use environment::{SecretError, environment};

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, cancel, completions, doctor, guard, job, list, plan, replay, report, resume, run, schema,
-    simulate, status, submit, validate, verify, watch, why,
+    agent, cancel, completions, doctor, guard, images, job, list, models, plan, replay, report, resume, run,
+    schema, simulate, status, submit, validate, verify, watch, why,
 };
 use crate::{logging, program};
 
@@ -54,6 +54,8 @@ enum Command {
     Why(why::WhyArgs),
     Report(report::ReportArgs),
     Simulate(Box<simulate::SimulateArgs>),
+    Images(images::ImagesArgs),
+    Models(models::ModelsArgs),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
@@ -92,6 +94,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
             logging::to_stderr();
             simulate::run(&args).map(|()| ExitCode::SUCCESS)
         }
+        Command::Images(args) => images::run(&args),
+        Command::Models(args) => models::run(&args),
         Command::Doctor(args) => doctor::run(&args, &runs_dir),
         Command::Completions(args) => completions::run(&args),
         Command::Agent(args) => agent::run(args),

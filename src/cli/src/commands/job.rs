@@ -75,7 +75,7 @@ fn resubmit(job: JobId, run_dir: PathBuf, target: &Target) -> anyhow::Result<Job
     let handover = Handover {
         plan: Arc::clone(&view.plan),
         run_dir,
-        run: Submitted::Resumed(audit::resumed(audit::tools()?, false)),
+        run: Submitted::Resumed(audit::resumed(audit::tools(&view.plan)?, false)),
         epoch: view.state.epoch.next(),
         // This very process wrote it.
         dead_through: view.state.epoch,

@@ -103,7 +103,7 @@ fn submit(
     let handover = Handover {
         plan: Arc::clone(&view.plan),
         run_dir,
-        run: Submitted::Resumed(audit::resumed(audit::tools()?, retry_failed)),
+        run: Submitted::Resumed(audit::resumed(audit::tools(&view.plan)?, retry_failed)),
         epoch: view.state.epoch.next(),
         dead_through,
         after: None,

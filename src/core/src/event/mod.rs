@@ -26,7 +26,8 @@ pub use run::{
     StateVerified, Writer,
 };
 pub use service::{
-    ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady, ServiceRequested, ServiceStopRequested,
+    ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady, ServiceRequested,
+    ServiceStopRequested,
 };
 pub use trial::{
     LoadStarted, ShareFiles, ShareReported, StopCause, TrialCompleted, TrialFailed, TrialInterrupted,

@@ -119,7 +119,11 @@ struct Memory {
 impl Engine {
     pub(crate) fn new(setup: ThreadSetup) -> Result<Self, EngineError> {
         let endpoints = setup.plan.servers.len();
-        let share = setup.plan.spec.client.part(setup.thread.into(), setup.plan.threads);
+        let share = setup
+            .plan
+            .spec
+            .client
+            .part(setup.thread.into(), setup.plan.threads);
         let stamps = setup.stamps == StampSource::Kernel;
         Ok(Self {
             poller: Poller::new().map_err(EngineError::Poll)?,

@@ -7,18 +7,20 @@ use hpcbench_core::RunId;
 use hpcbench_core::event::{RunCreated, RunResumed};
 use hpcbench_recipes::Plan;
 
-use super::{bus_server, words};
+use super::{bus_server, containers, words};
 use crate::program;
 
 /// Versions of the tools that a run uses, by name.
 pub(in crate::commands) type Tools = BTreeMap<String, String>;
 
-/// The tools that every run uses.
+/// The tools that the plan's runs use.
 ///
 /// # Errors
-/// There is no nats-server.
-pub(in crate::commands) fn tools() -> anyhow::Result<Tools> {
-    Ok([("nats-server".to_owned(), bus_server::version()?)].into())
+/// There is no nats-server; an image is missing, or what starts containers.
+pub(in crate::commands) fn tools(plan: &Plan) -> anyhow::Result<Tools> {
+    let nats_server = ("nats-server".to_owned(), bus_server::version()?);
+    let apptainer = containers::version(plan)?.map(|version| ("apptainer".to_owned(), version));
+    Ok([nats_server].into_iter().chain(apptainer).collect())
 }
 
 /// A run that this command line asks for.

@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 mod bus_server;
+mod containers;
 pub(super) mod directory;
 mod identity;
 mod interrupts;
@@ -23,7 +24,7 @@ use crate::live::Live;
 use crate::recipe_file::{Overrides, RecipeFile};
 use crate::{exit, logging, terminal};
 pub(super) use bus_server::version as nats_version;
-pub(super) use setup::{Prepared, default_scratch, scratch_base};
+pub(super) use setup::{Prepared, chosen_scratch, default_scratch, scratch_base};
 
 /// Run a recipe in the foreground, with processes on this machine or on the nodes of a Slurm allocation
 #[derive(Debug, clap::Args)]

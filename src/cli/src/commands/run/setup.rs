@@ -55,7 +55,7 @@ impl Prepared {
         let mut random = seeded()?;
         let run = identity::run_id(now(), &plan.name, two_bytes(&mut random))?;
         let run_dir = run_dir.unwrap_or_else(|| runs_dir.join(run.as_str()));
-        let begin = Begin::Create(audit::created(&plan, run, audit::tools()?));
+        let begin = Begin::Create(audit::created(&plan, run, audit::tools(&plan)?));
         Self::new(plan.into(), run_dir, begin, random)
     }
 
@@ -72,7 +72,7 @@ impl Prepared {
         let run = identity::run_id(now(), &plan.name, two_bytes(&mut random))?;
         let run_dir = run_dir.unwrap_or_else(|| runs_dir.join(run.as_str()));
         let words = run.to_string();
-        let created = audit::created(&plan, run, audit::tools()?);
+        let created = audit::created(&plan, run, audit::tools(&plan)?);
         let handover = Handover {
             plan: plan.into(),
             run_dir,
@@ -100,7 +100,7 @@ impl Prepared {
             .clone()
             .context("the run's log has no first event")?;
         let started = in_job.started.clone();
-        audit::tools()?;
+        audit::tools(&view.plan)?;
         let begin = Begin::Job { run, started };
         let prepared = Self::new(Arc::clone(&view.plan), run_dir, begin, seeded()?)?;
         Ok(Self {
@@ -141,7 +141,7 @@ impl Prepared {
         let begin = if let Some(run) = &view.state.run {
             Begin::Resume {
                 run: run.clone(),
-                resumed: audit::resumed(audit::tools()?, retry_failed),
+                resumed: audit::resumed(audit::tools(&view.plan)?, retry_failed),
             }
         } else {
             // It was killed before its first event.
@@ -150,7 +150,7 @@ impl Prepared {
                 || identity::run_id(now(), &view.plan.name, two_bytes(&mut random)),
                 Ok,
             )?;
-            Begin::Create(audit::created(&view.plan, run, audit::tools()?))
+            Begin::Create(audit::created(&view.plan, run, audit::tools(&view.plan)?))
         };
         let settled = TrialCounts::of(view);
         let pending_again = if retry_failed { settled.failed } else { 0 };
@@ -228,11 +228,13 @@ fn orchestrator(plan: &Plan) -> anyhow::Result<NodeId> {
 
 /// The node-local directory: the recipe's, Slurm's, or the system's for temporary files.
 pub(in crate::commands) fn scratch_base(plan: &Plan) -> PathBuf {
+    chosen_scratch(plan).unwrap_or_else(default_scratch)
+}
+
+/// The node-local directory that the recipe names, if it does.
+pub(in crate::commands) fn chosen_scratch(plan: &Plan) -> Option<PathBuf> {
     let wanted = &plan.storage.scratch;
-    if wanted != AUTO {
-        return PathBuf::from(wanted);
-    }
-    default_scratch()
+    (wanted != AUTO).then(|| PathBuf::from(wanted))
 }
 
 /// The node-local directory of a recipe that names none.

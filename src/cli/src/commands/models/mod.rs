@@ -1,0 +1,110 @@
+//! `hpcbench models`: the models of a recipe's services.
+
+mod huggingface;
+mod ollama;
+mod program;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use hpcbench_recipes::ServicePlan;
+use hpcbench_recipes::recipe::ServiceKind;
+
+use crate::exit::Failure;
+use crate::recipe_file::{Overrides, RecipeFile};
+use crate::terminal;
+use program::Programs;
+
+/// Fetch the models of a recipe
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Fetch the models of a recipe's services to where the services look for them
+    ///
+    /// For vllm and vllm-ray the model's snapshot at `options.revision` goes into `options.hf_home`, by `hf download`; for ollama the
+    /// model goes into `options.models_dir`, by a server that runs meanwhile. The programs are those of the service's image, or on
+    /// PATH where it has none. To be called where there is internet: compute nodes often have none.
+    Pull(PullArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct PullArgs {
+    /// The recipe
+    recipe: PathBuf,
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+/// Fetches models.
+///
+/// # Errors
+/// The recipe is invalid, or a model cannot be fetched.
+pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
+    let Action::Pull(args) = &args.action;
+    let plan = RecipeFile::read(&args.recipe, &args.overrides)?.plan()?;
+    let mut done: Vec<&ServicePlan> = Vec::new();
+    for service in &plan.services {
+        if done.iter().any(|other| is_same_model(other, service)) {
+            continue;
+        }
+        pull(service, &Programs::of(&plan, service)?)?;
+        done.push(service);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether two configurations, which a sweep may have many of, need the same to be fetched.
+fn is_same_model(one: &ServicePlan, other: &ServicePlan) -> bool {
+    let places = ["hf_home", "models_dir", "model_path", "revision"];
+    one.kind == other.kind
+        && one.model == other.model
+        && places
+            .iter()
+            .all(|name| one.options.get(*name) == other.options.get(*name))
+}
+
+fn pull(service: &ServicePlan, programs: &Programs) -> anyhow::Result<()> {
+    // Names come from the recipe and become arguments.
+    let revision = option(service, "revision").unwrap_or_default();
+    for name in [service.model.as_str(), revision] {
+        if name.starts_with('-') || name.chars().any(char::is_control) {
+            return Err(
+                Failure::Usage(format!("{name:?} cannot be the name of a model or a revision")).into(),
+            );
+        }
+    }
+    match service.kind {
+        ServiceKind::Ollama => ollama::pull(service, programs),
+        ServiceKind::Vllm | ServiceKind::VllmRay => huggingface::pull(service, programs),
+        ServiceKind::LlamaCpp | ServiceKind::Openai | ServiceKind::Simulator | ServiceKind::Custom => {
+            terminal::say(&format!(
+                "nothing to fetch for {}: hpcbench fetches no models for services of kind {}",
+                service.model, service.kind
+            ));
+            Ok(())
+        }
+    }
+}
+
+/// An option that is a text.
+fn option<'a>(service: &'a ServicePlan, name: &str) -> Option<&'a str> {
+    service.options.get(name)?.as_str()
+}
+
+/// The directory that an option names.
+fn directory(service: &ServicePlan, name: &str) -> Result<PathBuf, Failure> {
+    let found = option(service, name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    found.ok_or_else(|| {
+        Failure::Usage(format!(
+            "the recipe does not say where models are kept: add `service.options.{name}`, an absolute path that all server nodes \
+             see"
+        ))
+    })
+}
