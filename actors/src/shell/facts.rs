@@ -1,6 +1,7 @@
 //! What a process knows of itself and its node.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
 use hpcbench_core::event::{HostFacts, Program, Writer};
 
@@ -34,6 +35,8 @@ pub fn writer(program: Program) -> Writer {
         host: hostname(),
         pid,
         process_start: process_start(pid).unwrap_or(0),
+        boot: host_boot(),
+        pid_namespace: pid_namespace(),
         user: user(),
         program,
     }
@@ -48,6 +51,16 @@ pub fn boot_id(launch: u32) -> String {
         hostname(),
         process_start(pid).unwrap_or(0)
     )
+}
+
+/// The kernel's id of this host's boot.
+pub fn host_boot() -> Option<String> {
+    read_trimmed("/proc/sys/kernel/random/boot_id").filter(|id| !id.is_empty())
+}
+
+/// The inode of the namespace that process ids belong to here.
+pub fn pid_namespace() -> Option<u64> {
+    fs::metadata("/proc/self/ns/pid").ok().map(|found| found.ino())
 }
 
 /// When a process started, in clock ticks since its host did; with its pid it names one process. One that has ended and

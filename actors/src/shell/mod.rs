@@ -14,7 +14,9 @@ mod scratch;
 pub use clock::now;
 pub use describe::describe;
 pub use digest::{FileDigest, artifact, digest_file, hex};
-pub use facts::{boot_id, host_facts, hostname, is_stopped, process_start, user, writer};
+pub use facts::{
+    boot_id, host_boot, host_facts, hostname, is_stopped, pid_namespace, process_start, user, writer,
+};
 pub use gate::{Admission, Gate};
 pub use network::{
     AddressError, AddressPolicy, Cidr, Interface, InterfaceKind, NodeAddress, choose, interfaces, own_address,

@@ -139,6 +139,8 @@ mod tests {
             host: "h".to_owned(),
             pid: 1,
             process_start: 1,
+            boot: None,
+            pid_namespace: None,
             user: "u".to_owned(),
             program: Program {
                 version: "1".to_owned(),

@@ -25,6 +25,13 @@ pub struct Writer {
     /// Start time of that process in clock ticks since boot (field 22 of `/proc/PID/stat`): with the pid it names
     /// one process.
     pub process_start: u64,
+    /// The kernel's id of that host's boot; none where it was not known, or not written by an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+    /// The inode of the PID namespace that the process id belongs to: nobody outside of it can tell by the id whether the
+    /// process lives. None as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid_namespace: Option<u64>,
     /// Login name.
     pub user: String,
     /// The program.

@@ -82,6 +82,8 @@ impl Story {
                 host: "mel2041".to_owned(),
                 pid: 4711,
                 process_start: 99,
+                boot: None,
+                pid_namespace: None,
                 user: "ada".to_owned(),
                 program: program(),
             },

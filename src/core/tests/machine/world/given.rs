@@ -158,6 +158,8 @@ pub(crate) fn epoch_started(epoch: Epoch, last: Seq) -> EpochStarted {
             host: "here".to_owned(),
             pid: 1,
             process_start: 1,
+            boot: None,
+            pid_namespace: None,
             user: "me".to_owned(),
             program: program(),
         },
