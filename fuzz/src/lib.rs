@@ -22,6 +22,7 @@ use hpcbench_recipes::recipe::Timestamps;
 use hpcbench_recipes::trace::{Trace, TraceLayout};
 use hpcbench_recipes::{DiskFiles, Input, PathBase, RecipeChecker};
 use hpcbench_services::Registry;
+use hpcbench_telemetry::{prometheus, service};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -46,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     ("message", message),
     ("event_line", event_line),
     ("log", log),
+    ("metrics", metrics),
 ];
 
 /// A recorded trace.
@@ -58,6 +60,33 @@ pub fn trace(data: &[u8]) {
         if let Ok(trace) = Trace::parse(data, layout) {
             assert!(trace.requests().is_sorted_by_key(|request| request.at));
         }
+    }
+}
+
+/// The metrics of a service: what is read from them says the same when it is written and read again.
+pub fn metrics(data: &[u8]) {
+    let Ok(all) = prometheus::parse(data) else {
+        return;
+    };
+    for dialect in [service::Dialect::Vllm, service::Dialect::LlamaCpp] {
+        let reading = service::read(dialect, &all);
+        // A bad value of a server must not become a number.
+        assert!(reading.running.is_none_or(|running| !running.is_nan()));
+    }
+    for series in &all {
+        let line = format!("{}{{{}}} {}", series.name, series.labels_text(), series.value);
+        let again = prometheus::parse(line.as_bytes()).expect("what was written can be read");
+        assert!(
+            again
+                .iter()
+                .map(|one| (one.name, &one.labels))
+                .eq([(series.name, &series.labels)])
+        );
+        assert!(
+            again
+                .iter()
+                .all(|one| one.value.total_cmp(&series.value).is_eq() || one.value.is_nan())
+        );
     }
 }
 
