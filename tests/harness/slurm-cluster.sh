@@ -73,10 +73,11 @@ write_files() {
 
 nodes() { seq -f 'node%g' "$NODES"; }
 
-# The cluster's users: the machine's, and one that only the cluster knows.
+# The cluster's users: the machine's, and one that only the cluster knows. The home of whoever runs jobs is on the file system
+# that all nodes share.
 write_users() {
   local id=64177
-  grep -v "^bench:" /etc/passwd > "$dir/etc/passwd"
+  awk -F: -v OFS=: -v home="$dir/shared/home" '$1 == "root" {$6 = home} $1 != "bench"' /etc/passwd > "$dir/etc/passwd"
   grep -v "^bench:" /etc/group > "$dir/etc/group"
   echo "bench:x:$id:$id:jobs of the tests:$dir/shared/home:/bin/bash" >> "$dir/etc/passwd"
   echo "bench:x:$id:" >> "$dir/etc/group"

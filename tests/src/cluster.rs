@@ -105,13 +105,17 @@ impl Cluster {
         Ok(workdir)
     }
 
+    /// The home of the user of the jobs, the same on all nodes.
+    pub fn home(&self) -> PathBuf {
+        self.folder.join("shared/home")
+    }
+
     /// The folder that is `/tmp` on this node, seen from outside.
     pub fn local_tmp(&self, node: &str) -> PathBuf {
         self.folder.join("local").join(node).join("tmp")
     }
 
-    /// The program under test, to be started on the login node as the user of the jobs, at home in a world of
-    /// [`Self::workdir`].
+    /// The program under test, to be started on the login node as the user of the jobs, in a world of [`Self::workdir`].
     ///
     /// # Errors
     ///
@@ -132,6 +136,7 @@ impl Cluster {
             workdir.path(),
         )
         .env("TMPDIR", "/tmp")
+        .env("HOME", self.home())
         .arg("on")
         .arg(&self.folder)
         .arg(node)

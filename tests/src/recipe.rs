@@ -73,6 +73,15 @@ impl Recipe {
         )
     }
 
+    /// As a Slurm job of five nodes: two servers with a GPU each, two clients, and the orchestrator alone.
+    #[must_use]
+    pub fn on_five_nodes(self) -> Self {
+        self.top("launch", "{mode: slurm, time_limit: \"00:05:00\"}").top(
+            "nodes",
+            "{servers: {count: 2, gpus: 1}, clients: {count: 2}, orchestrator: {placement: dedicated}}",
+        )
+    }
+
     /// The recipe's text.
     pub fn text(&self) -> String {
         let mut text = format!(

@@ -1,7 +1,13 @@
 //! Containers in jobs.
 
-use anyhow::{Result, ensure};
-use hpcbench_tests::{Apptainer, Cluster, LlamaImage, Profile};
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::sound::expect_verified;
+use hpcbench_tests::{Apptainer, Cluster, LlamaImage, Profile, Recipe, Submission, data, of_type, summary};
+
+use crate::SOON;
+use crate::submit::RUN;
 
 #[test]
 fn a_step_runs_a_real_server_in_a_container() -> Result<()> {
@@ -37,4 +43,79 @@ fn a_step_runs_a_real_server_in_a_container() -> Result<()> {
         .expect_code(0)?;
     ensure!(answer.stdout.contains("HTTP/1.1 200 OK"), "{answer}");
     Ok(())
+}
+
+/// A site whose jobs find Apptainer as others find it by a module.
+fn site(cluster: &Cluster, apptainer: &Apptainer) -> Result<()> {
+    let folder = cluster.home().join(".config/hpcbench/sites");
+    fs::create_dir_all(&folder)?;
+    let program = apptainer
+        .program()
+        .parent()
+        .context("a program without a folder")?;
+    let preamble = format!("preamble: ['export PATH={}:$PATH']\n", program.display());
+    Ok(fs::write(folder.join("testbed.yaml"), preamble)?)
+}
+
+#[test]
+fn a_submitted_run_has_real_servers_in_containers() -> Result<()> {
+    let test = "a_submitted_run_has_real_servers_in_containers";
+    let Some(apptainer) = Apptainer::get(test)? else {
+        return Ok(());
+    };
+    let Some(llama) = LlamaImage::get(test, &apptainer)? else {
+        return Ok(());
+    };
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    site(&cluster, &apptainer)?;
+    let recipe = Recipe::of("llama-cpp")
+        .service("model", "tiny")
+        .service("image", &format!("{{path: \"{}\"}}", llama.image.display()))
+        .service(
+            "options",
+            &format!(
+                "{{model_path: \"{}\", slots: 4, context: 1024, threads: 1}}",
+                llama.model.display()
+            ),
+        )
+        .service("health", "{timeout: 60s, interval: 100ms}")
+        .workload("duration", "3s")
+        .on_five_nodes()
+        .top("launch", "{mode: slurm, site: testbed, time_limit: \"00:05:00\"}");
+    let submission = Submission::of(&cluster, &recipe)?;
+    let waited = submission.submitting()?.arg("--wait").limit(RUN).run()?;
+    ensure!(
+        matches!(waited.code, Some(0 | 1)),
+        "{waited}\n{}",
+        submission.diagnosis()
+    );
+    let events = submission.events()?;
+    ensure!(
+        of_type(&events, "service.ready").len() == 2,
+        "{}",
+        submission.diagnosis()
+    );
+    let command = data(&events, "service.launched")?["command"].to_string();
+    for word in [
+        "apptainer",
+        "exec",
+        "--cleanenv",
+        "--no-home",
+        "--nv",
+        "llama-server",
+    ] {
+        ensure!(
+            command.contains(&format!("\"{word}\"")) || command.contains(&format!("/{word}\"")),
+            "{command}"
+        );
+    }
+    for trial in summary::trials(&submission.run())? {
+        ensure!(trial["verdict"]["status"] != "invalid", "{trial:#}");
+    }
+    expect_verified(submission.workdir())?;
+    let job = waited.stdout.lines().next().context("no job id")?;
+    submission.wait_end(job, SOON)?;
+    submission.expect_nothing_left()
 }

@@ -6,6 +6,7 @@ mod loss;
 mod preemption;
 mod refusals;
 mod steps;
+mod submit;
 
 use std::time::Duration;
 
