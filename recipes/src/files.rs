@@ -9,6 +9,9 @@ pub trait Files {
     /// Whether the path is a file that can be looked at.
     fn is_file(&self, path: &Path) -> bool;
 
+    /// Whether there is anything, a file or a directory.
+    fn exists(&self, path: &Path) -> bool;
+
     /// The first bytes of a file, up to so many.
     fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
 }
@@ -20,6 +23,10 @@ pub struct DiskFiles;
 impl Files for DiskFiles {
     fn is_file(&self, path: &Path) -> bool {
         path.is_file()
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
     }
 
     fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {

@@ -13,6 +13,7 @@ mod catalog;
 mod check;
 mod code;
 mod diagnostic;
+pub mod estimate;
 mod expand;
 mod files;
 mod ids;
@@ -32,7 +33,7 @@ pub mod units;
 
 pub use catalog::{InvalidOptions, KindDescription, Placement, ServiceCatalog, ServiceProblem};
 pub use check::{Checked, Input, RecipeChecker, problem_at};
-pub use code::{Code, UnknownCode};
+pub use code::{Code, Example, UnknownCode};
 pub use diagnostic::{Diagnostic, Severity};
 pub use files::{DiskFiles, Files, PathBase};
 pub use ids::{InvalidToken, MAX_TOKEN_LENGTH, NodeId, Role, RunId, TrialId};

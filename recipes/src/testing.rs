@@ -92,6 +92,10 @@ impl Files for TestFiles {
         path.to_string_lossy().contains("there")
     }
 
+    fn exists(&self, path: &Path) -> bool {
+        self.is_file(path)
+    }
+
     /// The file's name is its text, with `|` for a line's end.
     fn read(&self, path: &Path, _: u64) -> io::Result<Vec<u8>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -181,7 +181,11 @@ impl<'a> Session<'a> {
             return None;
         }
         match Recipe::deserialize(&*document) {
-            Ok(recipe) => Some(expansion.finish(recipe, self.input.source, self.input.overrides)),
+            Ok(recipe) => {
+                let plan = expansion.finish(recipe, self.input.source, self.input.overrides);
+                self.add_all(rules::check_plan(&plan));
+                (!self.diagnostics.iter().any(Diagnostic::is_error)).then_some(plan)
+            }
             Err(error) => {
                 self.add(unreadable(Pointer::root(), &error), "");
                 None

@@ -274,6 +274,18 @@ const LOADS: &[Case] = &[
         "/workload/load/path",
     ),
     (
+        "{shape: closed, concurrency: 10}",
+        "{shape: ramp, from: 1, to: 9, over: 31s}",
+        Code::RampLength,
+        "/workload/load/over",
+    ),
+    (
+        "concurrency: 10",
+        "concurrency: 28233",
+        Code::ClientLimits,
+        "/workload/load/concurrency",
+    ),
+    (
         "10}\n",
         "10, turns: 2}\n  endpoint: completions\n",
         Code::Conversation,
@@ -324,6 +336,12 @@ const SERVICES: &[Case] = &[
         "simulator, environment: {1A: x}}",
         Code::SecretName,
         "/service/environment/1A",
+    ),
+    (
+        "simulator}",
+        "simulator, image: {path: nowhere.sif}}",
+        Code::MissingImage,
+        "/service/image/path",
     ),
     (
         "simulator}",
@@ -386,7 +404,7 @@ fn rules_about_the_run_name_their_section() {
             "/monitoring/scrape_interval",
         ),
     ] {
-        let checked = check(&with(section));
+        let checked = check(&with(section).replace("concurrency: 10", "concurrency: 1000"));
         let places: Vec<_> = checked
             .diagnostics
             .iter()
@@ -398,7 +416,88 @@ fn rules_about_the_run_name_their_section() {
         "launch: {mode: slurm, partition: gpu}\nnodes: {clients: {count: 200}}\n",
         "nodes: {servers: {count: 2, instances_per_node: 4}, clients: {count: 2, agents_per_node: 2}}\n",
     ] {
-        assert_found(&with(section), &[]);
+        assert_found(
+            &with(section).replace("concurrency: 10", "concurrency: 1000"),
+            &[],
+        );
+    }
+}
+
+#[test]
+fn clients_are_counted_by_node_and_endpoint() {
+    for (concurrency, section, code) in [
+        // Two endpoints halve what each client node needs for one of them.
+        (28_233, "nodes: {servers: {instances_per_node: 2}}\n", None),
+        // In local mode all agents share the machine's ports.
+        (28_233, "nodes: {clients: {count: 2}}\n", Some(Code::ClientLimits)),
+        (
+            28_233,
+            "nodes: {clients: {count: 2}}\nlaunch: {mode: slurm}\n",
+            None,
+        ),
+        (
+            600_000,
+            "nodes: {servers: {count: 64}}\n",
+            Some(Code::ClientLimits),
+        ),
+        (
+            3,
+            "nodes: {clients: {count: 2, agents_per_node: 2}}\n",
+            Some(Code::IdleClients),
+        ),
+        (4, "nodes: {clients: {count: 2, agents_per_node: 2}}\n", None),
+    ] {
+        let source = with(section).replace("concurrency: 10", &format!("concurrency: {concurrency}"));
+        let checked = check(&source);
+        let codes: Vec<_> = checked.diagnostics.iter().map(|d| d.code).collect();
+        assert_eq!(
+            codes,
+            Vec::from_iter(code),
+            "{section}: {:#?}",
+            checked.diagnostics
+        );
+    }
+}
+
+#[test]
+fn trials_fit_into_their_job() {
+    for (launch, code) in [
+        // Two of 30 s, and a second around each; a short job winds down after half of its time.
+        ("time_limit: \"00:03:00\"", None),
+        ("time_limit: \"00:01:00\"", Some(Code::TrialLength)),
+        (
+            "time_limit: \"00:02:00\", stop_before: 91s",
+            Some(Code::TrialLength),
+        ),
+        (
+            "time_limit: \"00:01:01\", stop_before: 30s",
+            Some(Code::TimeLimit),
+        ),
+        (
+            "time_limit: \"00:01:02\", stop_before: 31s, on_time_limit: requeue",
+            None,
+        ),
+        ("partition: gpu", None),
+    ] {
+        let checked = check(&with(&format!(
+            "launch: {{mode: slurm, {launch}}}\nsweep: {{repetitions: 2}}\n"
+        )));
+        let mut codes: Vec<_> = checked.diagnostics.iter().map(|d| d.code).collect();
+        // A trial that does not fit is too long for the whole job as well.
+        if code == Some(Code::TrialLength) {
+            codes.retain(|code| *code != Code::TimeLimit);
+        }
+        assert_eq!(
+            codes,
+            Vec::from_iter(code),
+            "{launch}: {:#?}",
+            checked.diagnostics
+        );
+        assert_eq!(
+            checked.plan.is_none(),
+            code == Some(Code::TrialLength),
+            "{launch}"
+        );
     }
 }
 

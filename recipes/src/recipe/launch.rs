@@ -5,7 +5,10 @@ use std::num::NonZeroU32;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::Duration;
+use crate::units::{Duration, TimeLimit};
+
+/// How long before the time limit a run winds down where its recipe does not say.
+const DEFAULT_STOP_BEFORE: Duration = Duration::from_secs(300);
 
 /// Where the run happens: on this machine or as a Slurm job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -57,11 +60,24 @@ impl Default for Launch {
             reservation: None,
             exclusive: true,
             directives: Vec::new(),
-            stop_before: Duration::from_secs(300),
+            stop_before: DEFAULT_STOP_BEFORE,
             on_time_limit: OnTimeLimit::Stop,
             on_node_loss: OnNodeLoss::Requeue,
             max_epochs: NonZeroU32::MIN.saturating_add(4),
             orphan_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Launch {
+    /// How many seconds before a time limit the run winds down: as the recipe says, but the default leaves at least half of a
+    /// short job.
+    pub fn winds_down(&self, limit: TimeLimit) -> u64 {
+        let wanted = self.stop_before.as_micros().div_ceil(1_000_000);
+        if self.stop_before == DEFAULT_STOP_BEFORE {
+            wanted.min(u64::from(limit.seconds()) / 2)
+        } else {
+            wanted
         }
     }
 }

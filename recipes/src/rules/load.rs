@@ -77,6 +77,23 @@ fn trace_length(trace: &Trace, speed: f64, workload: &Workload) -> Vec<Problem> 
     vec![Problem::value(code, in_workload(["load", "path"]), message)]
 }
 
+/// A ramp gets to its end.
+pub(super) fn ramp(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(workload) = subject.workload else {
+        return Vec::new();
+    };
+    let (Load::Ramp { over, .. }, Some(window)) = (&workload.load, workload.duration) else {
+        return Vec::new();
+    };
+    let length = workload.warmup.as_secs_f64() + window.as_secs_f64();
+    if over.as_secs_f64() <= length {
+        return Vec::new();
+    }
+    let message = format!("the ramp takes {over}, the trial only {length} s: it never gets to the last rate");
+    let help = "lengthen `duration`, or shorten `over`".to_owned();
+    vec![Problem::value(Code::RampLength, in_workload(["load", "over"]), message).with_help(help)]
+}
+
 /// What was said before goes into a list of messages.
 pub(super) fn conversation(subject: &Subject<'_>) -> Vec<Problem> {
     let Some(workload) = subject.workload else {

@@ -1,5 +1,7 @@
 //! Rules that no schema can express. A rule is one function; its code says what it is about.
 
+mod clients;
+mod job;
 mod launch;
 mod load;
 mod nodes;
@@ -10,6 +12,7 @@ mod workload;
 
 use crate::catalog::ServiceCatalog;
 use crate::files::{Files, PathBase};
+use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::recipe::{Launch, Monitoring, Nodes, Report, Service, Workload};
 use crate::tree::Pointer;
@@ -29,6 +32,8 @@ pub(crate) struct Subject<'a> {
 }
 
 type Rule = fn(&Subject<'_>) -> Vec<Problem>;
+
+type PlanRule = fn(&Plan) -> Vec<Problem>;
 
 /// Rules that a sweep cannot change the outcome of.
 const OF_THE_RUN: &[Rule] = &[
@@ -50,8 +55,11 @@ const OF_A_POINT: &[Rule] = &[
     workload::shared_prefix,
     workload::prompt_files,
     load::trace,
+    load::ramp,
     load::conversation,
     load::max_age,
+    clients::limits,
+    clients::idle,
     sample_size::little_data,
     sample_size::slo_sample,
     service::endpoint_dialect,
@@ -59,11 +67,15 @@ const OF_A_POINT: &[Rule] = &[
     service::model,
     service::variable_names,
     service::secret_files,
+    service::image,
     service::of_the_kind,
     service::of_the_kind_on_its_nodes,
     unsupported::service_kind,
     unsupported::placement,
 ];
+
+/// Rules about all trials together.
+const OF_THE_PLAN: &[PlanRule] = &[job::length, job::longest_trial];
 
 /// Checks what all points have in common.
 pub(crate) fn check_run(subject: &Subject<'_>) -> Vec<Problem> {
@@ -73,6 +85,11 @@ pub(crate) fn check_run(subject: &Subject<'_>) -> Vec<Problem> {
 /// Checks one point.
 pub(crate) fn check_point(subject: &Subject<'_>) -> Vec<Problem> {
     OF_A_POINT.iter().flat_map(|rule| rule(subject)).collect()
+}
+
+/// Checks a plan.
+pub(crate) fn check_plan(plan: &Plan) -> Vec<Problem> {
+    OF_THE_PLAN.iter().flat_map(|rule| rule(plan)).collect()
 }
 
 /// A place by its keys, from the document's root.

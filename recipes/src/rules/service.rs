@@ -157,6 +157,27 @@ pub(super) fn secret_files(subject: &Subject<'_>) -> Vec<Problem> {
     }
 }
 
+/// The image is there, or is still to be fetched.
+pub(super) fn image(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(image) = subject.service.and_then(|service| service.image.as_ref()) else {
+        return Vec::new();
+    };
+    let path = subject.paths.absolute(&image.path);
+    if subject.files.exists(&path) {
+        return Vec::new();
+    }
+    let message = format!("there is no image {}", path.display());
+    let help = match image.source {
+        Some(_) => "fetch it before the run: `hpcbench images pull RECIPE`",
+        None => {
+            "put it there before the run, or name its `source` and fetch it: `hpcbench images pull RECIPE`"
+        }
+    };
+    vec![
+        Problem::value(Code::MissingImage, in_service(["image", "path"]), message).with_help(help.to_owned()),
+    ]
+}
+
 /// What the kind itself knows.
 pub(super) fn of_the_kind(subject: &Subject<'_>) -> Vec<Problem> {
     let (Some(service), Some(workload)) = (subject.service, subject.workload) else {

@@ -18,9 +18,6 @@ use crate::time::TimeLimit;
 /// Longest warning before the time limit that sbatch accepts, in seconds.
 const MAX_STOP_BEFORE: u64 = 65_535;
 
-/// The warning of recipes that name none, in seconds. It shrinks where the time limit is short.
-const DEFAULT_STOP_BEFORE: u64 = 300;
-
 /// What to ask Slurm for.
 ///
 /// # Errors
@@ -36,10 +33,7 @@ pub fn layout(plan: &Plan, site: &Site) -> Result<Layout, LayoutError> {
         components: components(groups(plan, site)?, site.memory_request)?,
         time_limit,
         time_limit_origin,
-        stop_before: stop_before(
-            plan.launch.stop_before.as_micros().div_ceil(1_000_000),
-            time_limit,
-        )?,
+        stop_before: stop_before(plan.launch.winds_down(time_limit), time_limit)?,
         gpu_request: site.gpu_request,
         modules: modules(plan, site)?,
         preamble: site.preamble.clone(),
@@ -64,15 +58,9 @@ fn time_limit(plan: &Plan, site: &Site) -> Result<(TimeLimit, Origin), LayoutErr
     }
 }
 
-/// When the run winds down: as the recipe says, but the default leaves at least half of a short job.
-fn stop_before(wanted: u64, limit: TimeLimit) -> Result<u32, LayoutError> {
-    let total = u64::from(limit.seconds());
-    let seconds = if wanted == DEFAULT_STOP_BEFORE {
-        wanted.min(total / 2)
-    } else {
-        wanted
-    };
-    if seconds >= total || seconds > MAX_STOP_BEFORE {
+/// When the run winds down, as sbatch is told.
+fn stop_before(seconds: u64, limit: TimeLimit) -> Result<u32, LayoutError> {
+    if seconds >= u64::from(limit.seconds()) || seconds > MAX_STOP_BEFORE {
         return Err(LayoutError::NoTimeLeft {
             stop_before: seconds,
             limit,

@@ -129,3 +129,27 @@ fn an_invalid_recipe_has_no_plan() {
         .run(&["validate", "missing.yaml"])
         .expect_refused(2, &["missing.yaml", "No such file"]);
 }
+
+#[test]
+fn every_code_is_explained_with_an_example() {
+    let world = World::new();
+    let text = world.run(&["validate", "--explain", "window"]);
+    assert_eq!(text.code, Some(0), "{text:?}");
+    for words in [
+        "window (error)",
+        "exactly one of them ends the measured window",
+        "    workload: {duration: 5m, requests: 5000}",
+        "Right:",
+    ] {
+        assert!(text.stdout.contains(words), "no {words}: {text:?}");
+    }
+    let json = world.run(&["validate", "--explain", "slo-sample", "--format", "json"]);
+    let rule = json.json();
+    assert_eq!(
+        (&rule["code"], &rule["severity"]),
+        (&json!("slo-sample"), &json!("warning"))
+    );
+    assert!(rule["example"]["wrong"].as_str().unwrap().contains("ttft_p999"));
+    let unknown = world.run(&["validate", "--explain", "windw"]);
+    unknown.expect_refused(2, &["windw", "warmup-length", "'window'"]);
+}

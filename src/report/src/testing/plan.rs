@@ -45,6 +45,10 @@ impl Files for NoFiles {
         false
     }
 
+    fn exists(&self, _: &Path) -> bool {
+        false
+    }
+
     fn read(&self, _: &Path, _: u64) -> std::io::Result<Vec<u8>> {
         Err(std::io::ErrorKind::NotFound.into())
     }

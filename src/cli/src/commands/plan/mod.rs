@@ -1,6 +1,5 @@
 //! `hpcbench plan`: what a run of a recipe would do.
 
-mod estimate;
 mod job;
 mod text;
 

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use hpcbench_recipes::estimate::{
+    Estimate, FIRST_TOKEN_SECONDS, TOKEN_SECONDS, TRIAL_OVERHEAD_SECONDS, estimate, in_words as length,
+    instances,
+};
 use hpcbench_recipes::plan::{Plan, ServicePlan, TrialPlan, Window};
 use hpcbench_recipes::recipe::Load;
 use hpcbench_recipes::{PlannedNode, Role};
 use serde_json::Value;
-
-use super::estimate::{
-    Estimate, FIRST_TOKEN_SECONDS, TOKEN_SECONDS, TRIAL_OVERHEAD_SECONDS, estimate, instances,
-};
 
 /// Digits of a hash that tell plans apart.
 const SHORT_HASH: usize = 12;
@@ -154,15 +154,6 @@ fn expected(estimate: &Estimate) -> String {
     )
 }
 
-fn length(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
-    }
-}
-
 fn size(bytes: u64) -> String {
     let kibibytes = bytes as f64 / 1024.0;
     if kibibytes < 1024.0 {
@@ -179,11 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_and_sizes_have_fitting_units() {
-        assert_eq!(
-            [0.4, 61.0, 3725.0].map(length),
-            ["0 s", "1 min 01 s", "1 h 02 min"]
-        );
+    fn sizes_have_fitting_units() {
         assert_eq!([512, 3 << 20, 5 << 30].map(size), ["0 KiB", "3.0 MiB", "5.0 GiB"]);
     }
 }

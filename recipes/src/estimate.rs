@@ -1,16 +1,16 @@
 //! How long a plan takes and what it leaves behind: estimates, with the assumptions that they rest on.
 
-use hpcbench_recipes::plan::{Plan, TrialPlan, Window, WorkloadPlan};
-use hpcbench_recipes::recipe::{Load, Prompts, ServiceKind, TokenCount};
-use hpcbench_recipes::units::Duration;
-use hpcbench_recipes::{Role, ServicePlan};
+use crate::ids::Role;
+use crate::plan::{Plan, ServicePlan, TrialPlan, Window, WorkloadPlan};
+use crate::recipe::{Load, Prompts, ServiceKind, TokenCount};
+use crate::units::Duration;
 
 /// Assumed time around a trial's load: preparing it, its last requests, storing its records.
-pub(super) const TRIAL_OVERHEAD_SECONDS: f64 = 1.0;
+pub const TRIAL_OVERHEAD_SECONDS: f64 = 1.0;
 /// Assumed time from a request to its first token.
-pub(super) const FIRST_TOKEN_SECONDS: f64 = 0.1;
+pub const FIRST_TOKEN_SECONDS: f64 = 0.1;
 /// Assumed time from one token to the next.
-pub(super) const TOKEN_SECONDS: f64 = 0.02;
+pub const TOKEN_SECONDS: f64 = 0.02;
 
 /// Bytes of a request's row, without its tokens, compressed.
 const ROW_BYTES: f64 = 100.0;
@@ -29,7 +29,7 @@ const FILES_PER_CLIENT: u64 = 2;
 
 /// What a plan is expected to take.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Estimate {
+pub struct Estimate {
     /// Seconds of load and of what is around it, without the time that a service takes to start.
     pub seconds: f64,
     /// Files in the run directory.
@@ -41,7 +41,7 @@ pub(super) struct Estimate {
 }
 
 /// What a plan is expected to take.
-pub(super) fn estimate(plan: &Plan) -> Estimate {
+pub fn estimate(plan: &Plan) -> Estimate {
     let count = |role| plan.nodes.iter().filter(|node| node.role == role).count() as u64;
     let (clients, servers) = (count(Role::Client), count(Role::Server));
     let instances: u64 = plan
@@ -71,7 +71,7 @@ pub(super) fn estimate(plan: &Plan) -> Estimate {
 }
 
 /// Processes of the service that hpcbench starts.
-pub(super) fn instances(service: &ServicePlan, servers: u64) -> u64 {
+pub fn instances(service: &ServicePlan, servers: u64) -> u64 {
     if service.kind == ServiceKind::Openai {
         0
     } else {
@@ -164,9 +164,27 @@ fn output_tokens(prompts: &Prompts) -> f64 {
     }
 }
 
+/// A length of time in words, such as `1 h 02 min`.
+pub fn in_words(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_have_fitting_units() {
+        assert_eq!(
+            [0.4, 61.0, 3725.0].map(in_words),
+            ["0 s", "1 min 01 s", "1 h 02 min"]
+        );
+    }
 
     #[test]
     fn a_ramp_that_is_longer_than_the_trial_is_cut() {

@@ -1,8 +1,12 @@
 //! The names of the rules that a recipe must keep.
 
+mod examples;
+
 use serde::{Serialize, Serializer};
 
 use crate::diagnostic::Severity;
+
+pub use examples::Example;
 
 /// Declares the codes: variant, name, severity, explanation.
 macro_rules! codes {
@@ -58,6 +62,7 @@ codes! {
     EmptyWindow "empty-window" Error "A duration, a timeout and an interval must be longer than nothing.";
     TokenRange "token-range" Error "The bounds, values and weights of drawn token counts must fit together.";
     SharedPrefix "shared-prefix" Error "The shared beginning of prompts cannot be longer than the prompts.";
+    RampLength "ramp-length" Warning "A ramp that takes longer than warm-up and window never gets to its last rate.";
     Trace "trace" Error "A trace is JSON Lines in the order of their time stamps, and some of its arrivals must be in the measured window.";
     TraceLength "trace-length" Warning "A trace that ends before the measured window leaves the service idle in the rest of it.";
     Conversation "conversation" Error "A request can carry what was said before only through an endpoint that takes messages.";
@@ -69,8 +74,13 @@ codes! {
     SecretName "secret-name" Error "A secret's name must be the name of an environment variable, and its value must not be in the recipe.";
     SecretInSlurm "secret-in-slurm" Error "Slurm keeps the environment of a submission, so a secret of a Slurm job comes from a file.";
     MissingFile "missing-file" Error "A file that the recipe names is not there.";
+    MissingImage "missing-image" Warning "A container image has to be there before a run begins: compute nodes have no internet to fetch it.";
     Resources "resources" Error "What is to run on a node must fit into what the node has.";
     Cluster "cluster" Error "The cluster, or what is known of it, does not allow the job that the recipe asks for.";
+    TimeLimit "time-limit" Warning "The trials are estimated to take longer than the job may last.";
+    TrialLength "trial-length" Error "A trial that takes longer than the job may last can never end, however often the job is started.";
+    ClientLimits "client-limits" Warning "A client has one descriptor and one local port for each connection, and Linux has only so many of them.";
+    IdleClients "idle-clients" Warning "Clients are divided over the client agents: those beyond their number would have nothing to do.";
     NoEffect "no-effect" Warning "A setting has no effect in this recipe.";
     SloSample "slo-sample" Warning "A percentile needs enough requests: a p99 of fewer than 1,000 requests is not a measurement.";
     LittleData "little-data" Warning "Fewer than 30 requests per trial cannot give a valid verdict.";

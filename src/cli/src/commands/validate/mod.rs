@@ -1,10 +1,14 @@
 //! `hpcbench validate`: whether recipes can be run, and everything that keeps them from it.
 
+mod explain;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use hpcbench_recipes::{Checked, FileReport, ValidationReport};
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser as _;
+use hpcbench_recipes::{Checked, Code, FileReport, ValidationReport};
 
 use crate::commands::Format;
 use crate::exit::Failure;
@@ -15,7 +19,7 @@ use crate::terminal;
 #[derive(Debug, clap::Args)]
 pub(crate) struct ValidateArgs {
     /// The recipes
-    #[arg(value_name = "RECIPE", required = true)]
+    #[arg(value_name = "RECIPE", required_unless_present = "explain")]
     recipes: Vec<PathBuf>,
     #[command(flatten)]
     overrides: Overrides,
@@ -25,6 +29,15 @@ pub(crate) struct ValidateArgs {
     /// How problems are told
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Say what the rule with this code is about, with an example, and check nothing
+    #[arg(long, value_name = "CODE", value_parser = codes(), hide_possible_values = true, conflicts_with = "recipes")]
+    explain: Option<Code>,
+}
+
+/// The codes of all rules; who gives another one is shown them.
+fn codes() -> impl clap::builder::TypedValueParser<Value = Code> {
+    let names = Code::ALL.iter().map(|code| code.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Code>())
 }
 
 /// Checks every recipe and tells all problems.
@@ -32,6 +45,13 @@ pub(crate) struct ValidateArgs {
 /// # Errors
 /// A recipe is invalid or cannot be read.
 pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
+    if let Some(code) = args.explain {
+        match args.format {
+            Format::Text => terminal::print(&explain::in_words(code))?,
+            Format::Json => terminal::print_json(&explain::document(code))?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let files: Vec<RecipeFile> = args
         .recipes
         .iter()
@@ -77,6 +97,9 @@ fn in_words(files: &[RecipeFile], checks: &[Checked]) -> String {
             );
             let _ = writeln!(text, "{}: valid, {counts}", file.path());
         }
+    }
+    if let Some(found) = checks.iter().find_map(|checked| checked.diagnostics.first()) {
+        let _ = writeln!(text, "more on a rule: hpcbench validate --explain {}", found.code);
     }
     text
 }
