@@ -4,16 +4,17 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use crate::disk;
 use crate::failure::FailureKind;
 use crate::image::{Image, ImageError};
 use crate::lock::{Lock, LockError, LockTimes};
 use crate::program::Apptainer;
+use crate::{disk, hash};
 
 /// Least free space to begin with: no image of an inference server is smaller.
 const MIN_FREE_BYTES: u64 = 256 << 20;
@@ -39,6 +40,9 @@ pub struct PullOptions {
     pub directory: PathBuf,
     /// How patient to be with others that fetch the same image.
     pub times: LockTimes,
+    /// Words before Apptainer's command: a program that ends it once its own standard input is closed, so that it does not outlive
+    /// this process. Empty: nothing does.
+    pub guard: Vec<OsString>,
 }
 
 /// What happens meanwhile.
@@ -156,7 +160,7 @@ pub fn pull(
     }
     disk::remove_partials(path);
     let partial = disk::partial_beside(path);
-    let fetched = fetch(apptainer, source, &partial, options, &mut tell).and_then(|()| {
+    let fetched = fetch(apptainer, source, path, &partial, options, &mut tell).and_then(|()| {
         Image::look(&partial)?;
         disk::publish(&partial, path).map_err(PullError::disk("complete", path))
     });
@@ -167,27 +171,46 @@ pub fn pull(
     Ok(Pulled::Fetched(Image::read(path)?))
 }
 
+/// A directory to unpack in. Those of killed processes that have fetched the same image there are removed.
+fn workplace(scratch: &Path, image: &Path) -> Result<PathBuf, PullError> {
+    let digest = hash::of(image.as_os_str().as_encoded_bytes());
+    let prefix = format!("hpcbench-pull-{}-", digest.get(..16).unwrap_or(&digest));
+    for entry in fs::read_dir(scratch).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            // Another user's stays.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    let work = scratch.join(format!("{prefix}{}", std::process::id()));
+    let mut builder = fs::DirBuilder::new();
+    let created = builder.recursive(true).mode(0o700).create(&work);
+    created.map_err(PullError::disk("create the directory", &work))?;
+    Ok(work)
+}
+
 fn fetch(
     apptainer: &Apptainer,
     source: &str,
+    path: &Path,
     partial: &Path,
     options: &PullOptions,
     tell: &mut impl FnMut(PullEvent<'_>),
 ) -> Result<(), PullError> {
-    let work = options
-        .scratch
-        .join(format!("hpcbench-pull-{}", std::process::id()));
-    fs::create_dir_all(&work).map_err(PullError::disk("create the directory", &work))?;
+    let work = workplace(&options.scratch, path)?;
     let done = has_room(partial.parent().unwrap_or(&work))
         .and_then(|()| has_room(&work))
         .and_then(|()| {
-            let mut command = Command::new(&apptainer.program);
+            let mut words = options.guard.clone();
+            words.push(apptainer.program.clone().into_os_string());
+            words.extend(arguments(
+                source,
+                partial,
+                std::env::var_os(CACHE_VARIABLE).is_some(),
+            ));
+            let mut words = words.into_iter();
+            let mut command = Command::new(words.next().unwrap_or_default());
             command
-                .args(arguments(
-                    source,
-                    partial,
-                    std::env::var_os(CACHE_VARIABLE).is_some(),
-                ))
+                .args(words)
                 .env("APPTAINER_TMPDIR", &work)
                 .current_dir(&options.directory);
             run(command, partial, tell).map_err(PullError::disk("run", &apptainer.program))
@@ -235,10 +258,12 @@ type Output = (ExitStatus, VecDeque<String>);
 /// Runs it to its end, telling what it says and how much there is; what it said last is kept.
 fn run(mut command: Command, partial: &Path, tell: &mut impl FnMut(PullEvent<'_>)) -> io::Result<Output> {
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()?;
+    // Open until the end: waiting for the process would close it.
+    let _lifeline = child.stdin.take();
     let lines = lines_of(&mut child)?;
     let mut tail = VecDeque::new();
     let mut last = Instant::now();

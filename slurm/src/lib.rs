@@ -20,6 +20,7 @@ pub mod queue;
 mod sbatch;
 pub mod site;
 mod step;
+mod survey;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -29,7 +30,7 @@ pub use accounting::{Accounting, Record};
 pub use allocation::{Allocation, AllocationError, AssignError, Granted, GrantedHost, Placed, assign};
 pub use hosts::{InvalidHostList, expand};
 pub use ids::{InvalidJobId, JobId, StepId};
-pub use layout::{Layout, LayoutError, layout};
+pub use layout::{Errand, Gpus, Layout, LayoutError, layout};
 pub use partitions::Misfit;
 pub use place::{Origin, RecipePath, Setting};
 pub use programs::{ProgramError, Slurm};
@@ -39,4 +40,5 @@ pub use sbatch::{
 };
 pub use site::{Site, SiteError};
 pub use step::{INHERITED_OPTIONS, StepName, srun_argv};
+pub use survey::Partition;
 pub use time::{InvalidTimeLimit, TimeLimit, UnixTime};

@@ -40,6 +40,8 @@ pub enum Origin {
     Recipe(RecipePath),
     /// The site file.
     Site,
+    /// An option of the command line.
+    CommandLine,
 }
 
 impl Origin {
@@ -47,7 +49,7 @@ impl Origin {
     pub fn recipe(&self) -> Option<&RecipePath> {
         match self {
             Self::Recipe(path) => Some(path),
-            Self::Site => None,
+            Self::Site | Self::CommandLine => None,
         }
     }
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Recipe(path) => write!(f, "`{path}`"),
             Self::Site => f.write_str("the site file"),
+            Self::CommandLine => f.write_str("the command line"),
         }
     }
 }

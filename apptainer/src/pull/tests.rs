@@ -45,6 +45,7 @@ impl Bench {
             scratch: self.dir.path().join("scratch"),
             directory: self.dir.path().to_path_buf(),
             times: TIMES,
+            guard: Vec::new(),
         }
     }
 

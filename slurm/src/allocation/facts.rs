@@ -19,6 +19,17 @@ impl Slurm {
         Ok(last.unwrap_or_default().to_owned())
     }
 
+    /// The cluster's name; none where Slurm does not tell.
+    pub fn cluster(&self) -> Option<String> {
+        let answer = self.ask("scontrol", &["show", "config"], LIMIT).ok()?;
+        let line = answer
+            .output
+            .lines()
+            .find(|line| line.starts_with("ClusterName "))?;
+        let (_, name) = line.split_once('=')?;
+        Some(name.trim().to_owned())
+    }
+
     /// Adds what the job's environment does not say: when it was submitted and, before Slurm 23.02, when it started and
     /// when its time is up.
     ///

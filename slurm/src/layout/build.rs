@@ -69,7 +69,7 @@ fn stop_before(seconds: u64, limit: TimeLimit) -> Result<u32, LayoutError> {
     Ok(seconds as u32)
 }
 
-fn modules(plan: &Plan, site: &Site) -> Result<Vec<Setting>, LayoutError> {
+pub(super) fn modules(plan: &Plan, site: &Site) -> Result<Vec<Setting>, LayoutError> {
     let of_recipe = plan
         .launch
         .modules

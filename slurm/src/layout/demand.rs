@@ -13,7 +13,7 @@ use crate::place::{Origin, RecipePath, Setting};
 use crate::site::{Exclusive, Site};
 
 /// What a group of hosts asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Demand {
     pub(super) partition: Option<Setting>,
     pub(super) account: Option<Setting>,
@@ -210,7 +210,7 @@ impl Demand {
         ]
     }
 
-    fn check_texts(&self, site: &Site) -> Result<(), LayoutError> {
+    pub(super) fn check_texts(&self, site: &Site) -> Result<(), LayoutError> {
         let kind = self.gpus.as_ref().and_then(|gpus| gpus.kind.as_ref());
         let texts = [
             &self.partition,

@@ -15,6 +15,7 @@ mod build;
 mod components;
 mod demand;
 mod directives;
+mod errand;
 mod error;
 mod groups;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use crate::site::GpuRequest;
 use crate::time::TimeLimit;
 
 pub use build::layout;
+pub use errand::Errand;
 pub use error::LayoutError;
 
 /// A plan as Slurm sees it.

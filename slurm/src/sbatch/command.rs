@@ -7,14 +7,25 @@ use crate::ids::JobId;
 /// Longest key, in bytes.
 const MAX_KEY: usize = 128;
 
-/// What a job runs: this program, for one run.
+/// What a job runs: this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobCommand {
     program: String,
-    run_directory: String,
+    arguments: Vec<String>,
+    purpose: Purpose,
+    directory: String,
     key: String,
     environment: Vec<(String, String)>,
     after: Option<JobId>,
+}
+
+/// What a job is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A run, which is warned before its time is up, and goes on when it is started again.
+    Run,
+    /// Anything else: it is done once or not at all.
+    Errand,
 }
 
 /// Why a job cannot run that.
@@ -31,6 +42,9 @@ pub enum JobCommandError {
     /// A key that a job's comment cannot hold.
     #[error("{0:?} is no key of a job: use letters, digits and `.:_-`, {MAX_KEY} at most")]
     Key(String),
+    /// An argument that a job's script cannot hold.
+    #[error("a job cannot pass the argument {0:?} on: it has control characters")]
+    Argument(String),
     /// A variable that a shell cannot set.
     #[error("the environment variable {0:?} cannot be set in a job")]
     Variable(String),
@@ -42,13 +56,43 @@ impl JobCommand {
     /// # Errors
     /// A path is not absolute, or has characters that do not pass through sbatch; or the key has.
     pub fn new(program: &Path, run_directory: &Path, key: &str) -> Result<Self, JobCommandError> {
+        let directory = passable(run_directory)?;
+        let arguments = ["job", "--run-dir", &directory].map(str::to_owned).to_vec();
+        Self::with(program, arguments, Purpose::Run, directory, key)
+    }
+
+    /// The program with these arguments, started in `directory`, which also gets what it prints, as `JOB.log`.
+    ///
+    /// # Errors
+    /// As for [`Self::new`], or an argument has control characters.
+    pub fn errand(
+        program: &Path,
+        arguments: Vec<String>,
+        directory: &Path,
+        key: &str,
+    ) -> Result<Self, JobCommandError> {
+        if let Some(argument) = arguments.iter().find(|text| text.chars().any(char::is_control)) {
+            return Err(JobCommandError::Argument(argument.clone()));
+        }
+        Self::with(program, arguments, Purpose::Errand, passable(directory)?, key)
+    }
+
+    fn with(
+        program: &Path,
+        arguments: Vec<String>,
+        purpose: Purpose,
+        directory: String,
+        key: &str,
+    ) -> Result<Self, JobCommandError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte);
         if key.is_empty() || key.len() > MAX_KEY || key.starts_with('-') || !key.bytes().all(allowed) {
             return Err(JobCommandError::Key(key.to_owned()));
         }
         Ok(Self {
             program: passable(program)?,
-            run_directory: passable(run_directory)?,
+            arguments,
+            purpose,
+            directory,
             key: key.to_owned(),
             environment: Vec::new(),
             after: None,
@@ -93,17 +137,29 @@ impl JobCommand {
         &self.program
     }
 
-    pub(super) fn run_directory(&self) -> &str {
-        &self.run_directory
+    pub(super) fn arguments(&self) -> &[String] {
+        &self.arguments
     }
 
-    /// Where the job's own output goes, in Slurm's notation.
+    pub(super) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// Where the job starts.
+    pub(super) fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// Where the job's own output goes, as Slurm writes it.
     pub(super) fn output(&self) -> String {
-        format!("{}/job/%j.log", self.run_directory.replace('%', "%%"))
+        let folder = match self.purpose {
+            Purpose::Run => "/job",
+            Purpose::Errand => "",
+        };
+        format!("{}{folder}/%j.log", self.directory.replace('%', "%%"))
     }
 }
 
-/// A path that means the same to sbatch, to a shell and to this program.
 fn passable(path: &Path) -> Result<String, JobCommandError> {
     let fault = match path.to_str() {
         _ if !path.is_absolute() => "it is not absolute",

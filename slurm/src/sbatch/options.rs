@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::JobCommand;
+use super::command::{JobCommand, Purpose};
 use crate::layout::{Component, Gpus, Layout, Memory};
 use crate::site::GpuRequest;
 
@@ -94,17 +94,23 @@ fn what(layout: &Layout, component: &Component) -> Vec<Opt> {
 
 /// How the job is run.
 fn how(layout: &Layout, command: &JobCommand) -> Vec<Opt> {
-    let mut options = vec![
+    let mut options = Vec::new();
+    match command.purpose() {
         // Only the batch shell, which this program takes the place of.
-        Opt::with("signal", format!("B:USR1@{}", layout.stop_before)),
-        Opt::with("comment", command.key()),
-        Opt::flag("requeue"),
-        Opt::flag("no-kill"),
+        Purpose::Run => options.push(Opt::with("signal", format!("B:USR1@{}", layout.stop_before))),
+        Purpose::Errand => {}
+    }
+    options.push(Opt::with("comment", command.key()));
+    match command.purpose() {
+        Purpose::Run => options.extend([Opt::flag("requeue"), Opt::flag("no-kill")]),
+        Purpose::Errand => options.push(Opt::flag("no-requeue")),
+    }
+    options.extend([
         Opt::with("export", "NIL"),
         Opt::with("propagate", "NONE"),
         Opt::with("open-mode", "append"),
-        Opt::with("chdir", command.run_directory()),
-    ];
+        Opt::with("chdir", command.directory()),
+    ]);
     let after = command.predecessor();
     options.extend(after.map(|job| Opt::with("dependency", format!("afterany:{job}"))));
     options

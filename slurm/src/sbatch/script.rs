@@ -39,6 +39,11 @@ pub fn job_script(layout: &Layout, command: &JobCommand) -> Result<String, Scrip
         .iter()
         .map(|module| module.value.as_str().into())
         .collect();
+    let arguments: Vec<Value> = command
+        .arguments()
+        .iter()
+        .map(|word| word.as_str().into())
+        .collect();
     let preamble: Vec<Value> = layout.preamble.iter().map(|line| vouched(line)).collect();
     let step_options: Vec<Value> = INHERITED_OPTIONS.iter().map(|name| vouched(name)).collect();
     let text = environment_for_scripts()?.render_str(
@@ -50,7 +55,7 @@ pub fn job_script(layout: &Layout, command: &JobCommand) -> Result<String, Scrip
             preamble,
             step_options,
             program => command.program(),
-            run_directory => command.run_directory(),
+            arguments,
         },
     )?;
     Ok(text)

@@ -134,7 +134,7 @@ fn within_limit(path: &Path, text: String) -> Result<String, SiteError> {
     Ok(text)
 }
 
-fn parse(file: &str, text: &str) -> Result<Site, SiteError> {
+pub(super) fn parse(file: &str, text: &str) -> Result<Site, SiteError> {
     let options = serde_yaml::options! {
         strict_booleans: true,
         with_snippet: false,

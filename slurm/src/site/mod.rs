@@ -1,11 +1,13 @@
 //! Site files: what a cluster is like, so that recipes need not say it.
 
+mod draft;
 mod load;
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::TimeLimit;
 
+pub use draft::{Found, NodeFound};
 pub use load::{DEFAULT_SITE, SiteError, site_directories};
 
 /// What a cluster is like.

@@ -94,8 +94,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
             logging::to_stderr();
             simulate::run(&args).map(|()| ExitCode::SUCCESS)
         }
-        Command::Images(args) => images::run(&args),
-        Command::Models(args) => models::run(&args),
+        Command::Images(args) => images::run(&args, &runs_dir),
+        Command::Models(args) => models::run(&args, &runs_dir),
         Command::Doctor(args) => doctor::run(&args, &runs_dir),
         Command::Completions(args) => completions::run(&args),
         Command::Agent(args) => agent::run(args),

@@ -1,6 +1,7 @@
 //! A real Slurm cluster of five nodes on this machine. One test at a time: there is room for one cluster.
 
 mod containers;
+mod errands;
 mod leftovers;
 mod loss;
 mod preemption;

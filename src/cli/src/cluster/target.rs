@@ -35,11 +35,7 @@ impl Target {
     /// # Errors
     /// Its site file is missing or wrong, or no job can be like that.
     pub(crate) fn of(plan: &Plan) -> Result<Self, TargetError> {
-        let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-        let home = std::env::home_dir();
-        let directories = site_directories(config.as_deref(), home.as_deref());
-        let name = plan.launch.site.as_deref().unwrap_or(DEFAULT_SITE);
-        let site = Site::load(name, &directories)?;
+        let site = site_of(plan)?;
         let layout = layout(plan, &site)?;
         Ok(Self { site, layout })
     }
@@ -58,6 +54,25 @@ impl Target {
             )
         })
     }
+}
+
+/// The site of a plan.
+///
+/// # Errors
+/// Its site file is missing or wrong.
+pub(super) fn site_of(plan: &Plan) -> Result<Site, SiteError> {
+    site_named(plan.launch.site.as_deref())
+}
+
+/// The site of this name, or of none in particular.
+///
+/// # Errors
+/// Its site file is missing or wrong.
+pub(crate) fn site_named(name: Option<&str>) -> Result<Site, SiteError> {
+    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let home = std::env::home_dir();
+    let directories = site_directories(config.as_deref(), home.as_deref());
+    Site::load(name.unwrap_or(DEFAULT_SITE), &directories)
 }
 
 impl TargetError {

@@ -1,21 +1,30 @@
 //! `hpcbench images`: the images of a recipe's services.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use hpcbench_apptainer::{
     Apptainer, Image, ImageForm, LockTimes, PullError, PullEvent, PullOptions, Pulled, pull,
 };
+use hpcbench_journal::LOOKUP_CACHE_WAIT;
 use hpcbench_recipes::Plan;
 
+use crate::cluster::{self, ErrandOptions};
 use crate::exit::Failure;
 use crate::recipe_file::{Overrides, RecipeFile};
-use crate::{commands::run, terminal};
+use crate::{commands::run, program, terminal};
 
 /// The user's own choice of where Apptainer unpacks layers.
 const TMPDIR_VARIABLE: &str = "APPTAINER_TMPDIR";
+
+/// Seconds that Apptainer has to end once this process has.
+const GRACE_SECONDS: &str = "5";
+/// How often an image is looked for that a job has fetched.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Fetch the container images of a recipe
 #[derive(Debug, clap::Args)]
@@ -42,18 +51,23 @@ struct PullArgs {
     /// Replace images that are there
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    job: ErrandOptions,
 }
 
 /// Fetches images.
 ///
 /// # Errors
 /// The recipe is invalid, or an image cannot be fetched.
-pub(crate) fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &ImagesArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     let Action::Pull(args) = &args.action;
     let plan = RecipeFile::read(&args.recipe, &args.overrides)?.plan()?;
     let wanted = images_of(&plan)?;
     if wanted.is_empty() {
         terminal::say("the recipe names no image (service.image): nothing to fetch");
+    }
+    if args.job.submit {
+        return by_a_job(args, &plan, &wanted, runs_dir);
     }
     for (path, source) in wanted {
         let image = match source {
@@ -63,6 +77,33 @@ pub(crate) fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
         terminal::print(&described(&image))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has them fetched where they are missing, and says what is there then.
+fn by_a_job(
+    args: &PullArgs,
+    plan: &Plan,
+    wanted: &BTreeMap<PathBuf, Option<String>>,
+    runs_dir: &Path,
+) -> anyhow::Result<ExitCode> {
+    let mut words = vec!["images", "pull"];
+    words.extend(args.force.then_some("--force"));
+    if args.force || wanted.keys().any(|path| Image::look(path).is_err()) {
+        cluster::by_job(&words, &args.recipe, &args.overrides, plan, &args.job, runs_dir)?;
+    }
+    for path in wanted.keys() {
+        terminal::print(&described(&seen_late(path)?))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An image that another node has put there: a network file system may show it late.
+fn seen_late(path: &Path) -> anyhow::Result<Image> {
+    let until = Instant::now() + LOOKUP_CACHE_WAIT;
+    while Image::look(path).is_err() && Instant::now() < until {
+        std::thread::sleep(LOOK);
+    }
+    Ok(Image::read(path)?)
 }
 
 /// Each image of a plan once, with its source.
@@ -99,9 +140,11 @@ fn here(path: &Path) -> anyhow::Result<Image> {
 
 fn fetch(plan: &Plan, args: &PullArgs, path: &Path, source: &str) -> anyhow::Result<Image> {
     let recipe = std::path::absolute(&args.recipe)?;
+    let scratch = unpacked_in(plan, path);
     let options = PullOptions {
         force: args.force,
-        scratch: unpacked_in(plan, path),
+        guard: guard(&scratch)?,
+        scratch,
         directory: recipe.parent().unwrap_or(Path::new("/")).to_path_buf(),
         times: LockTimes::default(),
     };
@@ -130,6 +173,14 @@ fn fetch(plan: &Plan, args: &PullArgs, path: &Path, source: &str) -> anyhow::Res
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What ends Apptainer with this process.
+fn guard(directory: &Path) -> anyhow::Result<Vec<OsString>> {
+    let words = ["guard", "--grace", GRACE_SECONDS, "--run-dir"].map(OsString::from);
+    let own = std::iter::once(program::executable()?.into_os_string());
+    let place = [directory.as_os_str().to_owned(), "--".into()];
+    Ok(own.chain(words).chain(place).collect())
 }
 
 /// Where layers are unpacked: where the user says, else in the recipe's scratch directory if it is on this node, else beside the

@@ -49,5 +49,14 @@ pub fn lookups_cached(dir: &Path) -> Result<bool, StorageError> {
     Ok(Kind::of(dir)?.caches_lookups())
 }
 
+/// Name of the type of the file system that `dir` is on, such as `ext4`; a hexadecimal number for a type that is not known.
+///
+/// # Errors
+///
+/// If `dir` cannot be looked at.
+pub fn file_system_kind(dir: &Path) -> Result<String, StorageError> {
+    Ok(Kind::of(dir)?.name())
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 //! What one check found.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// Whether what a check looked at is good enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Status {
     /// Nothing needs to be done.
@@ -15,9 +17,9 @@ pub(super) enum Status {
 }
 
 /// What one check found, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Check {
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     pub(super) status: Status,
     pub(super) found: String,
     /// None where nothing needs to be done.
@@ -28,7 +30,7 @@ impl Check {
     /// Nothing needs to be done.
     pub(super) fn ok(name: &'static str, found: impl Into<String>) -> Self {
         Self {
-            name,
+            name: name.into(),
             status: Status::Ok,
             found: found.into(),
             advice: None,

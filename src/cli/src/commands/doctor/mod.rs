@@ -5,27 +5,34 @@
 mod calibrate;
 mod check;
 mod checks;
+mod cluster;
+mod node;
 mod text;
 
+use std::io::Write;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
 use self::calibrate::Calibration;
 use self::check::Check;
+use self::cluster::ClusterOptions;
+use self::node::Node;
 use super::Format;
 use super::run::default_scratch;
-use crate::{exit, terminal};
+use crate::{exit, program, terminal};
 
 /// Shortest and longest calibration, in seconds.
 const CALIBRATION_SECONDS: std::ops::RangeInclusive<i64> = 6..=3_600;
 
 /// Check whether this node has what a run needs, and say what is missing
 ///
-/// Looks at nats-server, file systems, limits, processors, memory, clocks and time stamps, and at what can be had of Slurm,
-/// containers and GPUs. Exits with 0 if a run on this machine can work, with 3 if something that it needs is missing.
+/// Looks at nats-server, file systems, limits, processors, memory, network, clocks and time stamps, and at what can be had of
+/// Slurm, containers and GPUs. Exits with 0 if a run on this machine can work, with 3 if something that it needs is missing. With
+/// --submit the same holds for a node of each partition of a cluster; what was found is told on standard error then, and the draft
+/// of a site file is printed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
     /// Streams at a time that limits are judged for
@@ -41,6 +48,11 @@ pub(crate) struct DoctorArgs {
     /// How to print what was found
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    cluster: ClusterOptions,
+    /// Write what was found into this file, for the process that has submitted this one as a job
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "calibrate")]
+    node_report: Option<PathBuf>,
 }
 
 /// What was found.
@@ -49,6 +61,8 @@ struct Diagnosis {
     checks: Vec<Check>,
     /// Whether a run on this machine can work.
     ready: bool,
+    /// What the node has that a site file names.
+    node: Node,
     calibration: Option<Calibration>,
 }
 
@@ -57,8 +71,12 @@ struct Diagnosis {
 /// # Errors
 /// The calibration could not be carried out, or nobody reads what is printed.
 pub(crate) fn run(args: &DoctorArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
+    if args.cluster.is_wanted() {
+        return cluster::run(args, runs_dir);
+    }
     let scratch = default_scratch();
-    let checks = checks::all(runs_dir, &scratch, args.streams.get());
+    let node = node::gather(&scratch, args.node_report.is_some());
+    let checks = checks::all(runs_dir, &scratch, args.streams.get(), &node);
     let ready = check::ready(&checks);
     let calibration = if args.calibrate {
         Some(calibrate::run(args.seconds, &scratch)?)
@@ -68,8 +86,13 @@ pub(crate) fn run(args: &DoctorArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
     let diagnosis = Diagnosis {
         checks,
         ready,
+        node,
         calibration,
     };
+    if let Some(path) = &args.node_report {
+        leave(&diagnosis, path)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match args.format {
         Format::Text => terminal::print(&text::of(&diagnosis))?,
         Format::Json => terminal::print_json(&diagnosis)?,
@@ -79,4 +102,17 @@ pub(crate) fn run(args: &DoctorArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
     } else {
         ExitCode::from(exit::ENVIRONMENT)
     })
+}
+
+/// Leaves a diagnosis in a file, whole or not at all.
+fn leave(diagnosis: &Diagnosis, path: &Path) -> anyhow::Result<()> {
+    let partial = path.with_extension("partial");
+    let mut file = program::private_options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&partial)?;
+    file.write_all(&serde_json::to_vec(diagnosis)?)?;
+    file.sync_all()?;
+    Ok(std::fs::rename(&partial, path)?)
 }

@@ -23,8 +23,8 @@ pub(super) fn of(diagnosis: &Diagnosis) -> String {
     text
 }
 
-fn line(text: &mut String, check: &Check) {
-    let (status, name) = (check.status.as_str(), check.name);
+pub(super) fn line(text: &mut String, check: &Check) {
+    let (status, name) = (check.status.as_str(), &check.name);
     let _ = writeln!(
         text,
         "{status:STATUS_WIDTH$}  {name:NAME_WIDTH$}  {}",
@@ -38,7 +38,7 @@ fn line(text: &mut String, check: &Check) {
 fn conclusion(checks: &[Check]) -> String {
     let names = |status| {
         let of_status = checks.iter().filter(|check| check.status == status);
-        of_status.map(|check| check.name).collect::<Vec<_>>()
+        of_status.map(|check| &*check.name).collect::<Vec<&str>>()
     };
     let (missing, warnings) = (names(Status::Missing), names(Status::Warning));
     match (missing.as_slice(), warnings.as_slice()) {

@@ -4,12 +4,13 @@ mod huggingface;
 mod ollama;
 mod program;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hpcbench_recipes::ServicePlan;
 use hpcbench_recipes::recipe::ServiceKind;
 
+use crate::cluster::{self, ErrandOptions};
 use crate::exit::Failure;
 use crate::recipe_file::{Overrides, RecipeFile};
 use crate::terminal;
@@ -38,15 +39,22 @@ struct PullArgs {
     recipe: PathBuf,
     #[command(flatten)]
     overrides: Overrides,
+    #[command(flatten)]
+    job: ErrandOptions,
 }
 
 /// Fetches models.
 ///
 /// # Errors
 /// The recipe is invalid, or a model cannot be fetched.
-pub(crate) fn run(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &ModelsArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> {
     let Action::Pull(args) = &args.action;
     let plan = RecipeFile::read(&args.recipe, &args.overrides)?.plan()?;
+    if args.job.submit {
+        let words = ["models", "pull"];
+        cluster::by_job(&words, &args.recipe, &args.overrides, &plan, &args.job, runs_dir)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut done: Vec<&ServicePlan> = Vec::new();
     for service in &plan.services {
         if done.iter().any(|other| is_same_model(other, service)) {

@@ -97,12 +97,15 @@ impl Programs {
         let network = network.filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
         let set = variables.iter();
         let set = set.map(|(name, value)| ((*name).to_owned(), OsString::from(value)));
+        // A mirror, for example.
+        let of_recipe = self.service.environment.iter();
+        let of_recipe = of_recipe.map(|(name, value)| (name.clone(), OsString::from(value)));
         let home = ("HOME".to_owned(), self.scratch.path().as_os_str().to_owned());
         let command = LaunchCommand {
             program: (*name).into(),
             arguments: arguments.iter().map(OsString::from).collect(),
             inherited: INHERITED.to_vec(),
-            environment: network.chain(set).chain([home]).collect(),
+            environment: network.chain(of_recipe).chain(set).chain([home]).collect(),
             paths: vec![HostPath {
                 path: directory.to_path_buf(),
                 writable: true,
