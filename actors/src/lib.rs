@@ -19,3 +19,4 @@ pub mod process;
 pub mod shell;
 pub mod supervisor;
 mod telemetry;
+mod tls;

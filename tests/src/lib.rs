@@ -26,6 +26,7 @@ mod stand_in;
 mod stop_at;
 mod submission;
 pub mod summary;
+mod tls;
 mod wait;
 mod workdir;
 
@@ -51,5 +52,6 @@ pub use skip::skip;
 pub use stand_in::{path_with, stand_in};
 pub use stop_at::{Point, StopAt};
 pub use submission::{Submission, kinds};
+pub use tls::{Authority, TlsManners};
 pub use wait::wait_until;
 pub use workdir::Workdir;

@@ -55,7 +55,10 @@ impl ClientPool {
         let context = Arc::clone(&self.context);
         actix::spawn(async move {
             let node = context.node.clone();
-            let body = match catch_future(probe(&urls)).await.and_then(|probes| probes) {
+            let body = match catch_future(probe(&context, &urls))
+                .await
+                .and_then(|probes| probes)
+            {
                 Ok(probes) => ReportBody::ClientConnected(ClientConnected { node, probes }),
                 Err(reason) => ReportBody::ClientFailed(ClientFailed { node, reason }),
             };

@@ -10,7 +10,7 @@ use hpcbench_load::{ClientShare, Prepared, Running, Secret, prepare};
 use hpcbench_recipes::plan::Window;
 use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_recipes::{ServicePlan, TrialPlan};
-use hpcbench_services::{LaunchContext, find};
+use hpcbench_services::{LaunchContext, ServiceEndpoint, Trust, find};
 
 use super::probe::resolve;
 use super::share::{ShareOf, keep};
@@ -51,11 +51,11 @@ pub(super) async fn get_ready(
         index: index as u32,
         count: clients.len() as u32,
     };
-    let key_name = api_key(&context, &service)?;
+    let Access { secret, trust } = access(&context, &service)?;
     let mut endpoints = Vec::with_capacity(urls.len());
     for url in &urls {
         let (base, address) = resolve(url).await?;
-        endpoints.push(endpoint(&base, address, key_name.as_ref().map(|_| 0)));
+        endpoints.push(endpoint(&base, address, secret.as_ref().map(|_| 0), &trust));
     }
     let scratch = context
         .scratch
@@ -73,18 +73,45 @@ pub(super) async fn get_ready(
     };
     let spec = load_spec(&trial, share)?;
     let work = tokio::task::spawn_blocking(move || {
-        let keys: Vec<Secret> = key_name.into_iter().map(Secret::new).collect();
-        prepare(spec, &keys).map_err(|error| describe(&error))
+        let secrets: Vec<Secret> = secret.into_iter().collect();
+        prepare(spec, &secrets).map_err(|error| describe(&error))
     });
     work.await.map_err(|error| error.to_string())?
 }
 
-/// The value of the key that the service's endpoints ask for, if they do.
-fn api_key(context: &AgentContext, plan: &ServicePlan) -> Result<Option<String>, String> {
-    let Some(service) = find(plan.kind) else {
-        return Ok(None);
+/// What it takes to ask a service.
+#[derive(Default)]
+struct Access {
+    /// The API key that its endpoints ask for, if they do.
+    secret: Option<Secret>,
+    trust: Trust,
+}
+
+fn access(context: &AgentContext, plan: &ServicePlan) -> Result<Access, String> {
+    let Some(endpoint) = declared(context, plan)?.into_iter().next() else {
+        return Ok(Access::default());
     };
-    // Only the key's name is asked for: the addresses come from the orchestrator.
+    let secret = match endpoint.api_key {
+        None => None,
+        Some(name) => {
+            let mut values = secrets(&plan.secrets).map_err(|error| describe(&error))?;
+            let value = values.remove(&name);
+            let value = value.ok_or_else(|| format!("the API key {name} is not among the secrets"))?;
+            Some(Secret::new(value))
+        }
+    };
+    Ok(Access {
+        secret,
+        trust: endpoint.trust,
+    })
+}
+
+/// A service's endpoints as its kind declares them, all alike but for their URLs. Those of services that are started have
+/// addresses that only the orchestrator knows.
+pub(super) fn declared(context: &AgentContext, plan: &ServicePlan) -> Result<Vec<ServiceEndpoint>, String> {
+    let Some(service) = find(plan.kind) else {
+        return Ok(Vec::new());
+    };
     let anywhere = LaunchContext {
         host: std::net::Ipv4Addr::LOCALHOST.into(),
         port: 1,
@@ -93,17 +120,9 @@ fn api_key(context: &AgentContext, plan: &ServicePlan) -> Result<Option<String>,
         scratch: context.scratch.path().to_path_buf(),
         instance: 0,
     };
-    let endpoints = service
+    service
         .endpoints(plan, &anywhere)
-        .map_err(|error| describe(&error))?;
-    let Some(name) = endpoints.into_iter().find_map(|endpoint| endpoint.api_key) else {
-        return Ok(None);
-    };
-    let mut values = secrets(&plan.secrets).map_err(|error| describe(&error))?;
-    let value = values
-        .remove(&name)
-        .ok_or_else(|| format!("the API key {name} is not among the secrets"))?;
-    Ok(Some(value))
+        .map_err(|error| describe(&error))
 }
 
 /// Hands in a share.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hpcbench_core::{Attempt, NodeId};
 use hpcbench_load::{
     ClientShare, Connections, Cooldown, Dialect, Endpoint, FileFormat, Length, LoadSpec, Pin, PromptSource,
-    Prompts, Sampling, Shape, TokenCount, TraceRequest,
+    Prompts, Sampling, Shape, Tls, TokenCount, TraceRequest,
 };
 use hpcbench_recipes::plan::{Window, WorkloadPlan};
 use hpcbench_recipes::recipe::{
@@ -70,8 +70,14 @@ pub(super) fn endpoint(
     url: &hpcbench_services::BaseUrl,
     address: SocketAddr,
     key: Option<usize>,
+    trust: &hpcbench_services::Trust,
 ) -> Endpoint {
+    let tls = url.is_tls().then(|| Tls {
+        server_name: url.host().to_owned(),
+        trust: crate::tls::trust(trust),
+    });
     Endpoint {
+        tls,
         address,
         host: url.authority(),
         base_path: url.base_path().to_owned(),

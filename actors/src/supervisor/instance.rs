@@ -1,5 +1,6 @@
 //! One start of one instance, from the command to its end.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,12 +19,13 @@ use tokio::sync::watch;
 use super::address::free_port;
 use super::container::contain;
 use super::environment::{environment, secrets};
-use super::probe::get;
+use super::probe::Server;
 use super::share::{InstanceShare, number, share};
 use crate::agent::AgentContext;
 use crate::log_collector::{LogSource, log_tail};
 use crate::process::{Child, ChildSpec, Guarding};
 use crate::shell::{describe, private_dir, private_file};
+use crate::tls::connector;
 
 /// How long the list of models may take.
 const LIST_PATIENCE: Duration = Duration::from_secs(5);
@@ -263,24 +265,16 @@ impl Instance {
         plan: &ServicePlan,
         readiness: &Readiness,
         endpoints: &[ServiceEndpoint],
-        keys: &std::collections::BTreeMap<String, String>,
+        keys: &BTreeMap<String, String>,
         since: Instant,
     ) -> Result<ServiceReady, String> {
         let timeout = plan.health.timeout.as_std();
         let mut pause = FIRST_PROBE.min(plan.health.interval.as_std());
+        let mut first = None;
         for endpoint in endpoints {
-            let key = endpoint
-                .api_key
-                .as_ref()
-                .and_then(|name| keys.get(name))
-                .map(String::as_str);
-            while let Err(last) = ask(
-                &readiness.probe,
-                endpoint,
-                key,
-                timeout.saturating_sub(since.elapsed()),
-            )
-            .await?
+            let server = server(endpoint, keys).await?;
+            while let Err(last) =
+                ask(&readiness.probe, &server, timeout.saturating_sub(since.elapsed())).await?
             {
                 let left = timeout.saturating_sub(since.elapsed());
                 if left.is_zero() {
@@ -290,17 +284,11 @@ impl Instance {
                 tokio::time::sleep(pause.min(left)).await;
                 pause = (pause * 2).min(plan.health.interval.as_std());
             }
+            first.get_or_insert(server);
         }
         let seconds = since.elapsed().as_secs_f64();
-        let models = match endpoints.first() {
-            Some(first) => {
-                let key = first
-                    .api_key
-                    .as_ref()
-                    .and_then(|name| keys.get(name))
-                    .map(String::as_str);
-                self.models(plan, readiness, first, key).await?
-            }
+        let models = match &first {
+            Some(first) => self.models(plan, readiness, first).await?,
             None => Vec::new(),
         };
         Ok(ServiceReady {
@@ -320,13 +308,12 @@ impl Instance {
         &self,
         plan: &ServicePlan,
         readiness: &Readiness,
-        endpoint: &ServiceEndpoint,
-        key: Option<&str>,
+        server: &Server<'_>,
     ) -> Result<Vec<String>, String> {
         let Some(list) = &readiness.models else {
             return Ok(Vec::new());
         };
-        let names = match get(&endpoint.url, &list.path, key, LIST_PATIENCE).await {
+        let names = match server.get(&list.path, LIST_PATIENCE).await {
             Ok((200, body)) => list.names(&body).unwrap_or_default(),
             // Not every server has such a list.
             _ => Vec::new(),
@@ -335,7 +322,7 @@ impl Instance {
             let names = names.join(", ");
             return Err(format!(
                 "{} has no model {:?}, only {names}",
-                endpoint.url, plan.model
+                server.url, plan.model
             ));
         }
         Ok(names)
@@ -378,19 +365,28 @@ impl Instance {
     }
 }
 
+/// An endpoint as it is asked.
+async fn server<'a>(
+    endpoint: &'a ServiceEndpoint,
+    keys: &'a BTreeMap<String, String>,
+) -> Result<Server<'a>, String> {
+    let key = endpoint.api_key.as_ref().and_then(|name| keys.get(name));
+    Ok(Server {
+        url: &endpoint.url,
+        key: key.map(String::as_str),
+        tls: connector(endpoint).await?,
+    })
+}
+
 /// Whether the service is ready; the inner error says why not yet, the outer one why never.
-async fn ask(
-    probe: &Probe,
-    endpoint: &ServiceEndpoint,
-    key: Option<&str>,
-    patience: Duration,
-) -> Result<Result<(), String>, String> {
-    Ok(match get(&endpoint.url, &probe.path, key, patience).await {
+async fn ask(probe: &Probe, server: &Server<'_>, patience: Duration) -> Result<Result<(), String>, String> {
+    Ok(match server.get(&probe.path, patience).await {
         Ok((status, _)) => match probe.judge(status) {
             ProbeResult::Ready => Ok(()),
-            ProbeResult::NotYet => Err(format!("{} answers with status {status}", endpoint.url)),
+            ProbeResult::NotYet => Err(format!("{} answers with status {status}", server.url)),
             ProbeResult::Hopeless(reason) => return Err(reason.to_owned()),
         },
+        Err(error) if error.is_final() => return Err(describe(&error)),
         Err(error) => Err(describe(&error)),
     })
 }

@@ -7,7 +7,11 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::tls::{TlsError, shake_hands};
 
 /// How long one answer may take at the most.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,6 +30,9 @@ pub(super) enum ProbeError {
         #[source]
         cause: std::io::Error,
     },
+    /// No trust.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Something else than HTTP, or less of it than announced.
     #[error("no answer from {authority}{path}")]
     Http {
@@ -49,64 +56,81 @@ pub(super) enum ProbeError {
     },
 }
 
-/// Status and body of `path`, which is below the service's base path; waits no longer than `patience`.
-pub(super) async fn get(
-    url: &BaseUrl,
-    path: &str,
-    bearer: Option<&str>,
-    patience: Duration,
-) -> Result<(u16, Vec<u8>), ProbeError> {
-    let (authority, path) = (url.authority(), url.request_path(path));
-    let patience = patience.min(PATIENCE);
-    match tokio::time::timeout(patience, ask(url, &authority, &path, bearer)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(ProbeError::Late {
-            patience,
-            authority,
-            path,
-        }),
+impl ProbeError {
+    /// Whether it makes no sense to ask again.
+    pub(super) const fn is_final(&self) -> bool {
+        matches!(self, Self::Tls(error) if error.is_final)
     }
 }
 
-async fn ask(
-    url: &BaseUrl,
+/// A server to be asked.
+pub(super) struct Server<'a> {
+    pub(super) url: &'a BaseUrl,
+    /// What it is shown as the API key.
+    pub(super) key: Option<&'a str>,
+    /// Speaks TLS with it; none: nobody does.
+    pub(super) tls: Option<TlsConnector>,
+}
+
+impl Server<'_> {
+    /// Status and body of `path`, which is below the service's base path; waits no longer than `patience`.
+    pub(super) async fn get(&self, path: &str, patience: Duration) -> Result<(u16, Vec<u8>), ProbeError> {
+        let (authority, path) = (self.url.authority(), self.url.request_path(path));
+        let patience = patience.min(PATIENCE);
+        match tokio::time::timeout(patience, self.ask(&authority, &path)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ProbeError::Late {
+                patience,
+                authority,
+                path,
+            }),
+        }
+    }
+
+    async fn ask(&self, authority: &str, path: &str) -> Result<(u16, Vec<u8>), ProbeError> {
+        let host = self.url.host();
+        let stream = TcpStream::connect((host, self.url.port()))
+            .await
+            .map_err(|cause| ProbeError::Connect {
+                authority: authority.to_owned(),
+                cause,
+            })?;
+        let answer = match &self.tls {
+            None => exchange(stream, authority, path, self.key).await,
+            Some(connector) => {
+                let stream = shake_hands(connector, host, stream).await?;
+                exchange(stream, authority, path, self.key).await
+            }
+        };
+        answer.map_err(|cause| ProbeError::Http {
+            authority: authority.to_owned(),
+            path: path.to_owned(),
+            cause,
+        })
+    }
+}
+
+/// Asks for a path on a connection.
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    stream: S,
     authority: &str,
     path: &str,
-    bearer: Option<&str>,
-) -> Result<(u16, Vec<u8>), ProbeError> {
-    let stream = TcpStream::connect((url.host(), url.port()))
-        .await
-        .map_err(|cause| ProbeError::Connect {
-            authority: authority.to_owned(),
-            cause,
-        })?;
-    let http = |cause: Box<dyn std::error::Error + Send + Sync>| ProbeError::Http {
-        authority: authority.to_owned(),
-        path: path.to_owned(),
-        cause,
-    };
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| http(error.into()))?;
+    key: Option<&str>,
+) -> Result<(u16, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = actix::spawn(connection);
     let mut request = Request::builder()
         .method(Method::GET)
         .uri(path)
         .header("host", authority);
-    if let Some(bearer) = bearer {
-        request = request.header("authorization", format!("Bearer {bearer}"));
+    if let Some(key) = key {
+        request = request.header("authorization", format!("Bearer {key}"));
     }
-    let request = request
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| http(error.into()))?;
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| http(error.into()))?;
+    let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), MAX_BODY_BYTES)
         .collect()
-        .await
-        .map_err(http)?;
+        .await?;
     connection.abort();
     Ok((status, body.to_bytes().to_vec()))
 }

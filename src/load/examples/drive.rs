@@ -114,6 +114,7 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
             host: address.into(),
             base_path: String::new(),
             key: None,
+            tls: None,
         }],
         model: options
             .0

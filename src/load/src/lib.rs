@@ -36,6 +36,7 @@ mod share;
 mod shared;
 mod spec;
 mod stream;
+mod tls;
 mod writer;
 
 pub use hpcbench_timing::Monotonic;
@@ -51,5 +52,6 @@ pub use share::ClientShare;
 pub use shared::{CancelHandle, Progress, Stage};
 pub use spec::{
     Connections, Cooldown, Dialect, Endpoint, FileFormat, Length, LoadSpec, Pin, PromptSource, Prompts,
-    Sampling, Shape, TokenCount, TraceRequest,
+    Sampling, Shape, Tls, TokenCount, TraceRequest,
 };
+pub use tls::{Trust, TrustError, client_config, explain, server_name};

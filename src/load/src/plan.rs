@@ -2,6 +2,10 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 
 use crate::dialect::{BodyTemplate, push_number};
 use crate::engine::History;
@@ -28,8 +32,18 @@ pub(crate) struct Plan {
 /// An endpoint, ready to be asked.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// What it is called in messages.
+    pub(crate) host: String,
+    /// How TLS is spoken with it, if it is.
+    pub(crate) tls: Option<ServerTls>,
     /// The request's head up to the value of the request id. May hold a secret.
     head: Vec<u8>,
+}
+
+/// How TLS is spoken with an endpoint.
+pub(crate) struct ServerTls {
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) name: ServerName<'static>,
 }
 
 /// A rendered request and what is known about its prompt.
@@ -46,6 +60,7 @@ impl Server {
         dialect: Dialect,
         connections: Connections,
         key: Option<&Secret>,
+        tls: Option<ServerTls>,
     ) -> Self {
         let mut head = format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\n",
@@ -68,6 +83,8 @@ impl Server {
         ));
         Self {
             address: endpoint.address,
+            host: endpoint.host.clone(),
+            tls,
             head: head.into_bytes(),
         }
     }

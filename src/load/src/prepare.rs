@@ -15,13 +15,14 @@ use rand::rngs::Xoshiro256PlusPlus;
 use crate::cores;
 use crate::dialect::BodyTemplate;
 use crate::limits::{self, LimitError};
-use crate::plan::{Plan, Server};
+use crate::plan::{Plan, Server, ServerTls};
 use crate::prepared::Prepared;
 use crate::prompts::{PromptError, PromptSet};
 use crate::recorded::RecordedPrompts;
 use crate::schedule::{Arrivals, ShapeError};
 use crate::secret::Secret;
 use crate::spec::{Connections, Endpoint, Length, LoadSpec, PromptSource, Shape};
+use crate::tls::{Configs, TrustError, server_name};
 
 /// Most engine threads of a client.
 const MAX_THREADS: u32 = 256;
@@ -49,6 +50,9 @@ pub enum PrepareError {
     /// The system allows fewer connections than the load may need.
     #[error("the system's limits")]
     Limits(#[from] LimitError),
+    /// TLS cannot be spoken with an endpoint.
+    #[error("the endpoints' TLS")]
+    Trust(#[from] TrustError),
     /// A file for records cannot be opened.
     #[error("the records' files")]
     Records(#[from] WriteError),
@@ -66,10 +70,11 @@ pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareEr
     let threads = threads(&spec);
     let share = spec.client.of(u64::from(spec.shape.max_in_flight()));
     limits::check(&spec, share, threads)?;
+    let mut configs = Configs::default();
     let servers = spec
         .endpoints
         .iter()
-        .map(|endpoint| server(endpoint, &spec, secrets))
+        .map(|endpoint| server(endpoint, &spec, secrets, &mut configs))
         .collect::<Result<_, _>>()?;
     let prompts = PromptSet::generate(&spec.prompts, spec.dialect, spec.seed, requests(&spec))?;
     let recorded = recorded(&spec, &prompts);
@@ -203,7 +208,12 @@ fn check(spec: &LoadSpec) -> Result<(), PrepareError> {
 }
 
 /// Checks an endpoint, and makes its part of the requests.
-fn server(endpoint: &Endpoint, spec: &LoadSpec, secrets: &[Secret]) -> Result<Server, PrepareError> {
+fn server(
+    endpoint: &Endpoint,
+    spec: &LoadSpec,
+    secrets: &[Secret],
+    configs: &mut Configs,
+) -> Result<Server, PrepareError> {
     let invalid = |problem: &str| PrepareError::Invalid {
         what: "endpoint",
         problem: format!("{}: {problem}", endpoint.address),
@@ -226,7 +236,14 @@ fn server(endpoint: &Endpoint, spec: &LoadSpec, secrets: &[Secret]) -> Result<Se
     if key.is_some_and(|key| !is_header_value(key.reveal())) {
         return Err(invalid("its key has characters that no header can carry"));
     }
-    Ok(Server::new(endpoint, spec.dialect, spec.connections, key))
+    let tls = match &endpoint.tls {
+        Some(tls) => Some(ServerTls {
+            config: configs.get(&tls.trust)?,
+            name: server_name(&tls.server_name)?,
+        }),
+        None => None,
+    };
+    Ok(Server::new(endpoint, spec.dialect, spec.connections, key, tls))
 }
 
 /// Whether text can stand in a request's head without changing its meaning.

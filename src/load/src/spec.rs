@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::share::ClientShare;
+use crate::tls::Trust;
 
 /// One trial's load, as one client has to produce it.
 ///
@@ -72,6 +73,20 @@ pub struct Endpoint {
     /// Which of the client's secrets is sent as `Authorization: Bearer`.
     #[serde(default)]
     pub key: Option<usize>,
+    /// How TLS is spoken; none: it is not.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+}
+
+/// How TLS is spoken with a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The name or address that the server has to prove, without brackets and port.
+    pub server_name: String,
+    /// Whom to trust.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 /// The language of requests and responses.
@@ -386,6 +401,7 @@ mod tests {
             host: "h".into(),
             base_path: base_path.into(),
             key: None,
+            tls: None,
         }
     }
 

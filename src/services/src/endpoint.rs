@@ -4,18 +4,49 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::options::ABSOLUTE;
+
 /// Longest URL that is read.
 const MAX_URL_BYTES: usize = 2048;
 
 /// The version prefix of OpenAI's API, which a base URL may or may not end in.
 const VERSION_PREFIX: &str = "/v1";
 
-/// The base of a service's URLs: `http://host[:port][/path]`.
+/// The base of a service's URLs: `http://host[:port][/path]`, or the same with `https`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
+    scheme: Scheme,
     host: String,
     port: u16,
     path: String,
+}
+
+/// How a server is spoken with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    /// What URLs begin with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Http => "http://",
+            Self::Https => "https://",
+        }
+    }
+
+    /// The port that URLs need not name.
+    const fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
 }
 
 /// A text that is no usable URL.
@@ -42,10 +73,16 @@ impl BaseUrl {
             IpAddr::V6(address) => format!("[{address}]"),
         };
         Self {
+            scheme: Scheme::Http,
             host,
             port,
             path: String::new(),
         }
+    }
+
+    /// Whether the server is spoken with under TLS.
+    pub fn is_tls(&self) -> bool {
+        self.scheme == Scheme::Https
     }
 
     /// The host's name or address, without brackets: what is resolved and connected to.
@@ -63,7 +100,7 @@ impl BaseUrl {
 
     /// Host and port as the `Host` header has them.
     pub fn authority(&self) -> String {
-        if self.port == 80 {
+        if self.port == self.scheme.port() {
             self.host.clone()
         } else {
             format!("{}:{}", self.host, self.port)
@@ -103,10 +140,11 @@ fn parse(text: &str) -> Result<BaseUrl, &'static str> {
     if text.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return Err("it has blanks or characters beyond ASCII");
     }
-    if text.starts_with("https://") {
-        return Err("this build does not speak TLS yet: use an http:// URL, for example of a local proxy");
-    }
-    let rest = text.strip_prefix("http://").ok_or("it must begin with http://")?;
+    let scheme = [Scheme::Http, Scheme::Https]
+        .into_iter()
+        .find(|scheme| text.starts_with(scheme.prefix()))
+        .ok_or("it must begin with http:// or https://")?;
+    let rest = text.strip_prefix(scheme.prefix()).unwrap_or_default();
     if rest.contains(['?', '#']) {
         return Err("a base URL has no query and no fragment");
     }
@@ -117,15 +155,16 @@ fn parse(text: &str) -> Result<BaseUrl, &'static str> {
     if authority.contains('@') {
         return Err("it must not contain a user or password: give the API key as a secret");
     }
-    let (host, port) = split_authority(authority)?;
+    let (host, port) = split_authority(authority, scheme.port())?;
     Ok(BaseUrl {
+        scheme,
         host: host.to_owned(),
         port,
         path: path.trim_end_matches('/').to_owned(),
     })
 }
 
-fn split_authority(authority: &str) -> Result<(&str, u16), &'static str> {
+fn split_authority(authority: &str, default_port: u16) -> Result<(&str, u16), &'static str> {
     let host_end = match authority.strip_prefix('[') {
         Some(inner) => inner
             .find(']')
@@ -147,7 +186,7 @@ fn split_authority(authority: &str) -> Result<(&str, u16), &'static str> {
         return Err("its host is no name and no address");
     }
     let port = match rest.strip_prefix(':') {
-        None if rest.is_empty() => 80,
+        None if rest.is_empty() => default_port,
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().unwrap_or(0),
         _ => 0,
     };
@@ -160,7 +199,7 @@ fn split_authority(authority: &str) -> Result<(&str, u16), &'static str> {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.path)
+        write!(f, "{}{}{}", self.scheme.prefix(), self.authority(), self.path)
     }
 }
 
@@ -171,6 +210,29 @@ pub struct ServiceEndpoint {
     pub url: BaseUrl,
     /// Name of the secret that is sent as `Authorization: Bearer`.
     pub api_key: Option<String>,
+    /// Whom to trust if it is spoken with under TLS.
+    pub trust: Trust,
+}
+
+/// How a server under TLS is trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Trust {
+    /// PEM file with the certificates of the authorities that are trusted instead of the system's: an absolute path that all
+    /// client and server nodes see; none: the system's.
+    #[schemars(regex(pattern = ABSOLUTE), length(max = 4096))]
+    pub ca_file: Option<String>,
+    /// Whether the server has to prove who it is. Without that, whoever is on the way can read prompts and API key.
+    pub verify: bool,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            verify: true,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -185,6 +247,8 @@ mod tests {
             ("http://127.0.0.1:8000/v1", "127.0.0.1", 8000, "/v1"),
             ("http://node-17.cluster/", "node-17.cluster", 80, ""),
             ("http://[::1]:9000/openai/v1/", "::1", 9000, "/openai/v1"),
+            ("https://api.example/v1", "api.example", 443, "/v1"),
+            ("https://127.0.0.1:8443", "127.0.0.1", 8443, ""),
         ] {
             let url: BaseUrl = text.parse().unwrap();
             assert_eq!(
@@ -192,7 +256,16 @@ mod tests {
                 (host, port, path),
                 "{text}"
             );
+            assert_eq!(url.is_tls(), text.starts_with("https"));
         }
+    }
+
+    #[test]
+    fn the_schemes_port_is_not_repeated() {
+        let authority = |text: &str| text.parse::<BaseUrl>().unwrap().authority();
+        assert_eq!(authority("https://a:443"), "a");
+        assert_eq!(authority("https://a:80"), "a:80");
+        assert_eq!(authority("http://a:443"), "a:443");
     }
 
     #[test]
@@ -202,7 +275,9 @@ mod tests {
             "http://",
             "127.0.0.1:8000",
             "ftp://a",
-            "https://a",
+            "https://",
+            "httpss://a",
+            "https://u:p@a",
             "http://a:0",
             "http://a:70000",
             "http://a:",
@@ -219,13 +294,6 @@ mod tests {
         ] {
             assert!(text.parse::<BaseUrl>().is_err(), "{text}");
         }
-        assert!(
-            "https://a"
-                .parse::<BaseUrl>()
-                .unwrap_err()
-                .to_string()
-                .contains("TLS")
-        );
     }
 
     #[test]
@@ -239,13 +307,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn urls_read_back(text in "http://[a-z0-9.-]{1,12}(:[1-9][0-9]{0,3})?(/[a-z0-9]{1,5}){0,3}") {
+        fn urls_read_back(text in "https?://[a-z0-9.-]{1,12}(:[1-9][0-9]{0,3})?(/[a-z0-9]{1,5}){0,3}") {
             let url: BaseUrl = text.parse().unwrap();
             prop_assert_eq!(url.to_string().parse::<BaseUrl>(), Ok(url));
         }
 
         #[test]
-        fn parsing_never_panics(text in "(http://)?.{0,40}") {
+        fn parsing_never_panics(text in "(https?://)?.{0,40}") {
             let _ = text.parse::<BaseUrl>();
         }
     }

@@ -30,7 +30,7 @@ mod vllm;
 mod warmup;
 
 pub use diagnose::{DIAGNOSIS_LINES, Diagnosis, Trouble, diagnose};
-pub use endpoint::{BaseUrl, InvalidUrl, ServiceEndpoint};
+pub use endpoint::{BaseUrl, InvalidUrl, ServiceEndpoint, Trust};
 pub use launch::{HostPath, LaunchCommand, LaunchContext, Start, StopPolicy};
 pub use models::{InvalidModelList, ModelList};
 pub use rank::Rank;

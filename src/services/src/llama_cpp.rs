@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::demand::longest_request;
-use crate::endpoint::{BaseUrl, ServiceEndpoint};
+use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
 use crate::openai::MODELS_PATH;
@@ -178,6 +178,7 @@ impl Service for LlamaCpp {
         Ok(vec![ServiceEndpoint {
             url: BaseUrl::at(context.host, context.port),
             api_key: options::key_of(plan, KEY_VARIABLE),
+            trust: Trust::default(),
         }])
     }
 

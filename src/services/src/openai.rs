@@ -9,9 +9,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::endpoint::{BaseUrl, ServiceEndpoint};
+use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
+use crate::options;
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, Service, ServiceError};
 
@@ -28,6 +29,8 @@ struct Options {
     /// Path below the base URL that answers with a 2xx status when the server is ready; none: the list of models.
     #[schemars(regex(pattern = r"^/[!-~]*$"), length(max = 512))]
     health_path: Option<String>,
+    /// Whom to trust at https:// endpoints.
+    tls: Trust,
 }
 
 /// Servers that already run.
@@ -81,10 +84,13 @@ impl Service for OpenAi {
                 help: Some("write for example http://127.0.0.1:8000/v1".to_owned()),
             })
         });
-        let key = Self::options(&service.options)
-            .ok()
-            .and_then(|options| check_key(&options, &service.secrets));
-        bad_urls.chain(key).collect()
+        let mut problems: Vec<ServiceProblem> = bad_urls.collect();
+        // Options that cannot be read are found by the schema.
+        if let Ok(options) = Self::options(&service.options) {
+            problems.extend(check_key(&options, &service.secrets));
+            problems.extend(check_trust(&options.tls, &service.endpoints));
+        }
+        problems
     }
 
     fn start(&self, _: &ServicePlan, _: &LaunchContext) -> Result<Start, ServiceError> {
@@ -105,7 +111,7 @@ impl Service for OpenAi {
     }
 
     fn endpoints(&self, plan: &ServicePlan, _: &LaunchContext) -> Result<Vec<ServiceEndpoint>, ServiceError> {
-        let api_key = Self::plan_options(plan)?.api_key;
+        let Options { api_key, tls, .. } = Self::plan_options(plan)?;
         let endpoint = |text: &String| {
             let url = text.parse().map_err(|source| ServiceError::Endpoint {
                 kind: plan.kind,
@@ -114,6 +120,7 @@ impl Service for OpenAi {
             Ok(ServiceEndpoint {
                 url,
                 api_key: api_key.clone(),
+                trust: tls.clone(),
             })
         };
         plan.endpoints.iter().map(endpoint).collect()
@@ -153,5 +160,27 @@ fn check_key(options: &Options, secrets: &Secrets) -> Option<ServiceProblem> {
             help: Some("name the one to send: options: {api_key: NAME}".to_owned()),
         }),
         _ => None,
+    }
+}
+
+/// Settings of TLS have a use, and trust is not given away unseen.
+fn check_trust(trust: &Trust, endpoints: &[String]) -> Option<ServiceProblem> {
+    let mut urls = endpoints.iter().filter_map(|text| text.parse::<BaseUrl>().ok());
+    if *trust == Trust::default() {
+        None
+    } else if !urls.any(|url| url.is_tls()) {
+        Some(options::advice(
+            "tls",
+            "no endpoint is spoken with under TLS",
+            "write https:// in `endpoints`, or remove this",
+        ))
+    } else if !trust.verify {
+        Some(options::advice(
+            "tls",
+            "whoever is on the way to these servers can read prompts and API key",
+            "name the authority of their certificates instead: tls: {ca_file: /path/ca.pem}",
+        ))
+    } else {
+        None
     }
 }

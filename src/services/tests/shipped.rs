@@ -253,7 +253,7 @@ fn external_servers_are_checked() {
     let checker = checker();
     let source = fs::read_to_string(recipes().join("openai-endpoint.yaml")).unwrap();
     for (from, to, pointer) in [
-        ("http://127", "https://127", "/service/endpoints/0"),
+        ("http://127", "ftp://127", "/service/endpoints/0"),
         ("http://127", "127", "/service/endpoints/0"),
         (
             "  # options: {api_key: API_KEY}",
@@ -269,6 +269,21 @@ fn external_servers_are_checked() {
             "  # options: {api_key: API_KEY}",
             "  secrets: [KEY]",
             "/service/secrets",
+        ),
+        (
+            "  # options: {api_key: API_KEY}",
+            "  options: {tls: {ca_file: ca.pem}}",
+            "/service/options/tls/ca_file",
+        ),
+        (
+            "  # options: {api_key: API_KEY}",
+            "  options: {tls: {ca_file: /ca.pem}}",
+            "/service/options/tls",
+        ),
+        (
+            "http://127.0.0.1:8080/v1\"]   # several are used in turn",
+            "https://127.0.0.1:8080/v1\"]\n  options: {tls: {verify: false}}",
+            "/service/options/tls",
         ),
     ] {
         let mutant = source.replace(from, to);

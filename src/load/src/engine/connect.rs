@@ -61,7 +61,7 @@ impl Engine {
         if let Some(exchange) = &mut connection.exchange {
             exchange.times.connect_end = Some(since_t0);
         }
-        self.send(ready.slot)
+        self.secure(ready)
     }
 
     /// Moves a request of which the kernel has not taken a byte to a fresh connection; after too many, it fails.
@@ -88,6 +88,7 @@ impl Engine {
         exchange.retries += 1;
         exchange.connection_free = false;
         exchange.times.send_start = None;
+        exchange.times.tls_end = None;
         self.connect(exchange)
     }
 }

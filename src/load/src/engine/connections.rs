@@ -9,6 +9,7 @@ use mio::{Interest, Registry, Token};
 
 use super::exchange::Exchange;
 use super::habit::Habit;
+use super::session::Session;
 use crate::spec::Connections as Policy;
 
 /// One connection.
@@ -20,6 +21,8 @@ pub(super) struct Connection {
     pub(super) endpoint: u16,
     /// The TCP handshake is done.
     pub(super) established: bool,
+    /// Its TLS side, where TLS is spoken.
+    pub(super) tls: Option<Box<Session>>,
     /// Requests that it carried before.
     pub(super) used: u64,
     /// Start of the last read that emptied the socket: what comes later arrived after it.
@@ -99,6 +102,7 @@ impl Connections {
             id: self.next_id - 1,
             endpoint,
             established: false,
+            tls: None,
             used: 0,
             emptied_at: Monotonic(i64::MIN),
             reported_in: 0,

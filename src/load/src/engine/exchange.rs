@@ -29,7 +29,8 @@ pub(super) struct Exchange {
     pub(super) times: Times,
     pub(super) sent: Option<Monotonic>,
     pub(super) deadline: Monotonic,
-    /// The request's bytes, of which the kernel has taken `written`.
+    /// The request's bytes, of which the kernel has taken `written`: under TLS, while it is being sent, bytes of
+    /// ciphertext.
     pub(super) output: Vec<u8>,
     pub(super) written: usize,
     pub(super) retries: u8,
@@ -49,6 +50,8 @@ pub(super) struct ReadTimes {
     pub(super) seen_empty: Monotonic,
     /// End of the read in user space.
     pub(super) read: Monotonic,
+    /// Its last byte belongs to the response. Under TLS there may be a part of a record behind it, or another message.
+    pub(super) ends_with_response: bool,
 }
 
 /// How a request ended.
@@ -101,7 +104,7 @@ impl Exchange {
         let read_lag = times.arrival.lag_nanos(times.read);
         // The stamp is that of the read's last byte: it is the last event's arrival, unless more came after it. Where
         // there is no usable stamp the time of the read stands for it, and the report counts how often.
-        let exact = if self.reader.ends_within_event() {
+        let exact = if self.reader.ends_within_event() || !times.ends_with_response {
             None
         } else {
             parsed.len().checked_sub(1)
@@ -215,6 +218,7 @@ mod tests {
             arrival,
             seen_empty: Monotonic(seen_empty),
             read: Monotonic(read),
+            ends_with_response: true,
         };
         exchange.take_events(&parsed, times, &timeline(Length::Requests(1)));
     }

@@ -15,11 +15,13 @@ mod dispatch;
 mod ending;
 mod exchange;
 mod habit;
+mod handshake;
 mod meter;
 mod poller;
 mod receive;
 mod record;
 mod send;
+mod session;
 mod sink;
 mod source;
 mod timeline;
@@ -195,7 +197,15 @@ impl Engine {
         if !connection.established {
             return self.connected(ready);
         }
+        if connection
+            .tls
+            .as_ref()
+            .is_some_and(|session| !session.established)
+        {
+            return self.shake_hands(ready);
+        }
         if ready.writable {
+            self.flush_tls(ready.slot);
             self.send(ready.slot)?;
         }
         if ready.readable || ready.closed {

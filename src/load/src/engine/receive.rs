@@ -31,40 +31,38 @@ impl Engine {
             let Some(connection) = self.connections.get(slot) else {
                 return Ok(());
             };
-            let received = recv_stamped(&connection.socket, &mut self.memory.read);
+            // Under TLS a record that is not complete waits for its rest, which belongs behind it.
+            let kept = match &connection.tls {
+                None => 0,
+                Some(session) => session.restore(&mut self.memory.read),
+            };
+            let room = self.memory.read.get_mut(kept..).unwrap_or_default();
+            let room_bytes = room.len();
+            let received = recv_stamped(&connection.socket, room);
             let read = Monotonic::now();
             match received {
                 Ok(received) if received.bytes == 0 => return self.closed_by_server(slot, read),
-                Ok(_) if connection.exchange.is_none() => {
-                    // An answer that nobody asked for.
-                    self.connections.close(slot);
-                    return Ok(());
-                }
                 Ok(received) => {
-                    let emptied = received.bytes < self.memory.read.len();
+                    let emptied = received.bytes < room_bytes;
                     let since = connection
                         .emptied_at
                         .max(seen_empty.unwrap_or(Monotonic(i64::MIN)));
                     if emptied {
                         connection.emptied_at = before;
                     }
-                    let earliest = connection
-                        .exchange
-                        .as_ref()
-                        .map_or(read, |exchange| exchange.earliest());
-                    let arrival = Arrival::resolve(received.stamp, &self.poller.clock, earliest, read);
-                    if self.meter.is_open() {
-                        count_source(&mut self.report, arrival.source);
+                    let bytes = kept + received.bytes;
+                    match connection.exchange.as_ref().map(|exchange| exchange.earliest()) {
+                        None => self.take_unasked(slot, bytes, read)?,
+                        Some(earliest) => {
+                            let times = ReadTimes {
+                                arrival: Arrival::resolve(received.stamp, &self.poller.clock, earliest, read),
+                                seen_empty: since,
+                                read,
+                                ends_with_response: true,
+                            };
+                            self.take(slot, bytes, times)?;
+                        }
                     }
-                    self.take(
-                        slot,
-                        received.bytes,
-                        ReadTimes {
-                            arrival,
-                            seen_empty: since,
-                            read,
-                        },
-                    )?;
                     // A closed peer makes no further report: read on to the end.
                     if emptied && !ready.closed {
                         return Ok(());
@@ -80,33 +78,93 @@ impl Engine {
     }
 
     /// Takes the first `bytes` of the read buffer as a part of the connection's response.
-    fn take(&mut self, slot: usize, bytes: usize, times: ReadTimes) -> Result<(), EngineError> {
+    fn take(&mut self, slot: usize, bytes: usize, mut times: ReadTimes) -> Result<(), EngineError> {
         let Some(connection) = self.connections.get(slot) else {
             return Ok(());
         };
         let Some(exchange) = connection.exchange.as_deref_mut() else {
             return Ok(());
         };
-        exchange.bytes_received += bytes as u64;
         let parsed = &mut self.memory.parsed;
         parsed.clear();
         let was_done = exchange.reader.summary().is_done();
-        let input = self.memory.read.get(..bytes).unwrap_or_default();
-        let result = exchange.reader.feed(input, parsed);
+        let bytes_before = exchange.bytes_received;
+        let mut result = Ok(());
+        let mut feed = |part: &[u8]| {
+            exchange.bytes_received += part.len() as u64;
+            if result.is_ok() {
+                result = exchange.reader.feed(part, parsed);
+            }
+        };
+        let input = self.memory.read.get_mut(..bytes).unwrap_or_default();
+        let mut opened = Ok(());
+        match &mut connection.tls {
+            None => feed(input),
+            Some(session) => match session.open(input, feed) {
+                Ok(ends_with_response) => times.ends_with_response = ends_with_response,
+                Err(error) => opened = Err(error),
+            },
+        }
+        // What TLS has to say for itself is no part of the response, and may come before the request is sent.
+        if exchange.bytes_received > bytes_before && self.meter.is_open() {
+            count_source(&mut self.report, times.arrival.source);
+        }
         exchange.take_events(parsed, times, &self.timeline);
         let complete = exchange.reader.is_complete();
         if let Err(fault) = result {
             return self.finish(slot, Ending::Fault(fault), times.arrival.at);
         }
         if complete {
-            return self.finish(slot, Ending::Complete, times.arrival.at);
-        }
-        if !was_done && exchange.reader.summary().is_done() {
+            self.finish(slot, Ending::Complete, times.arrival.at)?;
+        } else if !was_done && exchange.reader.summary().is_done() {
             let sooner = exchange.deadline.min(times.read.plus_nanos(GRACE_AFTER_DONE));
             self.deadlines.remove(&(exchange.deadline, slot));
             self.deadlines.insert((sooner, slot));
             exchange.deadline = sooner;
         }
+        self.after_opening(slot, opened, times.read)
+    }
+
+    /// Takes the first `bytes` of the read buffer, which came while no answer was asked for. Under TLS that may be in
+    /// order, as long as it is no answer.
+    fn take_unasked(&mut self, slot: usize, bytes: usize, read: Monotonic) -> Result<(), EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let input = self.memory.read.get_mut(..bytes).unwrap_or_default();
+        let mut is_answer = connection.tls.is_none();
+        let opened = match &mut connection.tls {
+            None => Ok(()),
+            Some(session) => session.open(input, |_| is_answer = true).map(drop),
+        };
+        if is_answer {
+            self.connections.close(slot);
+            return Ok(());
+        }
+        self.after_opening(slot, opened, read)
+    }
+
+    /// What follows from what TLS itself has said in a read, the response aside.
+    fn after_opening(
+        &mut self,
+        slot: usize,
+        opened: Result<(), rustls::Error>,
+        read: Monotonic,
+    ) -> Result<(), EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let Some(session) = &connection.tls else {
+            return Ok(());
+        };
+        let peer_closed = session.peer_closed;
+        if let Err(error) = opened {
+            return self.tls_failed(slot, &error);
+        }
+        if peer_closed {
+            return self.closed_by_server(slot, read);
+        }
+        self.flush_tls(slot);
         Ok(())
     }
 
@@ -124,13 +182,25 @@ impl Engine {
             return self.stale(slot, "the server closed a used connection under the request", now);
         }
         self.memory.parsed.clear();
-        let result = exchange.reader.end_of_input(&mut self.memory.parsed);
+        let unsure = connection
+            .tls
+            .as_ref()
+            .is_some_and(|session| !session.peer_closed);
+        let result = if unsure && exchange.reader.ends_with_connection() {
+            Err(Fault::new(
+                ErrorKind::CutStream,
+                "the connection was closed without TLS's closing message: the response may have been cut",
+            ))
+        } else {
+            exchange.reader.end_of_input(&mut self.memory.parsed)
+        };
         // The end of a connection has no stamp.
         let arrival = Arrival::resolve(None, &self.poller.clock, exchange.earliest(), now);
         let times = ReadTimes {
             arrival,
             seen_empty: connection.emptied_at,
             read: now,
+            ends_with_response: true,
         };
         exchange.take_events(&self.memory.parsed, times, &self.timeline);
         let ending = match result {

@@ -16,6 +16,9 @@ const MAX_KEPT_OUTPUTS: usize = 256;
 impl Engine {
     /// Sends what is left of a connection's request.
     pub(super) fn send(&mut self, slot: usize) -> Result<(), EngineError> {
+        if !self.seal(slot)? {
+            return Ok(());
+        }
         loop {
             let before = Monotonic::now();
             let since_t0 = self.timeline.since_t0(before);
@@ -37,11 +40,18 @@ impl Engine {
                 exchange.ticket = true;
             }
             exchange.times.send_start.get_or_insert(since_t0);
-            let rest = exchange.output.get(exchange.written..).unwrap_or_default();
+            let rest = match &connection.tls {
+                None => exchange.output.get(exchange.written..).unwrap_or_default(),
+                Some(session) => session.unsent(),
+            };
+            let left = rest.len();
             match connection.socket.write(rest) {
                 Ok(taken) => {
                     exchange.written += taken;
-                    if exchange.written >= exchange.output.len() {
+                    if let Some(session) = &mut connection.tls {
+                        session.sent(taken);
+                    }
+                    if taken >= left {
                         self.sent(slot, before);
                         return Ok(());
                     }
@@ -49,6 +59,27 @@ impl Engine {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return self.send_failed(slot, &error, before),
+            }
+        }
+    }
+
+    /// Under TLS, encrypts a request that has not been yet. Whether it can be sent.
+    fn seal(&mut self, slot: usize) -> Result<bool, EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(false);
+        };
+        let (Some(session), Some(exchange)) = (&mut connection.tls, &connection.exchange) else {
+            return Ok(true);
+        };
+        // What is there to send else is the rest of this request.
+        if exchange.times.send_start.is_some() {
+            return Ok(true);
+        }
+        match session.seal(&exchange.output) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                self.tls_failed(slot, &error)?;
+                Ok(false)
             }
         }
     }
@@ -63,6 +94,8 @@ impl Engine {
         };
         let since_t0 = self.timeline.since_t0(sent);
         exchange.sent = Some(sent);
+        // Sizes are those of HTTP's own bytes.
+        exchange.written = exchange.output.len();
         exchange.times.sent = Some(since_t0);
         exchange.times.send_done = Some(self.timeline.since_t0(Monotonic::now()));
         self.recount(&mut exchange);

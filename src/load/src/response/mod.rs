@@ -153,6 +153,14 @@ impl ResponseReader {
         }
     }
 
+    /// Whether only the connection's end can show that the response is complete.
+    pub(crate) fn ends_with_connection(&self) -> bool {
+        let State::Body { framing, .. } = &self.state else {
+            return false;
+        };
+        framing.ends_with_connection() && !self.summary.is_done()
+    }
+
     /// Whether the response is complete.
     pub(crate) fn is_complete(&self) -> bool {
         matches!(self.state, State::Done)

@@ -21,6 +21,7 @@ pub(crate) fn spec(address: SocketAddr, scratch: &Path, requests: u64, tokens: u
             host: "server".into(),
             base_path: String::new(),
             key: None,
+            tls: None,
         }],
         model: "m".into(),
         dialect: Dialect::Chat,

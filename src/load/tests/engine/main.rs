@@ -8,6 +8,7 @@ mod faults;
 mod server;
 mod shapes;
 mod streams;
+mod tls;
 mod traces;
 
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ fn spec(address: SocketAddr, scratch: &tempfile::TempDir) -> LoadSpec {
             host: "server".into(),
             base_path: String::new(),
             key: None,
+            tls: None,
         }],
         model: "m".into(),
         dialect: Dialect::Chat,

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use self::options::Options;
-use crate::endpoint::{BaseUrl, ServiceEndpoint};
+use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
 use crate::options as common;
@@ -123,6 +123,7 @@ impl Service for Ollama {
         Ok(vec![ServiceEndpoint {
             url: BaseUrl::at(context.host, context.port),
             api_key: None,
+            trust: Trust::default(),
         }])
     }
 

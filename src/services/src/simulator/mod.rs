@@ -12,7 +12,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::endpoint::{BaseUrl, ServiceEndpoint};
+use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
 use crate::openai::MODELS_PATH;
@@ -108,6 +108,7 @@ impl Service for Simulator {
         Ok(vec![ServiceEndpoint {
             url: BaseUrl::at(context.host, context.port),
             api_key: None,
+            trust: Trust::default(),
         }])
     }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::options::Options;
-use crate::endpoint::{BaseUrl, ServiceEndpoint};
+use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
 use crate::openai::MODELS_PATH;
@@ -110,6 +110,7 @@ impl Service for Vllm {
         Ok(vec![ServiceEndpoint {
             url: BaseUrl::at(context.host, context.port),
             api_key: common::key_of(plan, KEY_VARIABLE),
+            trust: Trust::default(),
         }])
     }
 

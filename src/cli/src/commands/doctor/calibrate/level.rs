@@ -134,6 +134,7 @@ fn spec(load: Load, level: u32, node: &Node<'_>, scratch: &Path) -> LoadSpec {
             host: node.server.to_string(),
             base_path: String::new(),
             key: None,
+            tls: None,
         }],
         model: "simulated".to_owned(),
         dialect: Dialect::Chat,
