@@ -271,8 +271,8 @@ fn external_servers_are_checked() {
             "/service/secrets",
         ),
         (
-            "  # options: {api_key: API_KEY}",
-            "  options: {tls: {ca_file: ca.pem}}",
+            "http://127.0.0.1:8080/v1\"]   # several are used in turn",
+            "https://127.0.0.1:8080/v1\"]\n  options: {tls: {ca_file: ca.pem}}",
             "/service/options/tls/ca_file",
         ),
         (

@@ -20,4 +20,5 @@ mod signals;
 mod stand_ins;
 mod takeover;
 mod telemetry;
+mod tls;
 mod watch;

@@ -11,6 +11,9 @@ pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Most header lines of a response.
 const MAX_HEADERS: usize = 128;
 
+/// How a TLS server's answer to a request in plain begins: an alert.
+const TLS_ALERT: &[u8] = b"\x15\x03";
+
 /// What a response's head says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -52,6 +55,9 @@ pub(crate) fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, Fault> {
         Err(httparse::Error::TooManyHeaders) => Err(Fault::too_large(format!(
             "the response has more than {MAX_HEADERS} headers"
         ))),
+        Err(_) if bytes.starts_with(TLS_ALERT) => Err(Fault::malformed(
+            "the server speaks TLS: an https:// URL may be meant",
+        )),
         Err(error) => Err(Fault::malformed(format!("not an HTTP/1.1 response: {error}"))),
     }
 }

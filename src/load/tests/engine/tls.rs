@@ -232,6 +232,16 @@ fn servers_without_tls() {
 }
 
 #[test]
+fn servers_with_tls_that_nobody_speaks() {
+    let (trusted, server) = (Trusted::new(), three_tokens());
+    let mut spec = trusted.spec(&server, TlsManners::default());
+    spec.endpoints[0].tls = None;
+    let (records, _) = run(spec);
+    assert_eq!(records[0].error_kind, Some(ErrorKind::Malformed));
+    assert!(records[0].error_text.as_deref().unwrap().contains("https://"));
+}
+
+#[test]
 fn servers_that_hang_up_in_the_handshake_or_say_nothing() {
     let trusted = Trusted::new();
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
