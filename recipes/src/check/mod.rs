@@ -10,6 +10,7 @@ use crate::catalog::ServiceCatalog;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::files::{Files, PathBase};
+use crate::migrate;
 use crate::overrides;
 use crate::plan::Plan;
 use crate::schema::suggest::nearest;
@@ -21,9 +22,6 @@ pub use located::problem_at;
 
 /// The value of `schema` in the layout that this build reads.
 const SCHEMA: &str = "hpcbench/v1";
-
-/// Keys of the older Python toolkit's recipes that this layout does not have.
-const TOOLKIT_KEYS: [&str; 3] = ["scenario", "orchestration", "resources"];
 
 /// Checks recipes. Making one costs more than using it.
 pub struct RecipeChecker<'c> {
@@ -139,9 +137,11 @@ fn apply_overrides(tree: &mut Node, texts: &[String]) -> Vec<Diagnostic> {
 fn other_layout(tree: &Node) -> Option<Diagnostic> {
     let version = tree.child("schema");
     let Some(node) = version else {
-        let is_toolkit = TOOLKIT_KEYS.iter().all(|key| tree.entry(key).is_some());
         let message = "this is a recipe of the Python toolkit, in another layout";
-        return is_toolkit.then(|| Diagnostic::new(Code::SchemaVersion, tree.span, String::new(), message));
+        let help = "`hpcbench migrate RECIPE` rewrites it".to_owned();
+        return migrate::is_toolkit(tree).then(|| {
+            Diagnostic::new(Code::SchemaVersion, tree.span, String::new(), message).with_help(Some(help))
+        });
     };
     let Content::String(text) = &node.content else {
         return None;
@@ -153,12 +153,21 @@ fn other_layout(tree: &Node) -> Option<Diagnostic> {
         "this build reads recipes of `{SCHEMA}`, not of `{}`",
         quoted(text)
     );
-    Some(Diagnostic::new(
-        Code::SchemaVersion,
-        node.span,
-        "/schema".to_owned(),
-        message,
-    ))
+    let help = if is_newer(text) {
+        "it was written for a newer hpcbench: use that one".to_owned()
+    } else {
+        format!("write `schema: {SCHEMA}`, the first and only layout of this build")
+    };
+    let problem = Diagnostic::new(Code::SchemaVersion, node.span, "/schema".to_owned(), message);
+    Some(problem.with_help(Some(help)))
+}
+
+/// Whether a layout is a later one of ours.
+fn is_newer(text: &str) -> bool {
+    let number = text
+        .strip_prefix("hpcbench/v")
+        .and_then(|number| number.parse::<u32>().ok());
+    number.is_some_and(|number| number > 1)
 }
 
 /// In the order of the text, each problem once.

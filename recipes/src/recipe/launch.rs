@@ -14,7 +14,7 @@ const DEFAULT_STOP_BEFORE: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Launch {
-    /// `local`: processes on this machine. `slurm`: a Slurm job.
+    /// Who starts the processes.
     pub mode: LaunchMode,
     /// A site file with partitions, modules, interface and scratch of a cluster.
     pub site: Option<String>,

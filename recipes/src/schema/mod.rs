@@ -1,12 +1,14 @@
 //! The recipe's JSON Schema, made from the types, and what it finds in a document.
 
 mod explain;
+mod guide;
 pub(crate) mod suggest;
 mod unions;
 
 use std::collections::HashMap;
 
 pub(crate) use explain::quoted;
+pub use guide::guide_text;
 use jsonschema::{PatternOptions, Validator};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -64,6 +66,7 @@ fn bound_integers(schema: &mut Value) {
 
 fn bound_integer(members: &mut Map<String, Value>) {
     let bound = match members.get("format").and_then(Value::as_str) {
+        Some("uint16") => u64::from(u16::MAX),
         Some("uint32") => u64::from(u32::MAX),
         Some("uint64") => u64::MAX,
         _ => return,

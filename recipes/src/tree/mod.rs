@@ -15,6 +15,7 @@ use serde_json::{Map, Number, Value};
 
 pub(crate) use builder::parse;
 pub(crate) use lookup::Pointer;
+pub(crate) use scalar::resolve as plain_scalar;
 
 /// Largest recipe that is read, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 1 << 20;

@@ -12,7 +12,7 @@ use super::Content;
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The meaning of an unquoted word.
-pub(super) fn resolve(text: &str) -> Content {
+pub(crate) fn resolve(text: &str) -> Content {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Content::Null,
         "true" => Content::Bool(true),

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, cancel, completions, doctor, guard, images, job, list, models, plan, replay, report, resume, run,
-    schema, simulate, status, submit, validate, verify, watch, why,
+    agent, cancel, completions, doctor, guard, images, job, list, man, migrate, models, plan, replay, report,
+    resume, run, schema, simulate, status, submit, validate, verify, watch, why,
 };
 use crate::{logging, program};
 
@@ -40,6 +40,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     Validate(validate::ValidateArgs),
+    Migrate(migrate::MigrateArgs),
     Schema(schema::SchemaArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
@@ -58,6 +59,7 @@ enum Command {
     Models(models::ModelsArgs),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
     #[command(hide = true)]
     Agent(agent::AgentArgs),
     #[command(hide = true)]
@@ -77,6 +79,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let Cli { runs_dir, command } = Cli::parse();
     match command {
         Command::Validate(args) => validate::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Plan(args) => plan::run(&args, &runs_dir),
         Command::Run(args) => run::run(args, &runs_dir),
@@ -98,6 +101,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Models(args) => models::run(&args, &runs_dir),
         Command::Doctor(args) => doctor::run(&args, &runs_dir),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Agent(args) => agent::run(args),
         Command::Guard(args) => guard::run(args),
         Command::Job(args) => job::run(args),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hpcbench_recipes::{
-    Checked, Code, DiskFiles, Input, MAX_SOURCE_BYTES, PathBase, Plan, RecipeChecker, Sources, problem_at,
-    render,
+    Checked, Code, Diagnostic, DiskFiles, Input, MAX_SOURCE_BYTES, PathBase, Plan, RecipeChecker, Sources,
+    problem_at, render,
 };
 use hpcbench_services::Registry;
 
@@ -44,16 +44,24 @@ impl RecipeFile {
         File::open(path)
             .and_then(|file| file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes))
             .with_context(failed)?;
-        let absolute = std::path::absolute(path).with_context(failed)?;
-        let paths = PathBase {
-            directory: absolute.parent().map(Path::to_path_buf).unwrap_or_default(),
-            home: std::env::home_dir().filter(|home| *home != PathBuf::new()),
-        };
         Ok(Self {
+            paths: path_base(path).with_context(failed)?,
             path: name,
             bytes,
             overrides: overrides.set.clone(),
-            paths,
+        })
+    }
+
+    /// A recipe that is in no file yet, as if it were in this one.
+    ///
+    /// # Errors
+    /// The current directory cannot be told.
+    pub(crate) fn of_text(path: &Path, text: String) -> anyhow::Result<Self> {
+        Ok(Self {
+            path: path.display().to_string(),
+            bytes: text.into_bytes(),
+            overrides: Vec::new(),
+            paths: path_base(path)?,
         })
     }
 
@@ -77,14 +85,14 @@ impl RecipeFile {
         })
     }
 
-    /// The problems that a check found, in words.
-    pub(crate) fn render(&self, checked: &Checked, colour: bool) -> String {
+    /// Problems that were found, in words.
+    pub(crate) fn render(&self, problems: &[Diagnostic], colour: bool) -> String {
         let sources = Sources {
             path: &self.path,
             source: &self.bytes,
             overrides: &self.overrides,
         };
-        render(&checked.diagnostics, &sources, colour)
+        render(problems, &sources, colour)
     }
 
     /// Shows a problem with the value at this place, which only a cluster has.
@@ -111,13 +119,22 @@ impl RecipeFile {
     /// The recipe is invalid.
     pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
         let checked = self.check(&checker()?);
-        let problems = self.render(&checked, crate::terminal::colour_on_stderr());
+        let problems = self.render(&checked.diagnostics, crate::terminal::colour_on_stderr());
         if !problems.is_empty() {
             crate::terminal::say(problems.trim_end());
         }
         let invalid = || Failure::InvalidRecipe(format!("the recipe {} is invalid", self.path));
         Ok(checked.plan.ok_or_else(invalid)?)
     }
+}
+
+/// What the paths of the recipe in a file are relative to.
+fn path_base(path: &Path) -> std::io::Result<PathBase> {
+    let absolute = std::path::absolute(path)?;
+    Ok(PathBase {
+        directory: absolute.parent().map(Path::to_path_buf).unwrap_or_default(),
+        home: std::env::home_dir().filter(|home| *home != PathBuf::new()),
+    })
 }
 
 /// A checker that knows the services of this build.

@@ -8,6 +8,8 @@ pub(crate) mod guard;
 pub(crate) mod images;
 pub(crate) mod job;
 pub(crate) mod list;
+pub(crate) mod man;
+pub(crate) mod migrate;
 pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod replay;

@@ -8,6 +8,8 @@ use crate::common::{Finished, World};
 fn listed(help: &str) -> Vec<&str> {
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands = commands.take_while(|line| !line.is_empty());
+    // What does not fit on a command's line goes on below its description.
+    let commands = commands.filter(|line| !line.starts_with("   "));
     commands
         .filter_map(|line| line.split_whitespace().next())
         .collect()
@@ -20,6 +22,7 @@ fn help_lists_the_commands_that_there_are_and_no_others() {
     assert_eq!(help.code, Some(0));
     let expected = [
         "validate",
+        "migrate",
         "schema",
         "plan",
         "run",
@@ -38,6 +41,7 @@ fn help_lists_the_commands_that_there_are_and_no_others() {
         "models",
         "doctor",
         "completions",
+        "man",
         "help",
     ];
     assert_eq!(listed(&help.stdout), expected);
@@ -102,4 +106,25 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     drop(child.stdout.take());
     let finished = Finished::of(child.wait_with_output().unwrap());
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn manual_pages_come_for_the_program_and_its_commands() {
+    let world = World::new();
+    let program = world.run(&["man"]);
+    assert_eq!(program.code, Some(0), "{program:?}");
+    for words in [".TH hpcbench 1", "validate", ".SH OPTIONS"] {
+        assert!(program.stdout.contains(words), "no {words}: {program:?}");
+    }
+    let command = world.run(&["man", "validate"]);
+    for words in [
+        "hpcbench\\-validate",
+        "\\-\\-explain",
+        "Check recipes without running them",
+    ] {
+        assert!(command.stdout.contains(words), "no {words}: {command:?}");
+    }
+    world
+        .run(&["man", "agent"])
+        .expect_refused(2, &["no command \"agent\""]);
 }

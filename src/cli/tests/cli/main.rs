@@ -6,6 +6,7 @@ mod common;
 mod doctor;
 mod help;
 mod history;
+mod migrate;
 mod nats;
 mod recipes;
 mod refusals;

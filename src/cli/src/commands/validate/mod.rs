@@ -87,7 +87,7 @@ fn report<'a>(files: &'a [RecipeFile], checks: &'a [Checked]) -> ValidationRepor
 fn in_words(files: &[RecipeFile], checks: &[Checked]) -> String {
     let mut text = String::new();
     for (file, checked) in files.iter().zip(checks) {
-        text.push_str(&file.render(checked, terminal::colour_on_stdout()));
+        text.push_str(&file.render(&checked.diagnostics, terminal::colour_on_stdout()));
         if let Some(plan) = &checked.plan {
             let (trials, services) = (plan.trials.len(), plan.services.len());
             let counts = format!(
