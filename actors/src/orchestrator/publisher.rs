@@ -16,27 +16,38 @@ use super::bus::BusSlot;
 const AGAIN: Duration = Duration::from_millis(500);
 /// Batches of the journal that are published as one.
 const MAX_TOGETHER: usize = 256;
+/// Batches that wait for the bus. What is synced beyond that is read from the log when the bus is there again.
+const MAX_WAITING: usize = 1024;
 
 /// Hands synced events to the bus.
 pub(super) struct Publisher {
-    queue: mpsc::UnboundedSender<Vec<Arc<Entry>>>,
+    queue: mpsc::Sender<Vec<Arc<Entry>>>,
+    synced: watch::Sender<Seq>,
     published: watch::Receiver<Seq>,
 }
 
 impl Publisher {
     /// Begins to publish over whatever bus is up.
     pub(super) fn start(run_dir: PathBuf, bus: BusSlot) -> Self {
-        // Bounded by the log: an entry is shared with it, and a run has thousands.
-        let (queue, inbox) = mpsc::unbounded_channel();
+        let (queue, inbox) = mpsc::channel(MAX_WAITING);
         let (done, published) = watch::channel(Seq(0));
-        actix::spawn(publish(run_dir, bus, inbox, done));
-        Self { queue, published }
+        let (synced, head) = watch::channel(Seq(0));
+        actix::spawn(publish(run_dir, bus, Waiting { inbox, head }, done));
+        Self {
+            queue,
+            synced,
+            published,
+        }
     }
 
     /// Takes events that are synced.
     pub(super) fn publish(&self, entries: Vec<Arc<Entry>>) {
-        // The task ends only with this publisher.
-        let _ = self.queue.send(entries);
+        let Some(head) = entries.last().map(|entry| entry.event.seq) else {
+            return;
+        };
+        // Where there is no room, the log has them. The task ends only with this publisher.
+        let _ = self.queue.try_send(entries);
+        self.synced.send_replace(head);
     }
 
     /// Waits until everything through `seq` is published, but not for ever.
@@ -49,25 +60,39 @@ impl Publisher {
     }
 }
 
-async fn publish(
-    run_dir: PathBuf,
-    bus: BusSlot,
-    mut inbox: mpsc::UnboundedReceiver<Vec<Arc<Entry>>>,
-    done: watch::Sender<Seq>,
-) {
+/// Synced events that are not published.
+struct Waiting {
+    inbox: mpsc::Receiver<Vec<Arc<Entry>>>,
+    head: watch::Receiver<Seq>,
+}
+
+impl Waiting {
+    /// The next events after `through`, and the last of them; without lines, if they are only in the log. None once nothing
+    /// more comes.
+    async fn next(&mut self, through: Seq) -> Option<(Seq, Vec<EventLine>)> {
+        loop {
+            // Whatever was synced while the last ones were under way goes together.
+            let entries: Vec<_> = std::iter::from_fn(|| self.inbox.try_recv().ok())
+                .take(MAX_TOGETHER)
+                .flatten()
+                .collect();
+            let head = entries.last().map(|entry| entry.event.seq);
+            let head = head.unwrap_or_else(|| *self.head.borrow_and_update());
+            if head > through {
+                let lines = entries.iter().filter_map(|entry| event_line(entry));
+                return Some((head, lines.collect()));
+            }
+            self.head.changed().await.ok()?;
+        }
+    }
+}
+
+async fn publish(run_dir: PathBuf, bus: BusSlot, mut waiting: Waiting, done: watch::Sender<Seq>) {
     let log = LogReader::new(run_dir);
-    let mut waiting = Vec::new();
-    // Whatever was synced while the last ones were under way goes together.
-    while inbox.recv_many(&mut waiting, MAX_TOGETHER).await > 0 {
-        let entries = || waiting.iter().flatten();
-        let Some(head) = entries().last().map(|entry| entry.event.seq) else {
-            waiting.clear();
-            continue;
-        };
-        let lines: Vec<EventLine> = entries().filter_map(|entry| event_line(entry)).collect();
-        waiting.clear();
+    let mut through = Seq(0);
+    while let Some((head, lines)) = waiting.next(through).await {
         let mut current: Arc<dyn OrchestratorBus> = bus.wait().await;
-        if current.publish(&lines).await.is_err() {
+        if lines.is_empty() || current.publish(&lines).await.is_err() {
             // A bus that was restarted, or missed something: it is brought in step from the log.
             while let Err(error) = current.catch_up(head, &log).await {
                 tracing::debug!(%error, "the bus is not in step with the log yet");
@@ -75,6 +100,7 @@ async fn publish(
                 current = bus.wait().await;
             }
         }
+        through = head;
         done.send_replace(head);
     }
 }

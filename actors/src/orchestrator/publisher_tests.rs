@@ -1,4 +1,4 @@
-//! The log as a bus in need of it reads it.
+//! What reaches a bus, and the log as a bus in need of it reads it.
 
 use std::path::Path;
 
@@ -91,4 +91,25 @@ async fn any_place_can_be_asked_for() {
     journal.append(vec![draft()]).unwrap();
     journal.close().unwrap();
     assert_eq!(log.read(Seq(EVENTS + 1), 5).await.unwrap().len(), 2);
+}
+
+#[actix::test]
+async fn a_bus_that_comes_late_gets_more_than_could_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let slot = BusSlot::new();
+    let publisher = Publisher::start(dir.path().to_path_buf(), slot.clone());
+    let batches: Vec<_> = (0..MAX_WAITING + 10)
+        .map(|_| journal.append(vec![draft()]).unwrap())
+        .collect();
+    let head = journal.head().seq;
+    journal.close().unwrap();
+    for batch in batches {
+        publisher.publish(batch);
+    }
+    let bus = hpcbench_nats::MemoryBus::new();
+    slot.fill(Arc::new(bus.orchestrator()));
+    publisher.flush(head, Duration::from_secs(20)).await;
+    let seqs: Vec<u64> = bus.events().iter().map(|line| line.seq.0).collect();
+    assert_eq!(seqs, (1..=head.0).collect::<Vec<_>>());
 }

@@ -26,7 +26,7 @@ use crate::{exit, logging, terminal};
 pub(super) use bus_server::version as nats_version;
 pub(super) use setup::{Prepared, chosen_scratch, default_scratch, scratch_base};
 
-/// Run a recipe in the foreground, with processes on this machine or on the nodes of a Slurm allocation
+/// Run a recipe in the foreground, on this machine or on the nodes of a Slurm allocation
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// The recipe
