@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::code::Code;
+use crate::edit::Edit;
 use crate::tree::{Source, Span};
 
 /// How bad a problem is.
@@ -37,6 +38,9 @@ pub struct Diagnostic {
     pub pointer: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Where another value solves it, if one does.
+    #[serde(skip)]
+    pub edit: Option<Edit>,
     /// The stretch of text, for rendering.
     #[serde(skip)]
     pub(crate) span: Span,
@@ -55,6 +59,7 @@ impl Diagnostic {
             end_column: span.end.column,
             pointer,
             help: None,
+            edit: None,
             span,
         }
     }

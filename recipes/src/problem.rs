@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::edit::Edit;
 use crate::tree::{Node, Pointer};
 
 /// What is shown: the value, or the key before it.
@@ -19,6 +20,8 @@ pub(crate) struct Problem {
     pub target: Target,
     pub message: String,
     pub help: Option<String>,
+    /// The key or value that is probably meant.
+    pub fix: Option<String>,
     /// The key that is missing in the mapping, if that is the problem.
     pub missing: Option<String>,
 }
@@ -32,6 +35,7 @@ impl Problem {
             target: Target::Value,
             message: message.into(),
             help: None,
+            fix: None,
             missing: None,
         }
     }
@@ -44,6 +48,7 @@ impl Problem {
             target: Target::Key,
             message: message.into(),
             help: None,
+            fix: None,
             missing: None,
         }
     }
@@ -63,13 +68,32 @@ impl Problem {
         self
     }
 
+    /// The same with what is probably meant, as it is written in a recipe.
+    #[must_use]
+    pub(crate) fn with_fix(mut self, fix: impl Into<Option<String>>) -> Self {
+        self.fix = fix.into();
+        self
+    }
+
     /// Gives the problem its place. What is not in the tree is shown at the nearest value above.
     pub(crate) fn locate(self, tree: &Node) -> Diagnostic {
-        let value = tree.nearest(&self.pointer).span;
-        let span = match self.target {
-            Target::Key => tree.key_span(&self.pointer).unwrap_or(value),
-            Target::Value => value,
+        let node = tree.nearest(&self.pointer);
+        let is_there = tree.at(&self.pointer).is_some();
+        let key = match self.target {
+            Target::Key => tree.key_span(&self.pointer),
+            Target::Value => None,
         };
-        Diagnostic::new(self.code, span, self.pointer.to_string(), self.message).with_help(self.help)
+        let edit = match (&self.missing, key) {
+            (Some(missing), _) => Edit::add_key(node, missing),
+            (None, Some(span)) => Edit::replace(span, self.fix),
+            (None, None) if is_there && node.is_scalar() => Edit::replace(node.span, self.fix),
+            (None, None) => None,
+        };
+        let span = key.unwrap_or(node.span);
+        let diagnostic = Diagnostic::new(self.code, span, self.pointer.to_string(), self.message);
+        Diagnostic {
+            edit,
+            ..diagnostic.with_help(self.help)
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::tree::{Content, plain_scalar};
 
 /// The first line of a recipe, for editors.
-pub const EDITOR_LINE: &str = "# yaml-language-server: $schema=";
+pub(crate) const EDITOR_LINE: &str = "# yaml-language-server: $schema=";
 
 /// Widest line that a mapping or a list is put on as a whole, in characters.
 const WIDTH: usize = 88;
@@ -17,10 +17,10 @@ const WIDTH: usize = 88;
 const TRUTH_WORDS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];
 
 /// Remarks by the dotted paths of the values that they stand beside.
-pub type Comments = BTreeMap<String, String>;
+pub(crate) type Comments = BTreeMap<String, String>;
 
 /// A document as YAML, its sections apart.
-pub fn yaml_text(document: &Map<String, Value>, comments: &Comments) -> String {
+pub(crate) fn yaml_text(document: &Map<String, Value>, comments: &Comments) -> String {
     let mut text = String::new();
     let mut before_was_short = true;
     for (index, (key, value)) in document.iter().enumerate() {

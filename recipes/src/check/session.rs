@@ -215,7 +215,7 @@ impl<'a> Session<'a> {
             section::<Workload>(document, "workload"),
         ) {
             (Ok(service), Ok(workload)) => (service, workload),
-            (Err(problem), _) | (_, Err(problem)) => return vec![problem],
+            (Err(problem), _) | (_, Err(problem)) => return vec![*problem],
         };
         let subject = Subject {
             service: Some(&service),
@@ -322,9 +322,9 @@ fn parameters(space: &Space, point: &Point) -> Map<String, Value> {
     values.collect()
 }
 
-fn section<'d, T: Deserialize<'d>>(document: &'d Value, key: &str) -> Result<T, Problem> {
+fn section<'d, T: Deserialize<'d>>(document: &'d Value, key: &str) -> Result<T, Box<Problem>> {
     T::deserialize(document.get(key).unwrap_or(&Value::Null))
-        .map_err(|error| unreadable(Pointer::root().child(key), &error))
+        .map_err(|error| Box::new(unreadable(Pointer::root().child(key), &error)))
 }
 
 /// A value that the schema accepts and the types do not.

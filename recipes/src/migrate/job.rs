@@ -1,7 +1,7 @@
 //! Where a run happens, and on how many nodes.
 
-use super::new::New;
 use super::old::{Old, count_of};
+use crate::draft::Draft;
 
 /// A job's time limit where the old recipe has none.
 const TIME_LIMIT: &str = "01:00:00";
@@ -13,7 +13,7 @@ pub(super) struct NodeCounts {
     pub clients: u64,
 }
 
-pub(super) fn launch(old: &mut Old<'_>, new: &mut New) {
+pub(super) fn launch(old: &mut Old<'_>, new: &mut Draft) {
     match old.text("orchestration.mode") {
         Some(mode) if mode != "slurm" => {
             let line = old.take("orchestration.mode").map(|node| node.span);
@@ -53,7 +53,7 @@ pub(super) fn launch(old: &mut Old<'_>, new: &mut New) {
     }
 }
 
-pub(super) fn nodes(old: &mut Old<'_>, new: &mut New) -> NodeCounts {
+pub(super) fn nodes(old: &mut Old<'_>, new: &mut Draft) -> NodeCounts {
     let allocation = "orchestration.node_allocation";
     let servers = old.count(&format!("{allocation}.servers.nodes")).unwrap_or(1);
     let clients = old.count(&format!("{allocation}.clients.nodes")).unwrap_or(1);
@@ -96,7 +96,7 @@ pub(super) fn nodes(old: &mut Old<'_>, new: &mut New) -> NodeCounts {
     NodeCounts { servers, clients }
 }
 
-fn resources(old: &mut Old<'_>, new: &mut New, from: &str, to: &str) {
+fn resources(old: &mut Old<'_>, new: &mut Draft, from: &str, to: &str) {
     if from == "servers" {
         new.put_some("nodes.servers.gpus", old.count("resources.servers.gpus"));
     }

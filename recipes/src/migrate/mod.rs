@@ -4,7 +4,6 @@
 //! found at the end.
 
 mod job;
-mod new;
 mod old;
 mod rest;
 mod service;
@@ -12,8 +11,8 @@ mod workload;
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::draft::Draft;
 use crate::tree::{self, Node, Position, Source, Span};
-use new::New;
 use old::Old;
 
 /// Keys at the top of the toolkit's recipes that this layout does not have.
@@ -66,7 +65,7 @@ pub fn migrate(source: &[u8]) -> Result<Migration, Vec<Diagnostic>> {
         return Err(vec![refused(tree.span, "", message)]);
     }
     let mut old = Old::new(&tree);
-    let mut new = New::default();
+    let mut new = Draft::default();
     new.put("schema", "hpcbench/v1");
     rest::name(&mut old, &mut new);
     rest::metadata(&mut old, &mut new);
@@ -81,6 +80,12 @@ pub fn migrate(source: &[u8]) -> Result<Migration, Vec<Diagnostic>> {
         recipe: new.text(),
         lost: old.lost(),
     })
+}
+
+/// Sets the value at a path; where there are several, the sweep goes through them.
+fn put_counts(new: &mut Draft, path: &str, counts: &[u64]) {
+    let levels: Vec<serde_json::Value> = counts.iter().map(|count| (*count).into()).collect();
+    new.put_levels(path, &levels);
 }
 
 fn start() -> Span {

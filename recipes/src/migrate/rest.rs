@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use super::new::New;
 use super::old::{Old, duration_of, text_of};
+use crate::draft::Draft;
 use crate::recipe::LogCategory;
 use crate::tree::Node;
 
 /// Longest name of a recipe, in characters.
 const MAX_NAME: usize = 40;
 
-pub(super) fn name(old: &mut Old<'_>, new: &mut New) {
+pub(super) fn name(old: &mut Old<'_>, new: &mut Draft) {
     let scenario = old.text("scenario").unwrap_or_default();
     let slug = slug(&scenario);
     new.put("name", slug.clone());
@@ -43,7 +43,7 @@ fn slug(text: &str) -> String {
     }
 }
 
-pub(super) fn metadata(old: &mut Old<'_>, new: &mut New) {
+pub(super) fn metadata(old: &mut Old<'_>, new: &mut Draft) {
     let tags = old.texts("metadata.tags");
     if !tags.is_empty() {
         new.put("metadata.tags", tags);
@@ -57,7 +57,7 @@ pub(super) fn metadata(old: &mut Old<'_>, new: &mut New) {
     }
 }
 
-pub(super) fn sweep(old: &mut Old<'_>, new: &mut New) {
+pub(super) fn sweep(old: &mut Old<'_>, new: &mut Draft) {
     new.put_some("sweep.repetitions", old.count("repetitions"));
     match old.take("metadata.seed") {
         Some(node) if super::old::count_of(node).is_some_and(|seed| seed < 1 << 53) => {
@@ -68,7 +68,7 @@ pub(super) fn sweep(old: &mut Old<'_>, new: &mut New) {
     }
 }
 
-pub(super) fn observation(old: &mut Old<'_>, new: &mut New) {
+pub(super) fn observation(old: &mut Old<'_>, new: &mut Draft) {
     new.put_some("monitoring.prometheus", old.truth("monitoring.enabled"));
     for (index, metric) in old.items("monitoring.metrics").iter().enumerate() {
         self::metric(old, new, metric, &format!("monitoring.metrics.{index}"));
@@ -78,7 +78,7 @@ pub(super) fn observation(old: &mut Old<'_>, new: &mut New) {
     report(old, new);
 }
 
-fn metric(old: &mut Old<'_>, new: &mut New, metric: &Node, path: &str) {
+fn metric(old: &mut Old<'_>, new: &mut Draft, metric: &Node, path: &str) {
     let kind = metric.child("type").and_then(text_of).unwrap_or_default();
     let interval = metric.child("scrape_interval").and_then(duration_of);
     let key = match kind.as_str() {
@@ -112,7 +112,7 @@ fn metric(old: &mut Old<'_>, new: &mut New, metric: &Node, path: &str) {
     }
 }
 
-fn logging(old: &mut Old<'_>, new: &mut New) {
+fn logging(old: &mut Old<'_>, new: &mut Draft) {
     if old.truth("logging.enabled") == Some(false) {
         old.lose(
             "logging.enabled",
@@ -144,7 +144,7 @@ fn logging(old: &mut Old<'_>, new: &mut New) {
     }
 }
 
-fn report(old: &mut Old<'_>, new: &mut New) {
+fn report(old: &mut Old<'_>, new: &mut Draft) {
     let (known, others): (Vec<String>, Vec<String>) = old
         .texts("reporting.formats")
         .into_iter()

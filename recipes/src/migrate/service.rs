@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::job::NodeCounts;
-use super::new::New;
 use super::old::Old;
-use super::refused;
+use super::{put_counts, refused};
 use crate::diagnostic::Diagnostic;
+use crate::draft::Draft;
 use crate::recipe::ServiceKind;
 
 /// Where the old containers looked for Ollama's files, and for Hugging Face's.
@@ -60,7 +60,7 @@ pub(super) fn kind(old: &mut Old<'_>) -> Result<ServiceKind, Box<Diagnostic>> {
     }
 }
 
-pub(super) fn service(old: &mut Old<'_>, new: &mut New, kind: ServiceKind, nodes: NodeCounts) {
+pub(super) fn service(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, nodes: NodeCounts) {
     new.put("service.kind", kind.as_str());
     model(old, new, kind);
     image(old, new);
@@ -87,7 +87,7 @@ pub(super) fn service(old: &mut Old<'_>, new: &mut New, kind: ServiceKind, nodes
     }
 }
 
-fn model(old: &mut Old<'_>, new: &mut New, kind: ServiceKind) {
+fn model(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind) {
     match old.text("workload.model") {
         Some(model) if kind == ServiceKind::Ollama && !model.contains(':') => {
             new.put_with(
@@ -105,7 +105,7 @@ fn model(old: &mut Old<'_>, new: &mut New, kind: ServiceKind) {
     }
 }
 
-fn image(old: &mut Old<'_>, new: &mut New) {
+fn image(old: &mut Old<'_>, new: &mut Draft) {
     let directory = old.text("artifacts.containers_dir");
     let path = old
         .text("artifacts.service.path")
@@ -131,7 +131,7 @@ fn image(old: &mut Old<'_>, new: &mut New) {
     );
 }
 
-fn ollama(old: &mut Old<'_>, new: &mut New, binds: &[(&str, &str)]) {
+fn ollama(old: &mut Old<'_>, new: &mut Draft, binds: &[(&str, &str)]) {
     let home = binds
         .iter()
         .find(|(_, inside)| inside.ends_with(OLLAMA_HOME))
@@ -144,14 +144,14 @@ fn ollama(old: &mut Old<'_>, new: &mut New, binds: &[(&str, &str)]) {
         "service.options.context_length",
         old.count("servers.service_config.max_model_len"),
     );
-    new.put_counts("service.options.num_parallel", &old.counts("workload.batch"));
+    put_counts(new, "service.options.num_parallel", &old.counts("workload.batch"));
     old.lose(
         "servers.service_config.gpu_layers",
         "Ollama itself decides which layers go to the GPU",
     );
 }
 
-fn vllm(old: &mut Old<'_>, new: &mut New, kind: ServiceKind, nodes: NodeCounts, binds: &[(&str, &str)]) {
+fn vllm(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, nodes: NodeCounts, binds: &[(&str, &str)]) {
     let home = binds
         .iter()
         .find(|(_, inside)| inside.ends_with(HUGGING_FACE_HOME))
@@ -179,7 +179,7 @@ fn vllm(old: &mut Old<'_>, new: &mut New, kind: ServiceKind, nodes: NodeCounts, 
         "service.options.gpu_memory_utilization",
         old.number(&format!("{config}.gpu_memory_utilization")),
     );
-    new.put_counts("service.options.max_num_seqs", &old.counts("workload.batch"));
+    put_counts(new, "service.options.max_num_seqs", &old.counts("workload.batch"));
     new.put_some(
         "service.options.enforce_eager",
         old.truth(&format!("{config}.enforce_eager")),
@@ -193,7 +193,7 @@ fn vllm(old: &mut Old<'_>, new: &mut New, kind: ServiceKind, nodes: NodeCounts, 
     );
 }
 
-fn health(old: &mut Old<'_>, new: &mut New) {
+fn health(old: &mut Old<'_>, new: &mut Draft) {
     let check = "servers.health_check";
     if old.truth(&format!("{check}.enabled")) == Some(false) {
         old.lose(

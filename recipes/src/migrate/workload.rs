@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use super::job::NodeCounts;
-use super::new::New;
 use super::old::{Old, count_of, duration_of, text_of};
+use super::put_counts;
+use crate::draft::Draft;
 use crate::recipe::ServiceKind;
 use crate::tree::Node;
 use crate::units::Duration;
@@ -23,7 +24,7 @@ const BURSTINESS: f64 = 0.25;
 
 const SWEPT: &str = "the sweep below sets this";
 
-pub(super) fn workload(old: &mut Old<'_>, new: &mut New, kind: ServiceKind, nodes: NodeCounts) {
+pub(super) fn workload(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, nodes: NodeCounts) {
     let endpoint = if kind == ServiceKind::Ollama {
         "generate"
     } else {
@@ -95,7 +96,7 @@ fn entry(node: &Node, index: usize, nodes: NodeCounts) -> Entry {
     }
 }
 
-fn load(old: &mut Old<'_>, new: &mut New, suite: &[Entry], nodes: NodeCounts) {
+fn load(old: &mut Old<'_>, new: &mut Draft, suite: &[Entry], nodes: NodeCounts) {
     let per_node = old
         .count("orchestration.node_allocation.clients.clients_per_node")
         .or_else(|| old.count("workload.clients_per_node"));
@@ -136,7 +137,7 @@ fn load(old: &mut Old<'_>, new: &mut New, suite: &[Entry], nodes: NodeCounts) {
     new.put("workload.load.shape", "closed");
     let levels = old.counts("workload.concurrency");
     match (levels.is_empty(), per_node) {
-        (false, _) => new.put_counts("workload.load.concurrency", &levels),
+        (false, _) => put_counts(new, "workload.load.concurrency", &levels),
         (true, Some(clients)) => {
             new.put_with(
                 "workload.load.concurrency",
@@ -152,7 +153,7 @@ fn load(old: &mut Old<'_>, new: &mut New, suite: &[Entry], nodes: NodeCounts) {
     }
 }
 
-fn open_load(old: &mut Old<'_>, new: &mut New, rate: f64) {
+fn open_load(old: &mut Old<'_>, new: &mut Draft, rate: f64) {
     let distribution = old.text("workload.request_distribution").unwrap_or_default();
     let shape = match distribution.as_str() {
         "poisson" => "poisson",
@@ -183,7 +184,7 @@ fn open_load(old: &mut Old<'_>, new: &mut New, rate: f64) {
 }
 
 /// The measured window, and the sweep over the suite.
-fn window(old: &mut Old<'_>, new: &mut New, suite: &[Entry]) {
+fn window(old: &mut Old<'_>, new: &mut Draft, suite: &[Entry]) {
     let of_recipe = old.duration("workload.duration").map(|time| time.to_string());
     let default = of_recipe.clone().unwrap_or_else(|| DURATION.to_owned());
     let of_entry = |entry: &Entry| {
@@ -228,7 +229,7 @@ fn columns(suite: &[Entry], lengths: Option<Vec<String>>) -> Value {
     Value::Object(axes)
 }
 
-fn prompts(old: &mut Old<'_>, new: &mut New) {
+fn prompts(old: &mut Old<'_>, new: &mut Draft) {
     new.put("workload.prompts.source", "synthetic");
     for (path, key, default) in [
         (
@@ -246,7 +247,7 @@ fn prompts(old: &mut Old<'_>, new: &mut New) {
         if counts.is_empty() {
             new.put_with(key, default, "the old recipe does not say: check this");
         } else {
-            new.put_counts(key, &counts);
+            put_counts(new, key, &counts);
         }
     }
     old.lose(

@@ -71,3 +71,71 @@ fn colour_only_if_told() {
     assert!(render(&checked.diagnostics, &sources, true).contains('\u{1b}'));
     assert!(!render(&checked.diagnostics, &sources, false).contains('\u{1b}'));
 }
+
+/// Text that is not ASCII before, on and after the line, in block and in flow style.
+const FOREIGN: &str = "\
+schema: hpcbench/v1
+name: foreign
+description: \"Übergröße – 日本語 🚀\"
+metadata: {notes: \"🚀🚀\", tags: [\"ö\", 7]}
+service: {kind: simulator, environment: {\"ß\": \"é\", VAR: 1}}
+workload:
+  load: {shape: closed, concurrency: \"１０\"}
+  duration: 5м
+  prompts: {source: synthetic, input_tokens: 64, output_tokens: 16, größe: 1}
+";
+
+#[test]
+fn carets_stand_under_text_of_any_script() {
+    insta::assert_snapshot!(rendered(FOREIGN, &[]));
+}
+
+/// What a merge key or an alias brings is shown where it is written, what stands beside it where that is.
+const SHARED: &str = "\
+schema: hpcbench/v1
+name: shared
+metadata: {notes: &length 30}
+service: &service
+  kind: simulator
+  options: {ttft: &time 20}
+workload:
+  load: &load {shape: closed, concurency: 10}
+  duration: *length
+  warmup: *time
+  prompts:
+    <<: &prompts {source: synthetic, input_tokens: -1}
+    output_tokens: [1]
+sweep:
+  matrix: {service.options: [{ttft: *time}, {<<: *load, ttft: 1s}]}
+";
+
+#[test]
+fn what_is_shared_is_shown_where_it_is_written() {
+    insta::assert_snapshot!(rendered(SHARED, &[]));
+}
+
+/// One problem in each form of a value that has several.
+const FORMS: &str = "\
+schema: hpcbench/v1
+name: forms
+service:
+  kind: openai
+  model: m
+  endpoints: \"http://a\"
+  secrets: {KEY: {fil: x}}
+workload:
+  load: {shape: ramp, from: 1, over: 10s, rate: 5}
+  connections: {policy: reuse, max_age: never}
+  duration: 30s
+  prompts:
+    source: synthetic
+    input_tokens: {mean: 64, stdev: 8, max: 100}
+    output_tokens: {values: [], weights: [1]}
+";
+
+#[test]
+fn each_form_has_problems_of_its_own() {
+    let shown = rendered(FORMS, &[]);
+    assert!(!shown.contains("schemas"), "{shown}");
+    insta::assert_snapshot!(shown);
+}

@@ -4,11 +4,12 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
-use super::suggest::{advice, list};
+use super::suggest::{advice, list, nearest};
 use super::unions;
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::tree::Pointer;
+use crate::units::Duration;
 
 /// Longest value that a message repeats, in characters.
 const MAX_QUOTED: usize = 40;
@@ -73,7 +74,10 @@ fn unknown_key(mapping: &Pointer, key: &str, owner: &Value) -> Problem {
         Some(section) => format!("unknown key `{}` in `{section}`", quoted(key)),
         None => format!("unknown key `{}`", quoted(key)),
     };
-    Problem::key(Code::UnknownKey, mapping.child(key), message).with_help(advice(key, &known))
+    let fix = nearest(key, known.iter().copied()).map(str::to_owned);
+    Problem::key(Code::UnknownKey, mapping.child(key), message)
+        .with_help(advice(key, &known))
+        .with_fix(fix)
 }
 
 fn missing_key(mapping: Pointer, property: &Value, owner: &Value) -> Problem {
@@ -90,7 +94,9 @@ fn missing_key(mapping: Pointer, property: &Value, owner: &Value) -> Problem {
 fn wrong_type(here: Pointer, kind: &TypeKind, found: &Value, owner: &Value) -> Problem {
     if let Some(title) = title(owner) {
         let message = format!("expected {title}, found {}", describe(found));
-        return Problem::value(Code::WrongType, here, message).with_help(examples(owner));
+        return Problem::value(Code::WrongType, here, message)
+            .with_help(examples(owner))
+            .with_fix(duration(found, owner));
     }
     let expected: Vec<JsonType> = match kind {
         TypeKind::Single(only) => vec![*only],
@@ -98,8 +104,11 @@ fn wrong_type(here: Pointer, kind: &TypeKind, found: &Value, owner: &Value) -> P
     };
     let nouns: Vec<&str> = expected.iter().map(|kind| type_noun(*kind)).collect();
     let message = format!("expected {}, found {}", nouns.join(" or "), describe(found));
-    let help = expected.first().and_then(|kind| type_advice(*kind, found));
-    Problem::value(Code::WrongType, here, message).with_help(help)
+    let fix = expected.first().and_then(|kind| of_type(*kind, found));
+    let help = fix.as_ref().map(|(_, advice)| advice.clone());
+    Problem::value(Code::WrongType, here, message)
+        .with_help(help)
+        .with_fix(fix.map(|(text, _)| text))
 }
 
 fn type_noun(kind: JsonType) -> &'static str {
@@ -114,27 +123,54 @@ fn type_noun(kind: JsonType) -> &'static str {
     }
 }
 
-fn type_advice(expected: JsonType, found: &Value) -> Option<String> {
-    match (expected, found) {
-        (JsonType::Boolean, Value::String(text)) => match text.to_lowercase().as_str() {
-            "yes" | "on" | "y" | "true" => Some("write `true`".to_owned()),
-            "no" | "off" | "n" | "false" => Some("write `false`".to_owned()),
-            _ => None,
-        },
+/// The value of the right type that was probably meant, as it is written, and advice to write it.
+fn of_type(expected: JsonType, found: &Value) -> Option<(String, String)> {
+    let (text, advice) = match (expected, found) {
+        (JsonType::Boolean, Value::String(text)) => {
+            let truth = match text.to_lowercase().as_str() {
+                "yes" | "on" | "y" | "true" => "true",
+                "no" | "off" | "n" | "false" => "false",
+                _ => return None,
+            };
+            (truth.to_owned(), format!("write `{truth}`"))
+        }
         (JsonType::Integer | JsonType::Number, Value::String(text)) => {
             let digits = text.replace('_', "");
             let plain = digits.trim_start_matches('+').trim_start_matches('0');
-            (!plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit()))
-                .then(|| format!("write `{plain}`, without quotes, signs and leading zeros"))
+            if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            let advice = format!(
+                "write `{}`, without quotes, signs and leading zeros",
+                quoted(plain)
+            );
+            (plain.to_owned(), advice)
         }
         (JsonType::String, Value::Number(_) | Value::Bool(_)) => {
-            Some(format!("put it in quotes: \"{found}\""))
+            let text = format!("\"{found}\"");
+            let advice = format!("put it in quotes: {text}");
+            (text, advice)
         }
         (JsonType::Array, Value::String(_) | Value::Number(_)) => {
-            Some(format!("write it as a list: [{}]", shown(found)))
+            let advice = format!("write it as a list: [{}]", shown(found));
+            (format!("[{found}]"), advice)
         }
-        _ => None,
+        _ => return None,
+    };
+    Some((text, advice))
+}
+
+/// The duration that was probably meant: `30 s` is `30s`, and numbers count seconds.
+fn duration(found: &Value, owner: &Value) -> Option<String> {
+    if title(owner) != Some("a duration") {
+        return None;
     }
+    let text = match found {
+        Value::String(text) => text.replace(' ', ""),
+        Value::Number(number) => format!("{number}s"),
+        _ => return None,
+    };
+    text.parse::<Duration>().is_ok().then_some(text)
 }
 
 /// A name that is not among those allowed.
@@ -142,9 +178,10 @@ pub(super) fn wrong_name(here: Pointer, found: &Value, names: &[&str]) -> Proble
     match found {
         Value::String(text) => {
             let message = format!("`{}` is not one of {}", quoted(text), list(names));
-            let near = super::suggest::nearest(text, names.iter().copied());
+            let near = nearest(text, names.iter().copied());
             Problem::value(Code::WrongValue, here, message)
                 .with_help(near.map(|name| format!("did you mean `{name}`?")))
+                .with_fix(near.map(str::to_owned))
         }
         other => Problem::value(
             Code::WrongType,
@@ -161,7 +198,9 @@ fn wrong_form(here: Pointer, found: &Value, owner: &Value) -> Problem {
         None => format!("`{text}` does not have the right form"),
     };
     let help = examples(owner).or_else(|| description(owner));
-    Problem::value(Code::WrongValue, here, message).with_help(help)
+    Problem::value(Code::WrongValue, here, message)
+        .with_help(help)
+        .with_fix(duration(found, owner))
 }
 
 /// What a schema calls its values, with an article: only quantities have such a title.

@@ -21,10 +21,11 @@ const BEGINNING: &str = "\
 # Recipes
 
 A recipe is one YAML file that says what to start, how to load it, what to vary and what to keep. Only `schema`, `name`,
-`service` and `workload` are required; unknown keys are errors. Relative paths are relative to the recipe. `hpcbench
-validate` finds everything that is wrong with one, `hpcbench plan` shows what it leads to, `--set PATH=VALUE` changes a value
-on the command line, and `hpcbench migrate` rewrites recipes of the Python toolkit. The recipes in `recipes/` are commented
-examples.
+`service` and `workload` are required; unknown keys are errors. Relative paths are relative to the recipe.
+
+`hpcbench init` writes one by asking; `hpcbench validate` finds everything that is wrong with one, and walks through it with
+`--interactive`; `hpcbench plan` shows what it leads to; `--set PATH=VALUE` changes a value on the command line; `hpcbench
+migrate` rewrites recipes of the Python toolkit. The recipes in `recipes/` are commented examples.
 
 With this first line editors that know YAML complete and check as one types; the schema is what `hpcbench schema` prints:
 

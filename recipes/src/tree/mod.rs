@@ -118,6 +118,11 @@ impl Content {
 }
 
 impl Node {
+    /// Whether it is neither a list nor a mapping.
+    pub(crate) fn is_scalar(&self) -> bool {
+        !matches!(self.content, Content::Sequence(_) | Content::Mapping(_))
+    }
+
     /// The value as JSON.
     pub(crate) fn to_json(&self) -> Value {
         match &self.content {

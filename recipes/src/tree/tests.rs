@@ -136,6 +136,35 @@ fn hostile_documents_are_refused_in_bounded_time() {
     }
 }
 
+/// Every byte of a shipped recipe replaced by every other one: a tree or a problem inside of the text, never a panic.
+#[test]
+fn every_mutation_of_a_byte_is_survived() {
+    let text = include_str!("../../quickstart.yaml");
+    let lines = text
+        .lines()
+        .map(|line| line.split(" #").next().unwrap_or_default().trim_end());
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    let mut source = lines.join("\n").into_bytes();
+    let last = u32::try_from(lines.len()).unwrap() + 2;
+    for index in 0..source.len() {
+        let original = source[index];
+        for byte in 0..=u8::MAX {
+            source[index] = byte;
+            let (node, found) = parse(&source, Source::File);
+            assert!(node.is_some() || !found.is_empty(), "byte {index} = {byte}");
+            assert!(
+                found
+                    .iter()
+                    .all(|d| (1..=last).contains(&d.line) && d.column >= 1),
+                "byte {index} = {byte}: {found:?}"
+            );
+        }
+        source[index] = original;
+    }
+}
+
 #[test]
 fn many_keys_take_linear_time() {
     let keys = (0..9_000)

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, cancel, completions, doctor, guard, images, job, list, man, migrate, models, plan, replay, report,
-    resume, run, schema, simulate, status, submit, validate, verify, watch, why,
+    agent, cancel, completions, doctor, guard, images, init, job, list, man, migrate, models, plan, replay,
+    report, resume, run, schema, simulate, status, submit, validate, verify, watch, why,
 };
 use crate::{logging, program};
 
@@ -39,6 +39,7 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::InitArgs),
     Validate(validate::ValidateArgs),
     Migrate(migrate::MigrateArgs),
     Schema(schema::SchemaArgs),
@@ -78,6 +79,7 @@ enum Command {
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let Cli { runs_dir, command } = Cli::parse();
     match command {
+        Command::Init(args) => init::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Schema(args) => schema::run(&args),

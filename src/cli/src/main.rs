@@ -8,6 +8,7 @@ mod feed;
 mod live;
 mod logging;
 mod program;
+mod prompt;
 mod recipe_file;
 mod terminal;
 mod writer;

@@ -14,6 +14,7 @@ use hpcbench_services::Registry;
 use crate::exit::Failure;
 
 /// A recipe's file, and what the command line changes in it.
+#[derive(Clone)]
 pub(crate) struct RecipeFile {
     /// The path, as given.
     path: String,
@@ -63,6 +64,14 @@ impl RecipeFile {
             overrides: Vec::new(),
             paths: path_base(path)?,
         })
+    }
+
+    /// The same file, if these were its bytes.
+    pub(crate) fn with_bytes(&self, bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            ..self.clone()
+        }
     }
 
     /// The path, as given.

@@ -4,3 +4,4 @@
 mod accuracy;
 mod costs;
 mod quickstart;
+mod recipes;

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod guard;
 pub(crate) mod images;
+pub(crate) mod init;
 pub(crate) mod job;
 pub(crate) mod list;
 pub(crate) mod man;

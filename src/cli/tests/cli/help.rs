@@ -21,6 +21,7 @@ fn help_lists_the_commands_that_there_are_and_no_others() {
     let help = world.run(&["--help"]);
     assert_eq!(help.code, Some(0));
     let expected = [
+        "init",
         "validate",
         "migrate",
         "schema",

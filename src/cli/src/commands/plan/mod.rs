@@ -3,6 +3,8 @@
 mod job;
 mod text;
 
+pub(crate) use text::in_words;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 const SHORT_HASH: usize = 12;
 
 /// A plan in words: what is started, every trial, and what it takes.
-pub(super) fn in_words(plan: &Plan) -> String {
+pub(crate) fn in_words(plan: &Plan) -> String {
     let hash = plan.hash.get(..SHORT_HASH).unwrap_or(&plan.hash);
     let mut text = format!("{}, plan {hash}\n", plan.name);
     if !plan.description.is_empty() {

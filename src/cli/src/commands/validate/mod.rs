@@ -1,6 +1,7 @@
 //! `hpcbench validate`: whether recipes can be run, and everything that keeps them from it.
 
 mod explain;
+mod interactive;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -29,6 +30,9 @@ pub(crate) struct ValidateArgs {
     /// How problems are told
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Walk through the problems, offer what solves each, and write the result if told to
+    #[arg(long, conflicts_with_all = ["set", "format", "explain"])]
+    interactive: bool,
     /// Say what the rule with this code is about, with an example, and check nothing
     #[arg(long, value_name = "CODE", value_parser = codes(), hide_possible_values = true, conflicts_with = "recipes")]
     explain: Option<Code>,
@@ -51,6 +55,12 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
             Format::Json => terminal::print_json(&explain::document(code))?,
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    if args.interactive {
+        return match args.recipes.as_slice() {
+            [only] => interactive::run(only, args.strict),
+            _ => Err(Failure::Usage("--interactive takes one recipe at a time".to_owned()).into()),
+        };
     }
     let files: Vec<RecipeFile> = args
         .recipes

@@ -1,0 +1,102 @@
+//! How long the program takes for recipes, as a whole process, beside what it takes to start and to read the file.
+
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::Workdir;
+
+/// For a recipe of 300 lines.
+const VALIDATE_LIMIT: Duration = Duration::from_millis(10);
+/// For a plan of 10,000 trials.
+const PLAN_LIMIT: Duration = Duration::from_millis(200);
+/// The median of so many calls counts.
+const CALLS: usize = 21;
+
+const HEAD: &str = "\
+schema: hpcbench/v1
+name: timed
+service:
+  kind: simulator
+  environment:
+";
+
+const WORKLOAD: &str = "\
+workload:
+  load: {shape: closed, concurrency: 1}
+  duration: 30s
+  prompts: {source: synthetic, input_tokens: 64, output_tokens: 16}
+";
+
+fn of_300_lines() -> String {
+    let mut text = HEAD.to_owned();
+    while text.lines().count() + WORKLOAD.lines().count() < 300 {
+        let number = text.lines().count();
+        let _ = writeln!(
+            text,
+            "    VARIABLE_{number}: \"some value, number {number}\"   # and a remark"
+        );
+    }
+    text + WORKLOAD
+}
+
+fn of_10_000_trials() -> String {
+    let levels: Vec<String> = (1..=1000).map(|level| level.to_string()).collect();
+    format!(
+        "{}{WORKLOAD}sweep:\n  matrix: {{service.options.max_num_seqs: [1, 2, 3, 4, 5], workload.load.concurrency: [{}]}}\n  repetitions: 2\n",
+        HEAD.replace("  environment:\n", ""),
+        levels.join(", ")
+    )
+}
+
+/// The median of a command's wall time.
+fn median(program: &str, arguments: &[&str]) -> Result<Duration> {
+    let mut times = Vec::with_capacity(CALLS);
+    for _ in 0..CALLS {
+        let before = Instant::now();
+        let status = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .with_context(|| format!("{program} does not start"))?;
+        times.push(before.elapsed());
+        ensure!(status.success(), "{program} {arguments:?}: {status}");
+    }
+    times.sort();
+    Ok(times[CALLS / 2])
+}
+
+#[test]
+fn recipes_are_checked_and_planned_at_once() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let program = env::var("HPCBENCH_BIN").context("HPCBENCH_BIN names the optimised program")?;
+    let write = |name: &str, text: &str| -> Result<String> {
+        let path = workdir.path().join(name);
+        fs::write(&path, text)?;
+        Ok(path.display().to_string())
+    };
+    let (small, large) = (
+        write("small.yaml", &of_300_lines())?,
+        write("large.yaml", &of_10_000_trials())?,
+    );
+    let start = median(&program, &["--version"])?;
+    let read = median("cat", &[&small])?;
+    let validate = median(&program, &["validate", &small])?;
+    let plan = median(&program, &["validate", &large])?;
+    let printed = median(&program, &["plan", &large, "--format", "json"])?;
+    println!("hpcbench --version {start:?}, cat {read:?}; 300 lines validated in {validate:?}");
+    println!("10,000 trials planned in {plan:?}, and with plan.json printed in {printed:?}");
+    ensure!(
+        validate < VALIDATE_LIMIT,
+        "300 lines took {validate:?}; --version {start:?}, cat {read:?}"
+    );
+    ensure!(
+        plan < PLAN_LIMIT,
+        "10,000 trials took {plan:?}; --version {start:?}"
+    );
+    Ok(())
+}
