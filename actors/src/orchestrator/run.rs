@@ -25,7 +25,7 @@ use super::places::{Place, Places};
 use super::publisher::Publisher;
 use crate::log_collector::LogSources;
 use crate::process::Spawner;
-use crate::shell::{NodeAddress, Scratch, describe, hostname, own_address};
+use crate::shell::{NodeAddress, Scratch, describe, hostname, own_address, raise_open_files};
 
 /// Where the event log is below the run directory.
 const EVENTS: &str = "events";
@@ -171,6 +171,8 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     // What a killed agent leaves behind becomes our child, and is found.
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| OrchestratorError::system("become a subreaper")(error.into()))?;
+    // The bus has a connection for each agent and each of those who watch.
+    raise_open_files();
     let run = begin.run().clone();
     let node = orchestrator_node(&plan)?;
     let bus_address = bus_address(&places.of(&node))?;

@@ -29,6 +29,9 @@ pub const BUS_SECONDS: f64 = 60.0;
 pub const MEASURE_SECONDS: f64 = 120.0;
 /// How often in a row a node may be lost before the run gives up.
 pub const AGENT_LOSSES: u32 = 3;
+/// Seconds between the second loss of a node in a row and the next start of its agent. Whatever ends agents, such as a batch
+/// system that clears up after a former start of the job, is given the time to find none.
+pub const AGENT_PAUSE_SECONDS: f64 = 5.0;
 /// How often in a row a node may be lost before the run goes on without it, where it may: less often than a trial may be
 /// interrupted.
 pub const AGENT_LOSSES_TO_GIVE_UP: u32 = 2;
@@ -38,7 +41,8 @@ pub const BUS_LOSSES: u32 = 3;
 pub const BUS_FALSE_STARTS: u32 = 2;
 /// Seconds after which the bus or a node counts as steady: if it is lost then, that is the first loss in a row.
 pub const STEADY_SECONDS: f64 = 600.0;
-/// How often a trial may be interrupted before it counts as failed; a resumed run begins to count anew.
+/// How often a trial may be interrupted before it counts as failed; a resumed run and a new start of its job begin to
+/// count anew.
 pub const INTERRUPTIONS: u32 = 3;
 /// How many anomalies the state keeps; later ones are only counted.
 pub const ANOMALIES: usize = 100;

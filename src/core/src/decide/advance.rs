@@ -47,7 +47,7 @@ pub(super) fn next(state: &State, now: Timestamp) -> Option<Body> {
     let steps: [&dyn Fn() -> Step; 8] = [
         &|| phase_if(state, state.phase.is_none(), Phase::Initialize),
         &|| bus_step(state),
-        &|| agents(state),
+        &|| agents(state, now),
         &|| retire(state, trial.service),
         &|| deploy(state, trial, service, now),
         &|| monitor(state),
@@ -96,7 +96,7 @@ fn is_in(state: &State, node: &NodeId) -> bool {
     !state.nodes.get(node).is_some_and(Node::is_given_up)
 }
 
-fn agents(state: &State) -> Step {
+fn agents(state: &State, now: Timestamp) -> Step {
     let mut waiting = false;
     for (node, role) in &state.outline.nodes {
         let launches = match state.nodes.get(node) {
@@ -104,6 +104,12 @@ fn agents(state: &State) -> Step {
             Some(known) => match known.status {
                 NodeStatus::Joined { .. } | NodeStatus::GivenUp { .. } => continue,
                 NodeStatus::Requested { .. } => {
+                    waiting = true;
+                    continue;
+                }
+                NodeStatus::Lost { since, .. }
+                    if known.losses > 1 && now.seconds_since(since) < limits::AGENT_PAUSE_SECONDS =>
+                {
                     waiting = true;
                     continue;
                 }

@@ -29,11 +29,11 @@ pub(super) fn started(run: &mut DraftRun<'_>, started: JobStarted) -> Result<(),
     if run.state().job.is_some() {
         return Err("the run lives in a job already".to_owned());
     }
-    let begins = run.state().phase.is_none();
-    run.emit(started);
-    if begins {
+    if run.state().phase.is_none() {
+        // Before the new start, so that it does not count as one of the new job's interruptions.
         interrupt_active(run, "the job before this one ended before it did");
     }
+    run.emit(started);
     Ok(())
 }
 

@@ -90,6 +90,7 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::JobStarted(started) => {
             state.job = Some(Job::new(started));
             state.job_starts = state.job_starts.saturating_add(1);
+            trials::count_anew(state);
         }
         Body::JobEnding(ending) => state.ending = Some(ending.clone()),
         Body::RunPaused(paused) => state.paused = Some(paused.clone()),

@@ -93,6 +93,7 @@ fn lose(state: &mut State, lost: &NodeLost, at: Timestamp) -> Result<(), Misfit>
     };
     node.losses = super::losses(node.losses, joined, at);
     node.status = NodeStatus::Lost {
+        since: at,
         reason: lost.reason.clone(),
     };
     let instances = state.deployment.iter_mut().flat_map(|d| d.instances.values_mut());

@@ -124,11 +124,18 @@ fn settle<'a>(state: &'a mut State, id: &TrialId, attempt: Attempt, status: Tria
     state.trials.entry(id.clone()).insert_entry(trial).into_mut()
 }
 
+/// What was interrupted gets its full number of attempts again: the end of a job is no trial's fault.
+pub(super) fn count_anew(state: &mut State) {
+    for trial in state.trials.values_mut() {
+        trial.interruptions = 0;
+    }
+}
+
 /// The run goes on: what was interrupted gets its full number of attempts again, and so does what failed, if it is to be
 /// repeated.
 pub(super) fn resume(state: &mut State, retry_failed: bool) {
+    count_anew(state);
     for trial in state.trials.values_mut() {
-        trial.interruptions = 0;
         if let TrialStatus::Failed { reason } = &trial.status
             && retry_failed
         {

@@ -227,7 +227,7 @@ impl State {
             return Some((exit_code, format!("the bus cannot be had: {reason}")));
         }
         let (id, node) = self.lost_for_good()?;
-        let NodeStatus::Lost { reason } = &node.status else {
+        let NodeStatus::Lost { reason, .. } = &node.status else {
             return None;
         };
         Some((

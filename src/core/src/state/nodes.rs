@@ -39,6 +39,8 @@ pub enum NodeStatus {
     },
     /// It is gone without having been told to go.
     Lost {
+        /// Since when.
+        since: Timestamp,
         /// How that was noticed.
         reason: String,
     },
