@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use crate::layout::{Component, Gpus, Layout, Memory, most_frequent, neediest, section};
+use hpcbench_recipes::Role;
+
+use crate::layout::{Component, Gpus, Layout, Memory, most_frequent, section};
 use crate::place::RecipePath;
 use crate::programs::{ProgramError, Slurm};
 use crate::site::GpuRequest;
@@ -116,7 +118,7 @@ fn lack(request: GpuRequest, component: &Component, name: &str, kinds: &[&Kind])
         wanted,
         path: RecipePath::new(path),
     };
-    let needy = section(neediest(component));
+    let named_by = |role: Option<Role>| section(role.unwrap_or(Role::Server));
     let cpus = component.cpus.map_or(0, std::num::NonZeroU32::get);
     let mebibytes = if let Memory::Mebibytes(size) = component.memory {
         size
@@ -127,7 +129,7 @@ fn lack(request: GpuRequest, component: &Component, name: &str, kinds: &[&Kind])
     let enough_gpus = |kind: &Kind| gpus.is_none_or(|gpus| gpus_of(kind, gpus) >= gpus.count.get());
     if count(&|kind| kind.cpus >= cpus) == 0 {
         let most = kinds.iter().map(|kind| kind.cpus).max().unwrap_or_default();
-        let path = format!("nodes.{needy}.cpus");
+        let path = format!("nodes.{}.cpus", named_by(component.named_by.cpus));
         return Some(misfit(
             format!("{most} CPUs a node at most"),
             cpus.to_string(),
@@ -136,7 +138,7 @@ fn lack(request: GpuRequest, component: &Component, name: &str, kinds: &[&Kind])
     }
     if count(&|kind| kind.mebibytes >= mebibytes) == 0 {
         let most = kinds.iter().map(|kind| kind.mebibytes).max().unwrap_or_default();
-        let path = format!("nodes.{needy}.memory");
+        let path = format!("nodes.{}.memory", named_by(component.named_by.memory));
         return Some(misfit(
             format!("{most} MiB of memory a node at most"),
             mebibytes.to_string(),

@@ -323,22 +323,28 @@ impl Started {
     }
 }
 
-/// How an agent's process ended, with the last complaint in its log. That is told whatever the exit code: a program that starts
-/// agents elsewhere may end well where the other node did not.
+/// How an agent's process ended, with the last complaint in its log: the agent's own, if it has one. That is told whatever the
+/// exit code: a program that starts agents elsewhere may end well where the other node did not.
 fn with_last_words(exit: Exit, log: &Path) -> String {
     let lines = log_tail(log, TAIL_LINES);
-    match lines.iter().rev().find_map(|line| complaint(line)) {
+    let last = |of: fn(&str) -> Option<&str>| lines.iter().rev().find_map(|line| of(line));
+    match last(own_complaint).or_else(|| last(complaint)) {
         Some(words) => format!("{exit}: {words}"),
         None => exit.to_string(),
     }
 }
 
-/// What a log's line complains about: one of this program, without its time and place, or another's such as `srun: error: …`.
-fn complaint(line: &str) -> Option<&str> {
+/// What a line of this program complains about, without its time and place.
+fn own_complaint(line: &str) -> Option<&str> {
     match line.split_once(" ERROR ") {
         Some((_, own)) => Some(own.split_once(": ").map_or(own, |(_, words)| words)),
-        None => line.contains("error: ").then_some(line),
+        None => line.strip_prefix("error: "),
     }
+}
+
+/// What another program's line complains about, such as `srun: error: …`.
+fn complaint(line: &str) -> Option<&str> {
+    line.contains("error: ").then_some(line)
 }
 
 #[cfg(test)]
@@ -349,7 +355,7 @@ mod tests {
     fn only_complaints_tell_why_an_agent_ended() {
         let own =
             "2026-11-25T04:26:04.603493Z ERROR hpcbench::commands::agent: the agent of client ends: no bus";
-        assert_eq!(complaint(own), Some("the agent of client ends: no bus"));
+        assert_eq!(own_complaint(own), Some("the agent of client ends: no bus"));
         let other = "srun: error: Node failure on node5";
         assert_eq!(complaint(other), Some(other));
         assert_eq!(
@@ -372,5 +378,11 @@ mod tests {
             with_last_words(Exit::Code(0), &log),
             "exit code 0: srun: error: two"
         );
+        std::fs::write(
+            &log,
+            "error: too few GPUs\nsrun: error: n1: task 0: Exited with exit code 3\n",
+        )
+        .unwrap();
+        assert_eq!(with_last_words(Exit::Code(3), &log), "exit code 3: too few GPUs");
     }
 }

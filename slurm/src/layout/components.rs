@@ -5,7 +5,7 @@ use hpcbench_recipes::Role;
 use super::demand::Demand;
 use super::error::{LayoutError, at};
 use super::groups::Group;
-use super::{Component, Host, Memory};
+use super::{Component, Host, Memory, NamedBy};
 use crate::place::Setting;
 
 /// One allocation, or the parts of a heterogeneous job.
@@ -70,8 +70,18 @@ fn component(mut part: Vec<Group>, memory_request: bool) -> Option<(Role, Compon
         Role::Client => 2,
     });
     let role = part.first()?.role;
-    let cpus = part.iter().filter_map(|group| group.demand.cpus).max();
-    let memory = part.iter().filter_map(|group| group.demand.memory).max();
+    let cpus = part
+        .iter()
+        .filter_map(|group| Some((group.demand.cpus?, group.role)));
+    let cpus = cpus.max_by_key(|(cpus, _)| *cpus);
+    let memory = part
+        .iter()
+        .filter_map(|group| Some((group.demand.memory?, group.role)));
+    let memory = memory.max_by_key(|(memory, _)| *memory);
+    let named_by = NamedBy {
+        cpus: cpus.map(|(_, role)| role),
+        memory: memory.map(|(_, role)| role),
+    };
     let gpus = part.iter().find_map(|group| group.demand.gpus.clone());
     let demand = part.first()?.demand.clone();
     let mut hosts: Vec<Host> = part.into_iter().flat_map(|group| group.hosts).collect();
@@ -79,7 +89,7 @@ fn component(mut part: Vec<Group>, memory_request: bool) -> Option<(Role, Compon
     hosts.sort_by_key(|host| !host.has(Role::Orchestrator));
     let memory = match memory {
         _ if !memory_request => Memory::Unstated,
-        Some(size) => Memory::Mebibytes(size.as_bytes().div_ceil(1 << 20).max(1)),
+        Some((size, _)) => Memory::Mebibytes(size.as_bytes().div_ceil(1 << 20).max(1)),
         None if demand.exclusive => Memory::All,
         None => Memory::Unstated,
     };
@@ -91,8 +101,9 @@ fn component(mut part: Vec<Group>, memory_request: bool) -> Option<(Role, Compon
         reservation: demand.reservation,
         constraint: demand.constraint,
         exclusive: demand.exclusive,
-        cpus,
+        cpus: cpus.map(|(cpus, _)| cpus),
         memory,
+        named_by,
         gpus,
         directives: demand.directives,
     };

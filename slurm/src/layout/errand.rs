@@ -7,7 +7,7 @@ use hpcbench_recipes::{Plan, Role};
 use super::build::modules;
 use super::demand::Demand;
 use super::error::LayoutError;
-use super::{Component, Gpus, Host, Layout, Memory};
+use super::{Component, Gpus, Host, Layout, Memory, NamedBy};
 use crate::place::{Origin, Setting};
 use crate::site::{GpuRequest, Site};
 use crate::time::TimeLimit;
@@ -86,6 +86,7 @@ impl Errand {
             exclusive: site.exclusive == crate::site::Exclusive::Always,
             cpus: None,
             memory: Memory::Unstated,
+            named_by: NamedBy::default(),
             gpus,
             directives: Vec::new(),
         };

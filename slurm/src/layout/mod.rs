@@ -81,10 +81,21 @@ pub struct Component {
     pub cpus: Option<NonZeroU32>,
     /// Memory of each host.
     pub memory: Memory,
+    /// Which roles name these numbers.
+    pub named_by: NamedBy,
     /// GPUs of each host.
     pub gpus: Option<Gpus>,
     /// More options of sbatch, checked.
     pub directives: Vec<Setting>,
+}
+
+/// The roles that name numbers of a component.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct NamedBy {
+    /// CPUs; none: nobody names them.
+    pub cpus: Option<Role>,
+    /// Memory; none: nobody names it.
+    pub memory: Option<Role>,
 }
 
 /// One host, and the plan's nodes that live there.
@@ -160,13 +171,6 @@ pub(crate) fn most_frequent(components: &[Component]) -> Role {
         .into_iter()
         .max_by_key(|role| count(*role))
         .unwrap_or(Role::Server)
-}
-
-/// Which role of a component usually needs most.
-pub(crate) fn neediest(component: &Component) -> Role {
-    let order = [Role::Server, Role::Client];
-    let has = |role: &Role| component.hosts.iter().any(|host| host.has(*role));
-    order.into_iter().find(has).unwrap_or(Role::Orchestrator)
 }
 
 /// The key of a role in the recipe's `nodes`.

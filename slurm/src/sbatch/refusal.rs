@@ -1,6 +1,8 @@
 //! Which part of the recipe made Slurm say no.
 
-use crate::layout::{Component, Layout, most_frequent, neediest, section};
+use hpcbench_recipes::Role;
+
+use crate::layout::{Component, Layout, most_frequent, section};
 use crate::place::{Origin, RecipePath, Setting};
 
 /// Slurm refused a job.
@@ -118,12 +120,8 @@ fn cause(layout: &Layout, topic: Topic, message: &str) -> Option<Cause> {
             "nodes.{}.count",
             section(most_frequent(&layout.components))
         ))),
-        Topic::Memory => of_first(
-            layout,
-            |part| part.memory != crate::layout::Memory::Unstated,
-            "memory",
-        ),
-        Topic::Cpus => of_first(layout, |part| part.cpus.is_some(), "cpus"),
+        Topic::Memory => named_by(layout, "memory", |part| part.named_by.memory),
+        Topic::Cpus => named_by(layout, "cpus", |part| part.named_by.cpus),
     }
 }
 
@@ -158,9 +156,8 @@ fn unsaid(path: &str) -> Cause {
     }
 }
 
-/// The first component that asks for it; of its roles, the one that usually needs most.
-fn of_first(layout: &Layout, asks: fn(&Component) -> bool, key: &str) -> Option<Cause> {
-    let index = layout.components.iter().position(asks)?;
-    let component = layout.components.get(index)?;
-    Some(unsaid(&format!("nodes.{}.{key}", section(neediest(component)))))
+/// The number of the first component where a role names it.
+fn named_by(layout: &Layout, key: &str, of: fn(&Component) -> Option<Role>) -> Option<Cause> {
+    let role = layout.components.iter().find_map(of)?;
+    Some(unsaid(&format!("nodes.{}.{key}", section(role))))
 }

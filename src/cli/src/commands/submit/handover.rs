@@ -50,6 +50,9 @@ pub(in crate::commands) enum HandoverError {
     /// Slurm said no.
     #[error(transparent)]
     Refused(Box<Refusal>),
+    /// It is not known whether there is one: it may go on with the run.
+    #[error(transparent)]
+    NoWord(anyhow::Error),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -194,10 +197,9 @@ fn submitted(layout: &Layout, arguments: &[std::ffi::OsString], key: &str) -> Re
         return Ok(first.job.whole());
     }
     let advice = format!("look with `squeue --me -O jobid,comment:128` for a job with the comment {key}");
-    let error = anyhow::Error::from(error);
-    Err(error
-        .context(Failure::Environment(format!("no word from sbatch; {advice}")))
-        .into())
+    let words = format!("no word from sbatch, whose job would go on with the run by itself; {advice}");
+    let error = anyhow::Error::from(error).context(Failure::Environment(words));
+    Err(HandoverError::NoWord(error))
 }
 
 /// Removes the directory of a run that was created for a job that Slurm refused.

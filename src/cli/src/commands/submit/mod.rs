@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use hpcbench_recipes::Code;
 use hpcbench_recipes::recipe::LaunchMode;
-use hpcbench_slurm::{JobId, Refusal};
+use hpcbench_slurm::{JobId, RecipePath, Refusal};
 
 use crate::cluster::Target;
 use crate::commands::run::{Prepared, directory};
@@ -58,6 +58,7 @@ pub(crate) fn run(args: SubmitArgs, runs_dir: &Path) -> anyhow::Result<ExitCode>
             .into());
     }
     let target = Target::of_recipe(&plan, &recipe)?;
+    test_only::refuse_misfit(&target, &recipe)?;
     if args.test_only {
         return test_only::run(&target, &recipe);
     }
@@ -67,10 +68,12 @@ pub(crate) fn run(args: SubmitArgs, runs_dir: &Path) -> anyhow::Result<ExitCode>
     let job = match handover.submit(&target) {
         Ok(job) => job,
         Err(error) => {
-            handover::forget(&run_dir);
+            if !matches!(error, HandoverError::NoWord(_)) {
+                handover::forget(&run_dir);
+            }
             return Err(match error {
-                HandoverError::Refused(refusal) => refused(&refusal, &recipe).into(),
-                HandoverError::Other(error) => error,
+                HandoverError::Refused(refusal) => refused(&refusal, &recipe, None).into(),
+                HandoverError::NoWord(error) | HandoverError::Other(error) => error,
             });
         }
     };
@@ -81,10 +84,11 @@ pub(crate) fn run(args: SubmitArgs, runs_dir: &Path) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says why Slurm refused, and shows the place in the recipe that caused it.
-fn refused(refusal: &Refusal, recipe: &RecipeFile) -> Failure {
+/// Says why Slurm refused, and shows the place in the recipe that caused it: the one that is known, else the one that Slurm's words
+/// lead to.
+fn refused(refusal: &Refusal, recipe: &RecipeFile, known: Option<&RecipePath>) -> Failure {
     let message = refusal.to_string();
-    if let Some(place) = refusal.path() {
+    if let Some(place) = known.or(refusal.path()) {
         // Only shown: the recipe may be right, and the cluster's rules others.
         let _ = recipe.refuse(place.as_str(), Code::Cluster, &message);
     }
@@ -103,7 +107,7 @@ fn tell(job: JobId, run: &str, run_dir: &Path, target: &Target) {
 }
 
 /// The job's id for scripts, on standard output.
-fn println_job(job: JobId) {
+pub(super) fn println_job(job: JobId) {
     // Whoever does not want it has closed the pipe.
     let _ = terminal::print(&format!("{job}\n"));
 }
