@@ -8,7 +8,7 @@ use minijinja::{
 
 use super::JobCommand;
 use super::options::{Opt, options};
-use crate::layout::Layout;
+use crate::layout::{Host, Layout};
 use crate::step::INHERITED_OPTIONS;
 
 const TEMPLATE: &str = include_str!("../../templates/job.sh.j2");
@@ -27,8 +27,13 @@ pub struct ScriptError(#[from] Error);
 /// A text cannot be quoted.
 pub fn job_script(layout: &Layout, command: &JobCommand) -> Result<String, ScriptError> {
     let components: Vec<Value> = options(layout, command)
-        .into_iter()
-        .map(|component| component.iter().map(line).collect())
+        .iter()
+        .zip(&layout.components)
+        .map(|(options, component)| {
+            let options: Vec<Value> = options.iter().map(line).collect();
+            let hosts: Vec<Value> = component.hosts.iter().map(roles).collect();
+            context! { options, hosts }
+        })
         .collect();
     let variables = command.environment().iter();
     let environment: Vec<Value> = variables
@@ -59,6 +64,12 @@ pub fn job_script(layout: &Layout, command: &JobCommand) -> Result<String, Scrip
         },
     )?;
     Ok(text)
+}
+
+/// The plan's nodes that share a host: tokens of letters, digits and dashes.
+fn roles(host: &Host) -> Value {
+    let nodes: Vec<&str> = host.nodes.iter().map(|node| node.node.as_str()).collect();
+    vouched(&nodes.join("+"))
 }
 
 fn line(option: &Opt) -> Value {

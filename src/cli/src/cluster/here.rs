@@ -1,16 +1,18 @@
 //! The job that this process runs in.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hpcbench_actors::orchestrator::{Orphans, Places};
+use hpcbench_actors::shell::hostname;
 use hpcbench_core::Timestamp;
 use hpcbench_core::event::JobStarted;
-use hpcbench_recipes::Plan;
-use hpcbench_slurm::{Allocation, JobId, Slurm, UnixTime, assign};
+use hpcbench_recipes::{NodeId, Plan, Role};
+use hpcbench_slurm::{Allocation, JobId, Placed, Slurm, UnixTime, assign};
 
 use super::{Target, hosts};
 use crate::exit::Failure;
-use crate::program;
+use crate::{program, terminal};
 
 /// The job that this process runs in, as a run uses it.
 #[derive(Debug, Clone)]
@@ -46,11 +48,15 @@ impl InJob {
         };
         let slurm = Slurm::on_path();
         if let Err(error) = slurm.add_times(&mut allocation) {
-            tracing::warn!(%error, "Slurm does not say when the job was submitted and how long it lasts");
+            terminal::say(&format!(
+                "Slurm does not say when the job was submitted and how long it lasts: {error}"
+            ));
         }
         let version = slurm.version().unwrap_or_else(|_| "unknown".to_owned());
-        let placed =
+        let here = allocation.here.get_or_insert_with(hostname).clone();
+        let mut placed =
             assign(&target.layout, &allocation).map_err(|error| Failure::Environment(error.to_string()))?;
+        put_orchestrator_here(&mut placed, &here);
         let orphans = match came {
             Came::BySubmission => hosts::orphans(plan, &program::executable()?, &allocation),
             Came::ByHand => Orphans {
@@ -80,6 +86,22 @@ impl InJob {
             started,
             scratch: target.site.scratch.clone().map(PathBuf::from),
         }))
+    }
+}
+
+/// The orchestrator lives in this process, wherever that is: `salloc` leaves people on the login node.
+fn put_orchestrator_here(placed: &mut BTreeMap<NodeId, Placed>, here: &str) {
+    let orchestrator = placed
+        .values_mut()
+        .find(|placed| placed.role == Role::Orchestrator);
+    if let Some(orchestrator) = orchestrator.filter(|orchestrator| orchestrator.host != here) {
+        terminal::say(&format!(
+            "the orchestrator runs here, on {here}, and not on the job's node {}: `srun -N1 -n1 --overlap hpcbench run …` \
+             starts it there",
+            orchestrator.host
+        ));
+        orchestrator.host = here.to_owned();
+        orchestrator.cpus = None;
     }
 }
 

@@ -8,10 +8,11 @@ use hpcbench_actors::orchestrator::RunEnd;
 use hpcbench_core::Submitted;
 use hpcbench_core::event::Afterwards;
 use hpcbench_report::{RunView, write_reports};
-use hpcbench_slurm::{JobId, Slurm};
+use hpcbench_slurm::{JobId, ProgramError, Slurm};
 
 use crate::cluster::{Came, InJob, Target};
 use crate::commands::run::{self, Prepared, audit};
+use crate::commands::standing;
 use crate::commands::submit::Handover;
 use crate::exit::Failure;
 use crate::{exit, terminal, writer};
@@ -49,7 +50,11 @@ pub(crate) fn run(args: JobArgs) -> anyhow::Result<ExitCode> {
     })?;
     let job = in_job.job;
     let prepared = Prepared::to_job(&view, run_dir.clone(), in_job, writer::dead_through(&view))?;
-    let end = run::execute(prepared, true)?;
+    // What others know of the queue is from before its start, and will be from before its end.
+    standing::forget_queue(&run_dir);
+    let end = run::execute(prepared, true);
+    standing::forget_queue(&run_dir);
+    let end = end?;
     run::tell_results(&run_dir, write_reports);
     go_on_afterwards(end, job, run_dir, &target)
 }
@@ -60,17 +65,22 @@ fn go_on_afterwards(end: RunEnd, job: JobId, run_dir: PathBuf, target: &Target) 
         None | Some(Afterwards::Wait) => {}
         Some(Afterwards::Requeue) => {
             terminal::say(&format!("job {job} goes back into the queue"));
-            Slurm::on_path().requeue(job)?;
+            match Slurm::on_path().requeue(job) {
+                // Many sites allow no requeue. What has not answered may have done it.
+                Err(error @ ProgramError::Failed { .. }) if !error.is_no_answer() => {
+                    terminal::say(&format!("it cannot: {error}"));
+                    resubmit(job, run_dir, target)?;
+                }
+                requeued => requeued?,
+            }
         }
-        Some(Afterwards::Resubmit) => {
-            let next = resubmit(job, run_dir, target)?;
-            terminal::say(&format!("job {next} goes on with the run"));
-        }
+        Some(Afterwards::Resubmit) => resubmit(job, run_dir, target)?,
     }
     Ok(ExitCode::from(end.exit_code))
 }
 
-fn resubmit(job: JobId, run_dir: PathBuf, target: &Target) -> anyhow::Result<JobId> {
+/// Has another job go on with the run, once this one has ended.
+fn resubmit(job: JobId, run_dir: PathBuf, target: &Target) -> anyhow::Result<()> {
     let view = RunView::load(&run_dir)?;
     let handover = Handover {
         plan: Arc::clone(&view.plan),
@@ -81,7 +91,9 @@ fn resubmit(job: JobId, run_dir: PathBuf, target: &Target) -> anyhow::Result<Job
         dead_through: view.state.epoch,
         after: Some(job),
     };
-    Ok(handover.submit(target)?)
+    let next = handover.submit(target)?;
+    terminal::say(&format!("job {next} goes on with the run"));
+    Ok(())
 }
 
 /// The orchestrator's host is gone: its job goes back into the queue or, where that is refused, ends.

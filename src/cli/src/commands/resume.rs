@@ -16,7 +16,7 @@ use hpcbench_report::{RunView, TrialCounts, WriterLife, find_run, write_missing_
 use crate::cluster::Target;
 use crate::commands::run::{self, Prepared, audit};
 use crate::commands::standing;
-use crate::commands::submit::{Handover, HandoverError};
+use crate::commands::submit::{Handover, HandoverError, println_job};
 use crate::exit::Failure;
 use crate::{terminal, writer};
 
@@ -111,9 +111,10 @@ fn submit(
     let job = match handover.submit(&target) {
         Ok(job) => job,
         Err(HandoverError::Refused(refusal)) => return Err(Failure::Environment(refusal.to_string()).into()),
-        Err(HandoverError::Other(error)) => return Err(error),
+        Err(HandoverError::NoWord(error) | HandoverError::Other(error)) => return Err(error),
     };
     terminal::say(&format!("job {job} goes on with the run"));
+    println_job(job);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,12 +8,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use hpcbench_core::Seq;
-use hpcbench_report::{Until, find_run, history, read_plan};
+use hpcbench_recipes::recipe::LaunchMode;
+use hpcbench_report::{RunView, Until, find_run, history, read_plan};
+use hpcbench_slurm::queue::MAX_AGE_SECONDS;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::commands::standing::{self, JobStanding};
 use crate::feed::{Feed, FeedFormat, Printer, Step, TypeFilter, TypeGlob};
 use crate::terminal;
 
+/// How often it is looked how the run's job stands, while nothing else happens: as often as Slurm is asked.
+const LOOK_AT_JOB: Duration = Duration::from_secs(MAX_AGE_SECONDS.unsigned_abs());
 /// How often it is looked whether anybody still reads what is printed.
 const LOOK_FOR_READER: Duration = Duration::from_millis(500);
 
@@ -41,7 +46,8 @@ everything else, such as the mark between what has happened and what happens, is
 the text leaves out what only matters in an audit.
 
 The command ends when the run does, with the run's exit code; at once if it has ended already. If the process that runs
-it is gone, that is told, and the command waits until `hpcbench resume` continues the run.";
+it is gone, that is told, and the command waits until `hpcbench resume` continues the run. While a run waits for its Slurm
+job, what the job waits for is told.";
 
 /// Prints events until the run ends.
 ///
@@ -63,9 +69,11 @@ pub(crate) fn run(args: WatchArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> 
         .context("failed to start the connection's thread")?;
     let ended = runtime.block_on(async {
         let mut feed = Feed::new(&run_dir, Seq(args.from));
+        let is_job = plan.launch.mode == LaunchMode::Slurm;
         tokio::select! {
-            ended = show(&mut feed, &mut printer, &run_dir) => ended,
+            ended = show(&mut feed, &mut printer, &run_dir, is_job) => ended,
             () = nobody_reads() => Ok(ExitCode::SUCCESS),
+            () = tell_of_job(&run_dir), if is_job => Ok(ExitCode::SUCCESS),
         }
     });
     // A file system that does not answer is not waited for.
@@ -77,6 +85,7 @@ async fn show(
     feed: &mut Feed,
     printer: &mut Printer<io::Stdout>,
     run_dir: &Path,
+    is_job: bool,
 ) -> anyhow::Result<ExitCode> {
     const PRINT: &str = "failed to print an event";
     loop {
@@ -95,6 +104,8 @@ async fn show(
                 "the events from {from} on never happened: a new writer went on before them; what follows did happen"
             )),
             Step::NotBegun => terminal::say("the run has no events yet; waiting for them"),
+            // The job says how it stands.
+            Step::WriterGone(_) | Step::Silent(_) if is_job => {}
             Step::WriterGone(writer) => terminal::say(&format!(
                 "the process that ran it ({} on {}) has gone without ending the run; waiting for `hpcbench resume {}`",
                 writer.pid,
@@ -108,6 +119,39 @@ async fn show(
             )),
             Step::Ended(exit_code) => return Ok(ExitCode::from(exit_code)),
         }
+    }
+}
+
+/// Says how the job of a run stands that nobody is at work on, whenever that is news. Never ends.
+async fn tell_of_job(run_dir: &Path) {
+    let mut said = None;
+    loop {
+        let run_dir = run_dir.to_owned();
+        // Slurm and the file system may be slow.
+        let words = tokio::task::spawn_blocking(move || words_of_job(&run_dir)).await;
+        if let Ok(words) = words
+            && words != said
+        {
+            if let Some(words) = &words {
+                terminal::say(words);
+            }
+            said = words;
+        }
+        tokio::time::sleep(LOOK_AT_JOB).await;
+    }
+}
+
+/// How the job stands; none while the run goes on, or if it cannot be told.
+fn words_of_job(run_dir: &Path) -> Option<String> {
+    let view = RunView::load(run_dir).ok()?;
+    let job = standing::of(run_dir, &view).filter(|_| view.state.outcome.is_none())?;
+    let words = job.in_words();
+    match job {
+        JobStanding::Gone { .. } => Some(format!(
+            "{words}; waiting for `hpcbench resume --submit {}`",
+            run_dir.display()
+        )),
+        _ => view.state.is_over().then_some(words),
     }
 }
 

@@ -1,5 +1,8 @@
 //! `validate`, `schema` and `plan`.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 
 use crate::common::World;
@@ -152,4 +155,42 @@ fn every_code_is_explained_with_an_example() {
     assert!(rule["example"]["wrong"].as_str().unwrap().contains("ttft_p999"));
     let unknown = world.run(&["validate", "--explain", "windw"]);
     unknown.expect_refused(2, &["windw", "warmup-length", "'window'"]);
+}
+
+/// `plan` of a shipped recipe.
+fn plan_of(recipe: &str, more: &[&str]) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../recipes")
+        .join(recipe);
+    let world = World::new();
+    let server = world.write("nats-server", "#!/bin/sh\necho 'nats-server: v2.11.0'\n");
+    fs::set_permissions(&server, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = world.command(&["plan"]);
+    let command = command.arg(path).args(more).env("HPCBENCH_NATS_SERVER", server);
+    let finished = crate::common::Finished::of(command.output().unwrap());
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    finished.stdout
+}
+
+#[test]
+fn the_example_of_ollama_is_a_job_of_five_nodes_with_their_roles() {
+    let script = plan_of("ollama-slurm.yaml", &["--job-script"]);
+    for line in [
+        "# Nodes: orchestrator, client-1, client-2",
+        "#SBATCH --partition=cpu",
+        "#SBATCH --nodes=3",
+        "#SBATCH hetjob",
+        "# Nodes: server-1, server-2",
+        "#SBATCH --partition=gpu",
+        "#SBATCH --nodes=2",
+        "#SBATCH --gpus-per-node=4",
+    ] {
+        assert!(
+            script.lines().any(|known| known == line),
+            "no {line:?} in\n{script}"
+        );
+    }
+    let plan: Value = serde_json::from_str(&plan_of("ollama-slurm.yaml", &["--format", "json"])).unwrap();
+    let load = &plan["trials"][0]["workload"]["load"];
+    assert_eq!(load["concurrency"], 200, "100 of each client node: {load}");
 }
