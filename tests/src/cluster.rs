@@ -179,6 +179,20 @@ impl Cluster {
         found.with_context(|| self.diagnosis())
     }
 
+    /// Waits until no job waits or runs.
+    ///
+    /// # Errors
+    ///
+    /// One does, after the limit.
+    pub fn wait_idle(&self, limit: Duration) -> Result<()> {
+        let idle = wait_until(limit, "the end of all jobs", || {
+            let jobs = self.squeue()?;
+            let over = |job: &Job| !matches!(job.state.as_str(), "PENDING" | "RUNNING" | "COMPLETING");
+            Ok(jobs.iter().all(over).then_some(()))
+        });
+        idle.with_context(|| self.diagnosis())
+    }
+
     /// Cancels a job.
     ///
     /// # Errors
@@ -186,6 +200,20 @@ impl Cluster {
     /// Slurm knows no such job.
     pub fn scancel(&self, id: &str) -> Result<()> {
         self.as_root(&["scancel", id]).map(drop)
+    }
+
+    /// Lets go a job that Slurm holds back, and all nodes that it has drained.
+    ///
+    /// # Errors
+    ///
+    /// Slurm knows no such job.
+    pub fn release(&self, id: &str) -> Result<()> {
+        for node in ["node1", "node2", "node3", "node4", "node5"] {
+            let node = format!("nodename={node}");
+            // It is refused for a node that is not drained.
+            let _ = self.as_root(&["scontrol", "update", &node, "state=resume"]);
+        }
+        self.as_root(&["scontrol", "release", id]).map(drop)
     }
 
     /// Takes a node's power away: its processes are gone, and nothing says goodbye on the network.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::events::{events, of_type};
+use crate::events::{events, history, of_type};
+use crate::sound::expect_sound;
 use crate::{Cluster, Hpcbench, Job, Recipe, Workdir, wait_until};
 
 /// The states in which Slurm does nothing more for a job.
@@ -183,6 +184,17 @@ impl<'c> Submission<'c> {
         );
         ensure!(!self.run().join("bus.json").exists(), "bus.json outlives its bus");
         Ok(())
+    }
+
+    /// Expects that the run has ended with each of its trials completed once, whatever happened to its jobs, and that nothing is
+    /// left of it.
+    ///
+    /// # Errors
+    ///
+    /// Something of it does not hold.
+    pub fn expect_sound(&self, trials: usize) -> Result<()> {
+        expect_sound(&self.workdir, trials, &history(&self.run())?).with_context(|| self.diagnosis())?;
+        self.expect_nothing_left()
     }
 
     /// What somebody wants to see when a test fails.

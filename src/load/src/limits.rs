@@ -10,7 +10,7 @@ use crate::spec::{Connections, LoadSpec, Shape};
 /// Descriptors of the process besides connections: files, polls, pipes, the rest of the program.
 const OTHER_DESCRIPTORS: u64 = 128;
 
-/// Descriptors of one engine thread: poll, two timers, file of records.
+/// Descriptors of one engine thread: poll, timer, file of records.
 const DESCRIPTORS_PER_THREAD: u64 = 4;
 
 /// Where Linux says which ports it gives to outgoing connections.

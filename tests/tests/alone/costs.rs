@@ -37,14 +37,9 @@ fn the_first_request_follows_the_command_soon() -> Result<()> {
 #[test]
 fn the_control_plane_is_idle_while_a_trial_runs() -> Result<()> {
     let workdir = Workdir::new()?;
-    // One client that gets one token every two seconds: what is used then is not used by the load. (While a stream
-    // may end, the load engine looks for that all the time.)
+    // One client that gets a token every two seconds: what is used then is not used by the load.
     let recipe = Recipe::simulated()
         .service("options", "{ttft: 2s, itl: 2s}")
-        .workload(
-            "prompts",
-            "{source: synthetic, input_tokens: 16, output_tokens: 1}",
-        )
         .workload("load", "{shape: closed, concurrency: 1}")
         .workload("duration", "30s")
         .workload("timeout", "60s");

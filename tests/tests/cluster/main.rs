@@ -1,13 +1,19 @@
 //! A real Slurm cluster of five nodes on this machine. One test at a time: there is room for one cluster.
 
+mod by_hand;
 mod containers;
+mod ends;
 mod errands;
+mod heterogeneous;
 mod leftovers;
 mod loss;
 mod preemption;
 mod refusals;
+mod starts;
 mod steps;
 mod submit;
+mod submit_refusals;
+mod time_limit;
 
 use std::time::Duration;
 

@@ -26,6 +26,13 @@ pub(crate) fn slow() -> Recipe {
         .on_five_nodes()
 }
 
+/// So many trials of two seconds each.
+pub(crate) fn sweep(trials: u32) -> Recipe {
+    slow()
+        .workload("duration", "2s")
+        .top("sweep", &format!("{{repetitions: {trials}}}"))
+}
+
 /// The value at this place of an event's data, as a text.
 fn text<'v>(value: &'v Value, pointer: &str) -> Result<&'v str> {
     let found = value.pointer(pointer).and_then(Value::as_str);

@@ -8,7 +8,6 @@ use hpcbench_timing::Monotonic;
 use super::exchange::Exchange;
 use super::source::{Due, Source, Turn};
 use super::timeline::WindowEnd;
-use super::watch::Outlook;
 use super::{Engine, EngineError};
 use crate::plan::ToRender;
 use crate::response::ResponseReader;
@@ -130,7 +129,6 @@ impl Engine {
             messages,
             events: reserved(events.min(MAX_RESERVED_EVENTS)),
             bytes_received: 0,
-            outlook: Outlook::Distant,
         })
     }
 

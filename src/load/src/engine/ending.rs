@@ -59,7 +59,6 @@ impl Engine {
         carrier: Carrier,
     ) -> Result<(), EngineError> {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.watch.ended(&exchange, matches!(ending, Ending::Complete));
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.ended = true;
         let (due, was_sent) = (exchange.due, exchange.times.send_start.is_some());

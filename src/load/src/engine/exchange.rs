@@ -6,7 +6,6 @@ use hpcbench_timing::{Arrival, ArrivalSource, Monotonic};
 
 use super::source::Due;
 use super::timeline::{Timeline, WindowEnd};
-use super::watch::Outlook;
 use crate::fault::Fault;
 use crate::plan::Asked;
 use crate::response::{ResponseReader, StreamEvent};
@@ -40,8 +39,6 @@ pub(super) struct Exchange {
     pub(super) messages: Vec<u8>,
     pub(super) events: StreamEvents,
     pub(super) bytes_received: u64,
-    /// Whether its end may come with the next token.
-    pub(super) outlook: Outlook,
 }
 
 /// What a read brought, and when.
@@ -199,7 +196,6 @@ mod tests {
             reader: ResponseReader::new(Dialect::Chat, true),
             events: StreamEvents::default(),
             bytes_received: 0,
-            outlook: Outlook::Distant,
         }
     }
 

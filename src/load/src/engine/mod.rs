@@ -25,7 +25,6 @@ mod session;
 mod sink;
 mod source;
 mod timeline;
-mod watch;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -43,7 +42,6 @@ pub(crate) use self::sink::Batch;
 use self::sink::{RecordSink, SinkError};
 pub(crate) use self::source::{ClosedSource, History, Limit, OpenSource, Source, Talks, Until};
 pub(crate) use self::timeline::{Timeline, WindowEnd};
-use self::watch::Watch;
 use crate::cores;
 use crate::plan::{Plan, RenderMemory};
 use crate::response::StreamEvent;
@@ -101,8 +99,6 @@ pub(crate) struct Engine {
     report: EngineReport,
     meter: WindowMeter,
     in_flight: u32,
-    /// Of these, those whose end may come next.
-    watch: Watch,
     /// Requests begun by this thread, to go through the endpoints in turn.
     begun: u64,
     /// A request has ended since requests were last begun.
@@ -145,7 +141,6 @@ impl Engine {
             report: EngineReport::new(setup.plan.spec.node.clone(), setup.thread, setup.stamps),
             meter: WindowMeter::default(),
             in_flight: 0,
-            watch: Watch::default(),
             begun: share.beginning_among(endpoints as u64),
             ended: false,
             unread: Vec::new(),
@@ -171,10 +166,7 @@ impl Engine {
         let mut ready = Vec::new();
         loop {
             let wake_at = self.wake_at();
-            let wake = self
-                .poller
-                .wait(wake_at, self.watch.is_on(), &mut ready)
-                .map_err(EngineError::Poll)?;
+            let wake = self.poller.wait(wake_at, &mut ready).map_err(EngineError::Poll)?;
             self.meter
                 .turn(wake, self.window_is_open(wake.now), &mut self.report);
             ready.append(&mut self.unread);

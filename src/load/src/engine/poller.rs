@@ -11,17 +11,11 @@ use mio::{Events, Interest, Poll, Registry, Token};
 /// Longest wait. Requests to stop are seen and timeouts are noticed within this time, and a stalled thread shows.
 const MAX_WAIT: Duration = Duration::from_millis(10);
 
-/// Longest wait while a stream may end. A token that is read together with its stream's end arrived after the last poll that did
-/// not report its socket; that poll began at most two such waits before, which keeps the uncertainty below the millisecond
-/// that a gap between tokens is resolved to.
-const LOOK: Duration = Duration::from_micros(350);
-
 /// Most sockets that one poll reports. A poll that is full says nothing about the others.
 const MAX_EVENTS: usize = 1024;
 
-/// The timers' tokens; sockets count from 0.
+/// The timer's token; sockets count from 0.
 const TIMER: Token = Token(usize::MAX);
-const LOOK_TIMER: Token = Token(usize::MAX - 1);
 
 /// A socket that is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +43,6 @@ pub(super) struct Poller {
     poll: Poll,
     events: Events,
     timer: DeadlineTimer,
-    /// Ends waits while a stream may end.
-    look: DeadlineTimer,
     pub(super) clock: PairedClock,
     /// Number of the poll, from 1.
     turn: u64,
@@ -70,15 +62,11 @@ impl Poller {
         let timer = DeadlineTimer::new()?;
         poll.registry()
             .register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
-        let look = DeadlineTimer::new()?;
-        poll.registry()
-            .register(&mut SourceFd(&look.as_raw_fd()), LOOK_TIMER, Interest::READABLE)?;
         let now = Monotonic::now();
         Ok(Self {
             poll,
             events: Events::with_capacity(MAX_EVENTS),
             timer,
-            look,
             clock: PairedClock::new(),
             turn: 0,
             started: now,
@@ -105,13 +93,8 @@ impl Poller {
     }
 
     /// Waits for sockets, at most until `wake_at` (a time that has passed: not at all), and puts those that are
-    /// ready into `ready`. `watchful` keeps the wait short.
-    pub(super) fn wait(
-        &mut self,
-        wake_at: Option<Monotonic>,
-        watchful: bool,
-        ready: &mut Vec<Ready>,
-    ) -> io::Result<Wake> {
+    /// ready into `ready`.
+    pub(super) fn wait(&mut self, wake_at: Option<Monotonic>, ready: &mut Vec<Ready>) -> io::Result<Wake> {
         ready.clear();
         if self.is_complete {
             self.complete = (self.turn, self.started);
@@ -127,10 +110,6 @@ impl Poller {
         if started < until && until < latest {
             self.timer.set(Some(until))?;
         }
-        let until = match self.look_until(started, watchful)? {
-            Some(look) => until.min(look),
-            None => until,
-        };
         self.turn += 1;
         self.started = started;
         match self.poll.poll(&mut self.events, Some(timeout)) {
@@ -153,18 +132,6 @@ impl Poller {
         })
     }
 
-    /// The end of a wait that begins now while a stream may end. A timer that is set and has not run out will do: most waits
-    /// end before it does, and need not set it again.
-    fn look_until(&mut self, started: Monotonic, watchful: bool) -> io::Result<Option<Monotonic>> {
-        if !watchful {
-            return Ok(None);
-        }
-        if self.look.deadline().is_none_or(|at| at <= started) {
-            self.look.set(Some(started.plus(LOOK)))?;
-        }
-        Ok(self.look.deadline())
-    }
-
     /// Copies what the poll reported; returns how much that was.
     fn collect(&mut self, ready: &mut Vec<Ready>) -> io::Result<usize> {
         let mut reported = 0;
@@ -172,8 +139,7 @@ impl Poller {
             reported += 1;
             if event.token() == TIMER {
                 self.timer.clear()?;
-            } else if event.token() != LOOK_TIMER {
-                // Setting that one anew clears it.
+            } else {
                 ready.push(Ready {
                     slot: event.token().0,
                     readable: event.is_readable(),
@@ -201,15 +167,15 @@ mod tests {
         let mut now = Monotonic(0);
         // The timer of an earlier wait may end one too early, never too late.
         while now < at {
-            now = poller.wait(Some(at), false, &mut ready).unwrap().now;
+            now = poller.wait(Some(at), &mut ready).unwrap().now;
         }
         assert!(now.nanos_since(at) < 500_000_000 && ready.is_empty());
         let before = Monotonic::now();
-        let wake = poller.wait(None, false, &mut ready).unwrap();
+        let wake = poller.wait(None, &mut ready).unwrap();
         assert!(wake.now.nanos_since(before) >= 9_000_000);
         assert!(
             poller
-                .wait(Some(before), false, &mut ready)
+                .wait(Some(before), &mut ready)
                 .unwrap()
                 .now
                 .nanos_since(wake.now)
@@ -229,49 +195,29 @@ mod tests {
             .register(&mut socket, Token(3), Interest::READABLE)
             .unwrap();
         let past = Some(Monotonic(0));
-        poller.wait(past, false, &mut ready).unwrap();
+        poller.wait(past, &mut ready).unwrap();
         assert!(ready.is_empty());
         peer.write_all(b"x").unwrap();
         let before = Monotonic::now();
-        poller.wait(None, false, &mut ready).unwrap();
+        poller.wait(None, &mut ready).unwrap();
         assert!(ready.len() == 1 && ready[0].slot == 3 && ready[0].readable && !ready[0].closed);
         // The first poll found it empty; this one did not.
         let seen = poller.seen_empty(0).unwrap();
         assert!(seen < before);
         let turn = poller.turn();
-        poller.wait(past, false, &mut ready).unwrap();
+        poller.wait(past, &mut ready).unwrap();
         assert_eq!(poller.seen_empty(turn), None);
-        poller.wait(past, false, &mut ready).unwrap();
+        poller.wait(past, &mut ready).unwrap();
         assert!(poller.seen_empty(turn).unwrap() > before);
-    }
-
-    #[test]
-    fn waits_are_short_while_a_stream_may_end() {
-        let mut poller = Poller::new().unwrap();
-        let mut ready = Vec::new();
-        let looks = |poller: &mut Poller, ready: &mut Vec<Ready>, watchful: bool| {
-            let end = Monotonic::now().plus_nanos(50_000_000);
-            let mut looks = 0;
-            while poller.wait(None, watchful, ready).unwrap().now < end {
-                looks += 1;
-            }
-            looks
-        };
-        // On a machine that is busy it may be far fewer than 140.
-        let (short, long) = (
-            looks(&mut poller, &mut ready, true),
-            looks(&mut poller, &mut ready, false),
-        );
-        assert!(short > 20 && long <= 6 && ready.is_empty(), "{short} and {long}");
     }
 
     #[test]
     fn time_away_is_a_gap() {
         let mut poller = Poller::new().unwrap();
         let mut ready = Vec::new();
-        poller.wait(Some(Monotonic(0)), false, &mut ready).unwrap();
+        poller.wait(Some(Monotonic(0)), &mut ready).unwrap();
         std::thread::sleep(Duration::from_millis(30));
-        let wake = poller.wait(Some(Monotonic(0)), false, &mut ready).unwrap();
+        let wake = poller.wait(Some(Monotonic(0)), &mut ready).unwrap();
         assert!(wake.gap >= 30_000_000);
     }
 }

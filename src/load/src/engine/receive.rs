@@ -110,7 +110,6 @@ impl Engine {
             count_source(&mut self.report, times.arrival.source);
         }
         exchange.take_events(parsed, times, &self.timeline);
-        self.watch.look_at(exchange);
         let complete = exchange.reader.is_complete();
         if let Err(fault) = result {
             return self.finish(slot, Ending::Fault(fault), times.arrival.at);

@@ -182,32 +182,6 @@ fn several_chunks_in_one_read_are_uncertain_but_for_the_last() {
     assert_eq!(events.t[0], events.t[2]);
 }
 
-/// As the last one does with most servers: what follows it is sent at the same moment.
-#[test]
-fn tokens_that_are_read_with_the_end_are_certain_to_a_millisecond() {
-    let scratch = tempfile::tempdir().unwrap();
-    let server = Server::start(|_, socket| {
-        say(socket, &[STREAM_HEAD, &role(), &content("a")].concat());
-        sleep(GAP);
-        say(socket, &[content("b"), finish(), usage(2), DONE.into()].concat());
-        After::Keep
-    });
-    let mut spec = spec(server.address, &scratch);
-    spec.length = Length::Requests(11);
-    let (records, _) = run(spec);
-    let mut blind: Vec<u64> = records
-        .iter()
-        .map(|record| {
-            let kind = |event: usize| record.events.kind[event].0;
-            assert_eq!((kind(2), kind(5)), (3, 128));
-            record.events.uncertainty[2]
-        })
-        .collect();
-    blind.sort_unstable();
-    // Now and then another program may have the processor just then.
-    assert!(blind[5] < 1_000_000, "{blind:?}");
-}
-
 #[test]
 fn several_tokens_in_a_chunk_are_counted_by_usage() {
     let record = single(|_, socket| {

@@ -1,0 +1,151 @@
+//! Runs that somebody ends before they have ended by themselves.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::sound::expect_verified;
+use hpcbench_tests::{Cluster, Profile, Submission, data, kinds, of_type, terminal};
+
+use crate::SOON;
+use crate::submit::{RUN, sweep};
+
+/// Between the wish and the end of everything: Slurm kills after 30 s by default.
+const END: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_cancelled_job_says_why_its_trial_was_interrupted_and_a_new_one_goes_on() -> Result<()> {
+    let test = "a_cancelled_job_says_why_its_trial_was_interrupted_and_a_new_one_goes_on";
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    let submission = Submission::of(&cluster, &sweep(3))?;
+    let job = submission.submit()?;
+    submission.wait_events(2, "load.started", RUN)?;
+    let asked = Instant::now();
+    cluster.scancel(&job)?;
+    submission.wait_end(&job, END)?;
+    submission.expect_nothing_left()?;
+    ensure!(asked.elapsed() < END, "it took {:?}", asked.elapsed());
+    let events = submission.events()?;
+    let ends = kinds(&events).split_off(events.len() - 3);
+    ensure!(
+        ends == ["job.ending", "trial.interrupted", "run.paused"],
+        "{}",
+        submission.diagnosis()
+    );
+    let reason = data(&events, "trial.interrupted")?["reason"].to_string();
+    ensure!(
+        reason.contains("SIGTERM: the job is cancelled, preempted or out of time"),
+        "{reason}"
+    );
+    ensure!(
+        of_type(&events, "trial.failed").is_empty(),
+        "it counts as a failure"
+    );
+    expect_verified(submission.workdir())?;
+    let status = submission.status()?;
+    ensure!(
+        status["state"] == "interrupted" && status["trials"]["completed"] == 1,
+        "{status:#}"
+    );
+    goes_on_in_a_new_job(&submission)?;
+    // Nobody can resume what has ended.
+    let again = submission.with_run("resume")?.arg("--submit").run()?;
+    ensure!(again.stderr.contains("the run has ended"), "{again}");
+    Ok(())
+}
+
+fn goes_on_in_a_new_job(submission: &Submission<'_>) -> Result<()> {
+    let resumed = submission
+        .with_run("resume")?
+        .arg("--submit")
+        .run()?
+        .expect_code(0)?;
+    // The job's id, as `submit` prints it.
+    let job = resumed.stdout.trim();
+    // While it waits or runs nobody else may.
+    let second = submission
+        .with_run("resume")?
+        .arg("--submit")
+        .run()?
+        .expect_code(3)?;
+    ensure!(second.stderr.contains(&format!("job {job}")), "{second}");
+    submission.wait_events(1, "run.completed", RUN)?;
+    submission.wait_end(job, SOON)?;
+    submission.expect_sound(3)
+}
+
+#[test]
+fn a_run_is_cancelled_from_the_login_node() -> Result<()> {
+    let Some(cluster) = Cluster::up("a_run_is_cancelled_from_the_login_node", Profile::Plain)? else {
+        return Ok(());
+    };
+    let submission = Submission::of(&cluster, &sweep(3))?;
+    let job = submission.submit()?;
+    submission.wait_events(1, "load.started", RUN)?;
+    let asked = Instant::now();
+    let cancel = submission.with_run("cancel")?.args(["--reason", "seen enough"]);
+    cancel.run()?.expect_code(0)?;
+    submission.wait_end(&job, END)?;
+    submission.expect_nothing_left()?;
+    ensure!(asked.elapsed() < END, "it took {:?}", asked.elapsed());
+    let events = submission.events()?;
+    let end = terminal(&events)?;
+    ensure!(
+        end["type"] == "run.cancelled" && end["data"]["reason"] == "seen enough",
+        "{end:#}"
+    );
+    let reason = data(&events, "trial.interrupted")?["reason"].to_string();
+    ensure!(reason.contains("the run was cancelled: seen enough"), "{reason}");
+    expect_verified(submission.workdir()).map(drop)
+}
+
+#[test]
+fn a_run_that_waits_in_the_queue_says_why_and_is_cancelled_with_its_job() -> Result<()> {
+    let test = "a_run_that_waits_in_the_queue_says_why_and_is_cancelled_with_its_job";
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    let submission = Submission::of(&cluster, &sweep(1))?;
+    let other = cluster.sbatch(
+        submission.workdir(),
+        &["-N1", "--exclusive", "--wrap", "sleep 300"],
+    )?;
+    cluster.wait_job(&other, &["RUNNING"], SOON)?;
+    let job = submission.submit()?;
+    let watching = submission.with_run("watch")?.start()?;
+    let pending = cluster.wait_job(&job, &["PENDING"], SOON)?;
+    hpcbench_tests::wait_until(SOON, "a reason to wait", || {
+        let reason = cluster.wait_job(&job, &["PENDING"], SOON)?.reason;
+        Ok((reason == "Resources").then_some(()))
+    })
+    .with_context(|| format!("{pending:?}"))?;
+    let status = submission.status()?;
+    let words = status["job_state"].as_str().unwrap_or_default();
+    ensure!(
+        status["state"] == "submitted" && words.contains("waits for nodes to become free (Resources)"),
+        "{status:#}"
+    );
+    hpcbench_tests::wait_until(SOON, "why it waits, for whoever watches", || {
+        Ok(watching.stderr().contains("is pending: ").then_some(()))
+    })
+    .with_context(|| watching.stderr())?;
+    ensure!(
+        !watching.stderr().contains("has gone"),
+        "nobody has gone: {}",
+        watching.stderr()
+    );
+    submission.with_run("cancel")?.run()?.expect_code(0)?;
+    submission.wait_end(&job, SOON)?;
+    let watched = watching.wait()?.expect_code(1)?;
+    ensure!(watched.stdout.contains("cancelled"), "{watched}");
+    let events = submission.events()?;
+    ensure!(
+        terminal(&events)?["type"] == "run.cancelled",
+        "{}",
+        submission.diagnosis()
+    );
+    expect_verified(submission.workdir())?;
+    cluster.scancel(&other)?;
+    submission.expect_nothing_left()
+}

@@ -1,0 +1,112 @@
+//! Jobs whose time is nearly up.
+
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::{Cluster, Profile, Submission, data, of_type};
+use serde_json::Value;
+
+use crate::SOON;
+use crate::submit::{RUN, sweep};
+
+/// A submitted sweep of three trials whose job gets its warning in the middle of trial number `during`, as Slurm sends it: to
+/// the batch shell alone. Returns the job's id and the events until the run paused.
+fn warned(cluster: &Cluster, submission: &Submission<'_>, during: usize) -> Result<(String, Vec<Value>)> {
+    let job = submission.submit()?;
+    submission.wait_events(during, "load.started", RUN)?;
+    let warning = cluster.on_login(submission.workdir());
+    let warning = warning.args(["scancel", "--batch", "--signal=USR1", &job]);
+    warning.run()?.expect_code(0)?;
+    let events = submission.wait_events(1, "run.paused", SOON)?;
+    let interrupted = data(&events, "trial.interrupted")?["reason"].to_string();
+    ensure!(
+        interrupted.contains("SIGUSR1: the job's time is nearly up"),
+        "{interrupted}"
+    );
+    Ok((job, events))
+}
+
+fn recipe(on_time_limit: &str) -> hpcbench_tests::Recipe {
+    sweep(3).top(
+        "launch",
+        &format!("{{mode: slurm, time_limit: \"00:05:00\", on_time_limit: {on_time_limit}}}"),
+    )
+}
+
+#[test]
+fn a_run_whose_time_is_up_stops_or_has_another_job_submitted() -> Result<()> {
+    let test = "a_run_whose_time_is_up_stops_or_has_another_job_submitted";
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    let stopping = Submission::of(&cluster, &recipe("stop"))?;
+    let (job, events) = warned(&cluster, &stopping, 2)?;
+    ensure!(data(&events, "run.paused")?["afterwards"] == "wait");
+    let ended = stopping.wait_end(&job, SOON)?;
+    ensure!(ended.state == "FAILED", "{ended:?}");
+    ensure!(stopping.status()?["state"] == "interrupted");
+    stopping.expect_nothing_left()?;
+
+    let resubmitted = Submission::of(&cluster, &recipe("resubmit"))?;
+    let (job, events) = warned(&cluster, &resubmitted, 2)?;
+    ensure!(data(&events, "run.paused")?["afterwards"] == "resubmit");
+    let events = resubmitted.wait_events(1, "run.completed", RUN)?;
+    let started = of_type(&events, "job.started");
+    let next = started.last().context("no job")?["data"]["job"].as_str();
+    let next = next.filter(|next| *next != job).context("it is the same job")?;
+    let requested = of_type(&events, "job.requested");
+    let command = requested.last().context("no request")?["data"]["command"].to_string();
+    ensure!(
+        command.contains(&format!("--dependency=afterany:{job}")),
+        "{command}"
+    );
+    resubmitted.wait_end(next, SOON)?;
+    resubmitted.expect_sound(3)
+}
+
+#[test]
+fn a_run_whose_time_is_up_goes_back_into_the_queue_unless_that_was_for_nothing() -> Result<()> {
+    let test = "a_run_whose_time_is_up_goes_back_into_the_queue_unless_that_was_for_nothing";
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    let fruitless = Submission::of(&cluster, &recipe("requeue"))?;
+    let (job, events) = warned(&cluster, &fruitless, 1)?;
+    ensure!(
+        data(&events, "run.paused")?["afterwards"] == "wait",
+        "a job that has settled no trial is repeated"
+    );
+    let ended = fruitless.wait_end(&job, SOON)?;
+    ensure!(ended.state == "FAILED", "{ended:?}");
+
+    let requeued = Submission::of(&cluster, &recipe("requeue"))?;
+    let (job, events) = warned(&cluster, &requeued, 2)?;
+    ensure!(data(&events, "run.paused")?["afterwards"] == "requeue");
+    requeued.wait_events(1, "run.completed", RUN)?;
+    requeued.wait_end(&job, SOON)?;
+    requeued.expect_sound(3)
+}
+
+#[test]
+fn no_trial_is_started_that_its_job_has_no_time_for() -> Result<()> {
+    let test = "no_trial_is_started_that_its_job_has_no_time_for";
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    // Slurm's own warning, which may come a minute early, is still to come.
+    let recipe = sweep(1)
+        .top(
+            "launch",
+            "{mode: slurm, time_limit: \"00:03:00\", stop_before: 30s}",
+        )
+        .top("sweep", "{matrix: {workload.duration: [5s, 148s]}}");
+    let submission = Submission::of(&cluster, &recipe)?;
+    let job = submission.submit()?;
+    let events = submission.wait_events(1, "run.paused", RUN)?;
+    let ended = submission.wait_end(&job, SOON)?;
+    ensure!(ended.state == "FAILED", "{ended:?}");
+    let reason = data(&events, "job.ending")?["reason"].to_string();
+    ensure!(
+        reason.contains("takes 148 s at least, and 1") && of_type(&events, "trial.started").len() == 1,
+        "{reason}"
+    );
+    submission.expect_nothing_left()
+}
