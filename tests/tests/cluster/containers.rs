@@ -1,6 +1,7 @@
 //! Containers in jobs.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::sound::expect_verified;
@@ -57,6 +58,26 @@ fn site(cluster: &Cluster, apptainer: &Apptainer) -> Result<()> {
     Ok(fs::write(folder.join("testbed.yaml"), preamble)?)
 }
 
+/// What nobody may read anywhere.
+const SECRET: &str = "hf_PxqnWzLkTtRb";
+
+/// The files below a folder that have the secret in them.
+fn tellers(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(tellers(&path)?);
+        } else if fs::read(&path)?
+            .windows(SECRET.len())
+            .any(|bytes| bytes == SECRET.as_bytes())
+        {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 #[test]
 fn a_submitted_run_has_real_servers_in_containers() -> Result<()> {
     let test = "a_submitted_run_has_real_servers_in_containers";
@@ -70,6 +91,8 @@ fn a_submitted_run_has_real_servers_in_containers() -> Result<()> {
         return Ok(());
     };
     site(&cluster, &apptainer)?;
+    let token = cluster.home().join("token");
+    fs::write(&token, SECRET)?;
     let recipe = Recipe::of("llama-cpp")
         .service("model", "tiny")
         .service("image", &format!("{{path: \"{}\"}}", llama.image.display()))
@@ -81,6 +104,10 @@ fn a_submitted_run_has_real_servers_in_containers() -> Result<()> {
             ),
         )
         .service("health", "{timeout: 60s, interval: 100ms}")
+        .service(
+            "secrets",
+            &format!("{{HF_TOKEN: {{file: \"{}\"}}}}", token.display()),
+        )
         .workload("duration", "3s")
         .on_five_nodes()
         .top("launch", "{mode: slurm, site: testbed, time_limit: \"00:05:00\"}");
@@ -113,6 +140,14 @@ fn a_submitted_run_has_real_servers_in_containers() -> Result<()> {
     }
     for trial in summary::trials(&submission.run())? {
         ensure!(trial["verdict"]["status"] != "invalid", "{trial:#}");
+    }
+    for folder in [
+        submission.run(),
+        cluster.folder().join("log"),
+        cluster.folder().join("state"),
+    ] {
+        let tellers = tellers(&folder)?;
+        ensure!(tellers.is_empty(), "the secret is in {tellers:?}");
     }
     expect_verified(submission.workdir())?;
     let job = waited.stdout.lines().next().context("no job id")?;

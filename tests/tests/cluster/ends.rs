@@ -7,6 +7,7 @@ use hpcbench_tests::sound::expect_verified;
 use hpcbench_tests::{Cluster, Profile, Submission, data, kinds, of_type, terminal};
 
 use crate::SOON;
+use crate::heterogeneous::{in_partitions, site};
 use crate::submit::{RUN, sweep};
 
 /// Between the wish and the end of everything: Slurm kills after 30 s by default.
@@ -15,15 +16,17 @@ const END: Duration = Duration::from_secs(20);
 #[test]
 fn a_cancelled_job_says_why_its_trial_was_interrupted_and_a_new_one_goes_on() -> Result<()> {
     let test = "a_cancelled_job_says_why_its_trial_was_interrupted_and_a_new_one_goes_on";
-    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+    // Where Slurm waits for 30 s before it kills: what is gone before has ended by itself.
+    let Some(cluster) = Cluster::up(test, Profile::Site)? else {
         return Ok(());
     };
-    let submission = Submission::of(&cluster, &sweep(3))?;
+    site(&cluster)?;
+    let submission = Submission::of(&cluster, &in_partitions(sweep(3), "dedicated"))?;
     let job = submission.submit()?;
     submission.wait_events(2, "load.started", RUN)?;
     let asked = Instant::now();
     cluster.scancel(&job)?;
-    submission.wait_end(&job, END)?;
+    submission.wait_end(&format!("{job}+0"), END)?;
     submission.expect_nothing_left()?;
     ensure!(asked.elapsed() < END, "it took {:?}", asked.elapsed());
     let events = submission.events()?;
@@ -71,7 +74,7 @@ fn goes_on_in_a_new_job(submission: &Submission<'_>) -> Result<()> {
         .expect_code(3)?;
     ensure!(second.stderr.contains(&format!("job {job}")), "{second}");
     submission.wait_events(1, "run.completed", RUN)?;
-    submission.wait_end(job, SOON)?;
+    submission.wait_end(&format!("{job}+0"), SOON)?;
     submission.expect_sound(3)
 }
 

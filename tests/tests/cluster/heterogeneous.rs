@@ -10,16 +10,15 @@ use crate::SOON;
 use crate::submit::{RUN, slow};
 
 /// A site whose servers and clients live in different partitions, as the recipe need not know.
-fn site(cluster: &Cluster) -> Result<()> {
+pub(crate) fn site(cluster: &Cluster) -> Result<()> {
     let folder = cluster.home().join(".config/hpcbench/sites");
     fs::create_dir_all(&folder)?;
     let text = "partitions: {servers: gpu, clients: cpu}\naccount_required: true\ntime_limit: \"00:05:00\"\n";
     Ok(fs::write(folder.join("testbed.yaml"), text)?)
 }
 
-fn recipe(placement: &str) -> Recipe {
-    slow()
-        .workload("duration", "1s")
+pub(crate) fn in_partitions(recipe: Recipe, placement: &str) -> Recipe {
+    recipe
         .top("launch", "{mode: slurm, site: testbed, account: p200001}")
         .top(
             "nodes",
@@ -42,7 +41,10 @@ fn hosts<'e>(events: &'e [Value], nodes: &[&str]) -> Result<Vec<&'e str>> {
 }
 
 fn run(cluster: &Cluster, placement: &str) -> Result<Vec<Value>> {
-    let submission = Submission::of(cluster, &recipe(placement))?;
+    let submission = Submission::of(
+        cluster,
+        &in_partitions(slow().workload("duration", "1s"), placement),
+    )?;
     let waited = submission.submitting()?.arg("--wait").limit(RUN).run()?;
     ensure!(
         matches!(waited.code, Some(0 | 1)),

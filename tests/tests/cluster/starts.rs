@@ -81,6 +81,35 @@ fn a_job_that_the_controller_forgot_to_have_started_does_its_work_once() -> Resu
     submission.expect_sound(3)
 }
 
+#[test]
+fn a_controller_that_does_not_answer_is_no_end_of_a_job() -> Result<()> {
+    let test = "a_controller_that_does_not_answer_is_no_end_of_a_job";
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    let submission = Submission::of(&cluster, &sweep(1).workload("duration", "12s"))?;
+    let job = submission.submit()?;
+    submission.wait_events(1, "load.started", RUN)?;
+    // By then it has written its state.
+    std::thread::sleep(Duration::from_secs(5));
+    cluster.kill_controller()?;
+    let status = submission.status()?;
+    let words = status["job_state"].as_str().unwrap_or_default();
+    ensure!(
+        status["state"] == "running" && words.contains("Slurm cannot be asked"),
+        "{status:#}"
+    );
+    submission
+        .with_run("resume")?
+        .arg("--submit")
+        .run()?
+        .expect_code(3)?;
+    cluster.start_controller()?;
+    submission.wait_events(1, "run.completed", RUN)?;
+    submission.wait_end(&job, SOON)?;
+    submission.expect_sound(1)
+}
+
 /// Waits for the run's end. A job whose second start met the first one on its node is held back by Slurm, and that node is
 /// drained, until somebody lets them go.
 fn completed(cluster: &Cluster, submission: &Submission<'_>, job: &str) -> Result<Vec<Value>> {

@@ -56,7 +56,10 @@ fn a_submitted_run_has_its_five_nodes_and_is_followed_from_the_login_node() -> R
     expect_known_while_it_runs(&submission, &job)?;
     let ended = submission.wait_end(&job, RUN)?;
     let events = submission.events()?;
-    expect_five_nodes(&events)?;
+    let limit = cluster
+        .on_login(submission.workdir())
+        .args(["bash", "-c", "ulimit -Hn"]);
+    expect_five_nodes(&events, limit.run()?.stdout.trim().parse()?)?;
     expect_the_job_in_the_log(&events, &job)?;
     let code = &terminal(&events)?["data"]["exit_code"];
     // Slurm shows what the program said.
@@ -102,8 +105,8 @@ fn expect_known_while_it_runs(submission: &Submission<'_>, job: &str) -> Result<
     Ok(())
 }
 
-/// Each role on hosts of its own, and GPUs where the servers are and nowhere else.
-fn expect_five_nodes(events: &[Value]) -> Result<()> {
+/// Each role on hosts of its own, with as many files as the system allows, and GPUs where the servers are and nowhere else.
+fn expect_five_nodes(events: &[Value], open_files: u64) -> Result<()> {
     let joined = of_type(events, "node.joined");
     let hosts: BTreeSet<&str> = joined
         .iter()
@@ -118,6 +121,11 @@ fn expect_five_nodes(events: &[Value]) -> Result<()> {
             started["hosts"][node] == host,
             "{node} is on {host}, and the log says {}",
             started["hosts"]
+        );
+        let files = event["data"]["facts"]["open_files"].as_u64();
+        ensure!(
+            files == Some(open_files),
+            "{node} may open {files:?} files, not {open_files}"
         );
         let gpus = event["data"]["facts"]["gpus"]
             .as_array()
@@ -155,7 +163,21 @@ fn expect_the_job_in_the_log(events: &[Value], job: &str) -> Result<()> {
             .any(|word| word.as_str() == Some(&format!("--comment={key}"))),
         "the job cannot be found by its key: {command:?}"
     );
+    for option in [
+        "--export=NIL",
+        "--propagate=NONE",
+        "--open-mode=append",
+        "--mem=0",
+        "--no-kill",
+        "--requeue",
+    ] {
+        ensure!(
+            command.iter().any(|word| word == option),
+            "no {option}: {command:?}"
+        );
+    }
     let started = data(events, "job.started")?;
+    ensure!(started["topology"].is_string(), "{started:#}");
     ensure!(started["job"] == job && started["restarts"] == 0, "{started:#}");
     ensure!(
         started["partitions"] == serde_json::json!(["main"]),

@@ -100,7 +100,7 @@ fn put_orchestrator_here(placed: &mut BTreeMap<NodeId, Placed>, here: &str) {
              starts it there",
             orchestrator.host
         ));
-        orchestrator.host = here.to_owned();
+        here.clone_into(&mut orchestrator.host);
         orchestrator.cpus = None;
     }
 }
