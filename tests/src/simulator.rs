@@ -21,7 +21,15 @@ impl Simulator {
     ///
     /// It does not become healthy.
     pub fn start(workdir: &Workdir, options: &[&str]) -> Result<Self> {
-        let port = free_port()?;
+        Self::start_at(workdir, free_port()?, options)
+    }
+
+    /// The same at this port of the loopback interface.
+    ///
+    /// # Errors
+    ///
+    /// It does not become healthy.
+    pub fn start_at(workdir: &Workdir, port: u16, options: &[&str]) -> Result<Self> {
         let mut command = Command::new(binary()?);
         command
             .arg("simulate")

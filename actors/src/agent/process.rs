@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hpcbench_core::event::NodeJoined;
+use hpcbench_core::event::{NodeJoined, NodeSuspended};
 use hpcbench_core::message::{AgentCommand, CommandReply, Heartbeat, ReportBody};
 use hpcbench_core::{Epoch, NodeId, Role};
 use hpcbench_nats::{Address, Agent as AgentLink, AgentBus, BusError};
@@ -22,8 +22,8 @@ use super::{AgentContext, Hosted, Live, orphan, suspension};
 use crate::log_collector::LogSources;
 use crate::process::Spawner;
 use crate::shell::{
-    AddressError, NodeAddress, NodeResources, OutboxReader, Scratch, boot_id, host_facts, hostname, outbox,
-    own_address, raise_open_files,
+    AddressError, NodeAddress, NodeResources, OutboxReader, Scratch, boot_id, host_facts, hostname,
+    open_link_end, outbox, own_address, raise_open_files,
 };
 
 /// How long the bus may take to answer at first.
@@ -216,7 +216,8 @@ async fn work(
     let (outbox, reports) = outbox(boot.clone(), greeting.epoch);
     let (live, live_feed) = mpsc::channel(LIVE_CAPACITY);
     let spawner = Spawner::start(hpcbench, run_dir.clone());
-    let facts = host_facts(&means.address, &means.resources);
+    let mut facts = host_facts(&means.address, &means.resources);
+    facts.link_port = link_end(role, &means.address).await;
     let context = Arc::new(AgentContext::new(Parts {
         plan,
         run_dir,
@@ -230,8 +231,6 @@ async fn work(
         sources: LogSources::default(),
         live,
     }));
-    suspension::watch(|gap| tracing::warn!(seconds = gap.as_secs_f64(), "this process stood still"))
-        .map_err(system("start a thread"))?;
     // Subscribed before the agent says that it is there.
     let mut commands = bus.commands().await?;
     let mut hosted = Hosted::start(Arc::clone(&context), greeting.epoch);
@@ -245,6 +244,12 @@ async fn work(
     context
         .outbox
         .report(Some(greeting.cause), ReportBody::Joined(joined));
+    let (outbox, node) = (context.outbox.clone(), context.node.clone());
+    suspension::watch(move |gap| {
+        let (node, seconds) = (node.clone(), gap.as_secs_f64());
+        outbox.report(None, ReportBody::Suspended(NodeSuspended { node, seconds }));
+    })
+    .map_err(system("start a thread"))?;
     actix::spawn(beat(Arc::clone(&bus), Arc::clone(&context), boot));
     actix::spawn(feed(Arc::clone(&bus), live_feed));
     actix::spawn(async move {
@@ -261,6 +266,17 @@ async fn work(
         }
     });
     until_orphaned(greeting.orphan.as_ref(), &*bus, reports, &context).await
+}
+
+/// The port where clients measure the way to this node, if it has servers and others reach it.
+async fn link_end(role: Role, address: &NodeAddress) -> Option<u16> {
+    if role != Role::Server || address.address.is_loopback() {
+        return None;
+    }
+    let opened = open_link_end(address.address).await;
+    opened
+        .inspect_err(|error| tracing::warn!(%error, "the way from clients to this node is not measured"))
+        .ok()
 }
 
 /// Delivers reports; where no lifeline tells it, until the bus has been away for too long.

@@ -8,6 +8,7 @@ use hpcbench_core::message::{CommandBody, ReportBody};
 use hpcbench_core::{NodeId, Seq};
 use hpcbench_load::{CancelHandle, Monotonic, Prepared, Start};
 
+use super::links::probe_links;
 use super::load::{Key, follow_and_keep, get_ready, report_share};
 use super::probe::probe;
 use crate::agent::{AgentContext, Deliver};
@@ -19,6 +20,8 @@ const NANOS_PER_MILLI: i64 = 1_000_000;
 pub struct ClientPool {
     context: Arc<AgentContext>,
     attempt: Option<(Key, Stage)>,
+    /// Whether it was told to connect before.
+    has_connected: bool,
 }
 
 /// How far an attempt is.
@@ -48,18 +51,29 @@ impl ClientPool {
         Self {
             context,
             attempt: None,
+            has_connected: false,
         }
     }
 
-    fn connect(&self, urls: Vec<String>, cause: Seq) {
+    fn connect(&mut self, urls: Vec<String>, links: Vec<(NodeId, String)>, cause: Seq) {
         let context = Arc::clone(&self.context);
+        // Once is enough, and later ones could meet a load.
+        let links = if std::mem::replace(&mut self.has_connected, true) {
+            Vec::new()
+        } else {
+            links
+        };
         actix::spawn(async move {
             let node = context.node.clone();
             let body = match catch_future(probe(&context, &urls))
                 .await
                 .and_then(|probes| probes)
             {
-                Ok(probes) => ReportBody::ClientConnected(ClientConnected { node, probes }),
+                Ok(probes) => ReportBody::ClientConnected(ClientConnected {
+                    node,
+                    probes,
+                    links: probe_links(links).await,
+                }),
                 Err(reason) => ReportBody::ClientFailed(ClientFailed { node, reason }),
             };
             context.outbox.report(Some(cause), body);
@@ -205,8 +219,8 @@ impl Handler<Deliver> for ClientPool {
     fn handle(&mut self, Deliver(command): Deliver, ctx: &mut Context<Self>) -> Result<(), String> {
         let cause = command.cause;
         match command.body {
-            CommandBody::Connect { endpoints } => {
-                self.connect(endpoints, cause);
+            CommandBody::Connect { endpoints, links } => {
+                self.connect(endpoints, links, cause);
                 Ok(())
             }
             CommandBody::Prepare {

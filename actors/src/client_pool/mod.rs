@@ -3,6 +3,7 @@
 //! The load engine has threads of its own; nothing of the measurement passes through an actor or over the bus.
 
 mod actor;
+mod links;
 mod load;
 mod probe;
 mod share;

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::OrchestratorError;
 use super::effects::Executor;
-use super::liveness::Liveness;
+use super::liveness::{Liveness, Standstill};
 use super::machine::{Machine, Taken};
 use super::publisher::Publisher;
 use super::pulse::Pulse;
@@ -116,6 +116,7 @@ pub(super) struct Orchestrator {
     publisher: Arc<Publisher>,
     live: LiveSender,
     liveness: Liveness,
+    standstill: Standstill,
     pulse: Pulse,
     /// What follows from events that are not synced yet.
     pending: VecDeque<(Box<Event>, Vec<Effect>)>,
@@ -143,6 +144,7 @@ impl Orchestrator {
             publisher,
             live,
             liveness: Liveness::default(),
+            standstill: Standstill::default(),
             pulse,
             pending: VecDeque::new(),
             acks: VecDeque::new(),
@@ -231,7 +233,16 @@ impl Orchestrator {
         ctx.stop();
     }
 
+    /// What was due while this process stood still is not overdue: that is told before anything else is.
+    fn notice_standstill(&mut self, ctx: &mut Context<Self>) {
+        if let Some(gap) = self.standstill.since_last_look(Instant::now()) {
+            let seconds = gap.as_secs_f64();
+            self.take(Input::new(Command::StoodStill { seconds }), ctx);
+        }
+    }
+
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.notice_standstill(ctx);
         self.ticks = self.ticks.wrapping_add(1);
         self.pulse.beat();
         if self.ticks.is_multiple_of(LOOK_FOR_FILE)
@@ -286,6 +297,7 @@ impl Handler<Input> for Orchestrator {
 
     fn handle(&mut self, input: Input, ctx: &mut Context<Self>) {
         if self.done.is_some() {
+            self.notice_standstill(ctx);
             self.take(input, ctx);
         }
     }

@@ -9,6 +9,20 @@ use hpcbench_core::{NodeId, State, limits};
 /// suspended, or the machine was.
 const STOOD_STILL: Duration = Duration::from_secs(2);
 
+/// Whether this process stood still: its job was suspended, or the machine was.
+#[derive(Debug, Default)]
+pub(super) struct Standstill {
+    looked: Option<Instant>,
+}
+
+impl Standstill {
+    /// For how long nobody has looked, if that is longer than it ever takes. To be called often.
+    pub(super) fn since_last_look(&mut self, now: Instant) -> Option<Duration> {
+        let before = self.looked.replace(now)?;
+        Some(now.saturating_duration_since(before)).filter(|gap| *gap > STOOD_STILL)
+    }
+}
+
 /// When each node was last heard of. Not part of the run's state: only silence becomes an event.
 #[derive(Debug, Default)]
 pub(super) struct Liveness {

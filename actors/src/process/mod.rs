@@ -13,6 +13,7 @@
 mod child;
 mod guard;
 mod leftovers;
+mod listener;
 mod spawner;
 mod tree;
 
@@ -20,5 +21,6 @@ pub use child::{Child, Exit};
 pub use guard::{GuardOptions, exec_child, run_guard};
 pub use leftovers::{Leftovers, kill_leftovers};
 pub(crate) use leftovers::{RUN_VARIABLE, run_mark};
+pub use listener::{ListenerOwner, listener_owner};
 pub use spawner::{ChildSpec, Guarding, SpawnError, Spawner};
 pub use tree::{children_of, kill_descendants};

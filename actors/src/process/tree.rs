@@ -15,27 +15,37 @@ pub fn children_of(parent: u32) -> Vec<u32> {
         .collect()
 }
 
+/// Every process below `root`, `root` itself excepted.
+pub(super) fn descendants(root: u32) -> Vec<u32> {
+    below(root, &[])
+}
+
 /// Sends SIGKILL to every process below `root`, `root` itself excepted; returns how many there were.
 ///
 /// New ones may appear in between: call it until it returns 0.
 pub fn kill_descendants(root: u32, except: &[u32]) -> usize {
+    let doomed = below(root, except);
+    for pid in &doomed {
+        // It may have ended by itself.
+        let _ = kill(Pid::from_raw(*pid as i32), Signal::SIGKILL);
+    }
+    doomed.len()
+}
+
+fn below(root: u32, except: &[u32]) -> Vec<u32> {
     let parents = processes();
-    let mut doomed = Vec::new();
+    let mut found = Vec::new();
     let mut frontier = vec![root];
     while let Some(parent) = frontier.pop() {
         for (pid, _) in parents
             .iter()
             .filter(|(pid, ppid)| **ppid == parent && !except.contains(pid))
         {
-            doomed.push(*pid);
+            found.push(*pid);
             frontier.push(*pid);
         }
     }
-    for pid in &doomed {
-        // It may have ended by itself.
-        let _ = kill(Pid::from_raw(*pid as i32), Signal::SIGKILL);
-    }
-    doomed.len()
+    found
 }
 
 /// A process's parent.

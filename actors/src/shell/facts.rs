@@ -25,6 +25,7 @@ pub fn host_facts(address: &NodeAddress, resources: &NodeResources) -> HostFacts
         address: Some(address.address.to_string()),
         interface: address.interface.clone(),
         speed_mbps: address.speed_mbps,
+        link_port: None,
     }
 }
 

@@ -19,7 +19,8 @@ pub use facts::{
 };
 pub use gate::{Admission, Gate};
 pub use network::{
-    AddressError, AddressPolicy, Cidr, Interface, InterfaceKind, NodeAddress, choose, interfaces, own_address,
+    AddressError, AddressPolicy, Cidr, Interface, InterfaceKind, LinkQuality, NodeAddress, choose,
+    interfaces, measure_link, open_link_end, own_address,
 };
 pub use outbox::{Outbox, OutboxReader, outbox};
 pub use panics::{catch, catch_future};

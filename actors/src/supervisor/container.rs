@@ -4,8 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use hpcbench_apptainer::{
-    Apptainer, Bind, Container, Image, ImageRef, LockTimes, allowed_variables, exec, prepare, stage,
+    Apptainer, Bind, Container, Image, LockTimes, allowed_variables, exec, prepare, stage,
 };
+use hpcbench_core::event::ServiceImage;
 use hpcbench_recipes::ServicePlan;
 use hpcbench_services::{HostPath, LaunchCommand};
 
@@ -23,7 +24,7 @@ pub(super) async fn contain(
     plan: &ServicePlan,
     scratch: &Path,
     command: LaunchCommand,
-) -> Result<(LaunchCommand, Option<ImageRef>), String> {
+) -> Result<(LaunchCommand, Option<ServiceImage>), String> {
     let Some(image) = &plan.image else {
         return Ok((command, None));
     };
@@ -77,7 +78,7 @@ struct Work {
 }
 
 impl Work {
-    fn on_the_disk(self) -> Result<(LaunchCommand, ImageRef), String> {
+    fn on_the_disk(self) -> Result<(LaunchCommand, ServiceImage), String> {
         let Self {
             image,
             staging,
@@ -109,6 +110,13 @@ impl Work {
         prepare(&command, &container)
             .map_err(|error| format!("failed to prepare the container's directories: {error}"))?;
         let command = exec(command, &container).map_err(|error| describe(&error))?;
-        Ok((command, image.reference()))
+        let reference = image.reference();
+        let copy = (container.image != image.path).then(|| container.image.display().to_string());
+        let image = ServiceImage {
+            path: reference.path,
+            sha256: reference.sha256,
+            copy,
+        };
+        Ok((command, image))
     }
 }

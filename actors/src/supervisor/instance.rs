@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hpcbench_core::event::{ServiceExited, ServiceFailed, ServiceLaunched, ServiceReady};
+use hpcbench_core::event::{ServiceExited, ServiceFailed, ServiceImage, ServiceLaunched, ServiceReady};
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{InstanceId, LogCategory, Seq};
 use hpcbench_recipes::ServicePlan;
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::address::free_port;
 use super::container::contain;
 use super::environment::{environment, secrets};
+use super::model::staged;
 use super::probe::Server;
 use super::share::{InstanceShare, number, share};
 use crate::agent::AgentContext;
@@ -172,14 +173,18 @@ impl Instance {
             .endpoints(plan, &context)
             .map_err(|error| describe(&error))?;
         let since = Instant::now();
+        let plan = &staged(&self.context, plan).await?;
         let child = match service.start(plan, &context).map_err(|error| describe(&error))? {
             Start::External => None,
             Start::Launch(mut command) => {
                 let servers = &self.context.plan.resources.servers;
                 let share = share(servers, &self.context.resources, number, plan.instances_per_node);
                 self.give(&mut command, &share, &context.scratch)?;
-                let (command, _) = contain(&self.context, plan, &context.scratch, command).await?;
-                Some(self.spawn(&command, share.cpus, service.stop().grace).await?)
+                let (command, image) = contain(&self.context, plan, &context.scratch, command).await?;
+                Some(
+                    self.spawn(&command, image, share.cpus, service.stop().grace)
+                        .await?,
+                )
             }
         };
         Ok(Launched {
@@ -213,6 +218,7 @@ impl Instance {
     async fn spawn(
         &self,
         command: &LaunchCommand,
+        image: Option<ServiceImage>,
         cpus: Vec<usize>,
         grace: Duration,
     ) -> Result<Child, String> {
@@ -254,6 +260,7 @@ impl Instance {
             command: words
                 .map(|word: &std::ffi::OsStr| word.to_string_lossy().into_owned())
                 .collect(),
+            image,
         };
         self.report(ReportBody::ServiceLaunched(launched));
         Ok(child)

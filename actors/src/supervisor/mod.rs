@@ -5,6 +5,7 @@ mod address;
 mod container;
 mod environment;
 mod instance;
+mod model;
 mod probe;
 mod share;
 

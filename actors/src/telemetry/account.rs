@@ -68,6 +68,7 @@ impl Account {
                 .prefix_cache
                 .map(|(looked_up, found)| PrefixCache { looked_up, found }),
             throttled: Vec::new(),
+            strangers: Vec::new(),
             activity: ServiceActivity {
                 running_mean: self.running.value(),
                 waiting_mean: self.waiting.value(),

@@ -1,5 +1,6 @@
 //! One attempt, as the services of this node see it.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use hpcbench_core::event::ServiceObserved;
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{Attempt, InstanceId, Seq, TrialId};
 use hpcbench_recipes::plan::Window as PlanWindow;
-use hpcbench_services::find;
+use hpcbench_recipes::recipe::ServiceKind;
+use hpcbench_services::{BaseUrl, find};
 use hpcbench_stats::{ServiceReport, ThrottledGpu};
 use hpcbench_telemetry::clock::monotonic_ns;
 use hpcbench_telemetry::gpu::ThrottleClock;
@@ -19,6 +21,7 @@ use super::recorder::Recorder;
 use super::sampler::Throttling;
 use super::scrape::{Target, dialect, scrape};
 use crate::agent::AgentContext;
+use crate::process::{ListenerOwner, listener_owner};
 use crate::shell::describe;
 
 /// The shortest time between two looks at a service.
@@ -60,6 +63,7 @@ impl Observation {
             .into_iter()
             .map(|target| (target, Account::default()))
             .collect();
+        let mut strangers = self.strangers("before the load").await;
         let before = self.look(&watched).await;
         for ((_, account), reading) in watched.iter_mut().zip(before) {
             account.before = reading.map(|(_, reading)| reading);
@@ -97,7 +101,9 @@ impl Observation {
             .iter()
             .zip(after)
             .map(|((_, account), after)| account.report(after.as_ref().map(|(_, reading)| reading)));
-        let service = self.together(accounts);
+        let mut service = self.together(accounts);
+        strangers.extend(self.strangers("after the load").await);
+        service.strangers = strangers;
         self.report(cause, service);
     }
 
@@ -141,6 +147,26 @@ impl Observation {
             _ => None,
         };
         Window { from_ns, until_ns }
+    }
+
+    /// Addresses of this node's instances at which others listen than what this agent has started.
+    async fn strangers(&self, when: &'static str) -> Vec<String> {
+        let plan = &self.context.plan;
+        let trial = plan.trials.iter().find(|trial| trial.id == self.trial);
+        let service = trial.and_then(|trial| plan.services.get(trial.service));
+        // Services that already ran are not ours.
+        if service.is_none_or(|service| service.kind == ServiceKind::Openai) {
+            return Vec::new();
+        }
+        let endpoints = self.endpoints.clone();
+        let look = tokio::task::spawn_blocking(move || {
+            endpoints
+                .iter()
+                .filter_map(|(instance, url)| stranger(instance, url))
+                .collect::<Vec<_>>()
+        });
+        let found = look.await.unwrap_or_default();
+        found.into_iter().map(|found| format!("{found} {when}")).collect()
     }
 
     /// Where the node's instances show their metrics; none where they do not, or where the recipe wants none.
@@ -202,6 +228,17 @@ impl Observation {
             })
             .collect();
         service
+    }
+}
+
+/// What is wrong with who listens at an instance's address, if anything is. What cannot be told is no accusation.
+fn stranger(instance: &InstanceId, url: &str) -> Option<String> {
+    let url: BaseUrl = url.parse().ok()?;
+    let address = SocketAddr::new(url.host().parse().ok()?, url.port());
+    match listener_owner(address) {
+        ListenerOwner::Stranger => Some(format!("at {address} of {instance} another process listened")),
+        ListenerOwner::Nobody => Some(format!("at {address} of {instance} nobody listened")),
+        ListenerOwner::Own | ListenerOwner::Unknown => None,
     }
 }
 

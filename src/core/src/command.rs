@@ -54,6 +54,11 @@ pub enum Command {
         /// For how long, seconds.
         seconds: f64,
     },
+    /// This process stood still: its job was suspended, or the machine was.
+    StoodStill {
+        /// For how long, seconds.
+        seconds: f64,
+    },
     /// Somebody wants the run to end.
     Cancel(CancelRequested),
     /// An attempt's shares were put together.
@@ -124,6 +129,7 @@ impl Command {
             Self::Report { .. } => "report",
             Self::AgentEnded { .. } => "agent_ended",
             Self::NodeSilent { .. } => "node_silent",
+            Self::StoodStill { .. } => "stood_still",
             Self::Cancel(_) => "cancel",
             Self::Measured(_) => "measured",
             Self::Probed(_) => "probed",

@@ -113,7 +113,11 @@ fn direct(state: &State, event: &Event) -> Vec<Effect> {
         Body::CollectionStopRequested(e) => send(&e.node, CommandBody::FinishCollection),
         Body::ClientRequested(e) => {
             let endpoints = e.endpoints.iter().map(|(_, url)| url.clone()).collect();
-            send(&e.node, CommandBody::Connect { endpoints })
+            let nodes = state.nodes.iter().filter(|(_, node)| node.is_joined());
+            let links = nodes
+                .filter_map(|(id, node)| Some((id.clone(), node.link.clone()?)))
+                .collect();
+            send(&e.node, CommandBody::Connect { endpoints, links })
         }
         Body::TrialStarted(_) | Body::LoadStarted(_) => {
             let mut effects = observe(state, event);

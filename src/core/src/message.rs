@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{
     ArtifactRecorded, ClientConnected, ClientFailed, CollectionStarted, CollectionStopped, NodeJoined,
-    ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady, ShareReported,
-    TrialPrepared,
+    NodeSuspended, ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady,
+    ShareReported, TrialPrepared,
 };
 use crate::{Actor, Attempt, Epoch, InstanceId, NodeId, Seq, TrialId};
 
@@ -37,6 +37,8 @@ pub struct Report {
 pub enum ReportBody {
     /// The agent is there.
     Joined(NodeJoined),
+    /// The agent stood still.
+    Suspended(NodeSuspended),
     /// A service's process runs.
     ServiceLaunched(ServiceLaunched),
     /// A service answers.
@@ -78,9 +80,10 @@ impl ReportBody {
             Self::ClientConnected(_) | Self::ClientFailed(_) | Self::TrialPrepared(_) | Self::Share(_) => {
                 Actor::ClientPool
             }
-            Self::Joined(_) | Self::CollectionStarted(_) | Self::CollectionStopped { .. } => {
-                Actor::LogCollector
-            }
+            Self::Joined(_)
+            | Self::Suspended(_)
+            | Self::CollectionStarted(_)
+            | Self::CollectionStopped { .. } => Actor::LogCollector,
         }
     }
 }
@@ -147,6 +150,9 @@ pub enum CommandBody {
     Connect {
         /// Base URLs.
         endpoints: Vec<String>,
+        /// Server nodes, and where the way to each is measured.
+        #[serde(default)]
+        links: Vec<(NodeId, String)>,
     },
     /// Client pool: get everything ready for an attempt.
     Prepare {

@@ -24,6 +24,7 @@ mod readiness;
 mod registry;
 mod service;
 mod simulator;
+mod stored;
 #[cfg(test)]
 mod testing;
 mod vllm;
@@ -37,4 +38,5 @@ pub use rank::Rank;
 pub use readiness::{Probe, ProbeResult, Readiness};
 pub use registry::{Registry, find};
 pub use service::{Metrics, MetricsDialect, Service, ServiceError};
+pub use stored::StoredModel;
 pub use warmup::{Loaded, Warmup};

@@ -20,6 +20,7 @@ use crate::openai::MODELS_PATH;
 use crate::options::{self, ABSOLUTE, PROGRAM, Reserved};
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, MetricsDialect, Service, ServiceError};
+use crate::stored::StoredModel;
 
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
@@ -145,6 +146,10 @@ impl Service for LlamaCpp {
         problems.extend(options.check_model(service.model.as_deref()));
         problems.extend(options.check_context(longest_request(workload)));
         problems
+    }
+
+    fn stored_model(&self, plan: &ServicePlan) -> Option<StoredModel> {
+        StoredModel::by_path_or_home(plan)
     }
 
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {

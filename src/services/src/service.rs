@@ -10,6 +10,7 @@ use crate::endpoint::{InvalidUrl, ServiceEndpoint};
 use crate::launch::{LaunchContext, Start, StopPolicy};
 use crate::rank::Rank;
 use crate::readiness::Readiness;
+use crate::stored::StoredModel;
 use crate::warmup::Warmup;
 
 /// A kind of service. The methods stand in the order in which a service's life needs them.
@@ -38,6 +39,11 @@ pub trait Service: Sync {
     /// How its instances lie on the server nodes, by their options.
     fn placement(&self, _options: &Map<String, Value>) -> Placement {
         Placement::PerNode
+    }
+
+    /// Where its model is stored, if that can be copied to a node; the plan of the copy is [`StoredModel::moved`].
+    fn stored_model(&self, _plan: &ServicePlan) -> Option<StoredModel> {
+        None
     }
 
     /// How an instance comes to run.

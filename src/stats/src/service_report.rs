@@ -13,6 +13,9 @@ pub struct ServiceReport {
     pub prefix_cache: Option<PrefixCache>,
     /// GPUs that ran slower than they could, in the window.
     pub throttled: Vec<ThrottledGpu>,
+    /// Where somebody else listened, before the load or after it, in words: what answered there may not have been the service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strangers: Vec<String>,
     /// How it was used.
     #[serde(default)]
     pub activity: ServiceActivity,
@@ -73,6 +76,7 @@ impl ServiceReport {
                 found: 0,
             }),
             throttled: Vec::new(),
+            strangers: Vec::new(),
             activity: ServiceActivity {
                 running_mean: Some(0.0),
                 waiting_mean: Some(0.0),
@@ -98,6 +102,7 @@ impl ServiceReport {
                 found: a.found + b.found,
             });
         self.throttled.extend_from_slice(&other.throttled);
+        self.strangers.extend_from_slice(&other.strangers);
         self.activity = self.activity.merged(other.activity);
     }
 }

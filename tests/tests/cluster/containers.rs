@@ -47,7 +47,7 @@ fn a_step_runs_a_real_server_in_a_container() -> Result<()> {
 }
 
 /// A site whose jobs find Apptainer as others find it by a module.
-fn site(cluster: &Cluster, apptainer: &Apptainer) -> Result<()> {
+pub(crate) fn site(cluster: &Cluster, apptainer: &Apptainer) -> Result<()> {
     let folder = cluster.home().join(".config/hpcbench/sites");
     fs::create_dir_all(&folder)?;
     let program = apptainer

@@ -18,6 +18,7 @@ mod recomputed;
 mod several_nodes;
 mod signals;
 mod stand_ins;
+mod strangers;
 mod takeover;
 mod telemetry;
 mod tls;

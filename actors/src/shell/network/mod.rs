@@ -5,8 +5,10 @@
 
 mod choice;
 mod interfaces;
+mod link;
 mod policy;
 
 pub use choice::{AddressError, Interface, InterfaceKind, NodeAddress, choose};
 pub use interfaces::{interfaces, own_address};
+pub use link::{LinkQuality, measure_link, open_link_end};
 pub use policy::{AddressPolicy, Cidr};

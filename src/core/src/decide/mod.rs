@@ -15,7 +15,7 @@ pub use draft::Decided;
 pub(crate) use teardown::is_ready_to_verify;
 
 use crate::command::{Command, Rejection};
-use crate::event::{CancelRequested, RunCancelled, RunResumed, StopCause, TrialInterrupted};
+use crate::event::{CancelRequested, RunCancelled, RunResumed, RunSuspended, StopCause, TrialInterrupted};
 use crate::state::{BusStatus, Node, State};
 use crate::{Timestamp, limits};
 
@@ -78,6 +78,7 @@ fn handle(run: &mut DraftRun<'_>, command: Command) -> Result<(), String> {
                 losses::lose_node(run, &node, &format!("no sign of life for {seconds:.0} s"));
             }
         }
+        Command::StoodStill { seconds } => run.emit(RunSuspended { seconds }),
         Command::Cancel(cancel) => return request_cancel(run, cancel),
         Command::Measured(measured) => return attempts::conclude(run, measured),
         Command::Probed(probed) => run.emit(probed),

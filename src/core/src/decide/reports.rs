@@ -29,6 +29,15 @@ pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> R
     };
     match body {
         ReportBody::Joined(joined) => run.emit_from(&origin, joined),
+        ReportBody::Suspended(suspended) => {
+            let reason = format!(
+                "suspended: node {node} stood still for {:.1} s",
+                suspended.seconds
+            );
+            run.emit_from(&origin, suspended);
+            // What was measured meanwhile is worth nothing.
+            stop_active(run, StopCause::Interruption { reason });
+        }
         ReportBody::ServiceLaunched(launched) => {
             check_launch(run, node, &launched.instance, launched.launch)?;
             run.emit_from(&origin, launched);
@@ -89,6 +98,7 @@ fn check_sender(run: &DraftRun<'_>, node: &NodeId, boot: &str, body: &ReportBody
 fn check_subject(sender: &NodeId, body: &ReportBody) -> Result<(), String> {
     let subject = match body {
         ReportBody::Joined(e) => &e.node,
+        ReportBody::Suspended(e) => &e.node,
         ReportBody::CollectionStarted(e) => &e.node,
         ReportBody::CollectionStopped { stopped, .. } => &stopped.node,
         ReportBody::ClientConnected(e) => &e.node,

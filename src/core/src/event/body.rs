@@ -106,6 +106,8 @@ bodies! {
     JobEnding(job::JobEnding) = "job.ending", 1;
     /// The file system under the run's files was tried.
     FileSystemProbed(filesystem::FileSystemProbed) = "filesystem.probed", 1;
+    /// The orchestrator stood still.
+    RunSuspended(run::RunSuspended) = "run.suspended", 1;
     /// One of the six phases began.
     PhaseEntered(run::PhaseEntered) = "phase.entered", 1;
     /// A message bus is to be started.
@@ -120,6 +122,8 @@ bodies! {
     NodeJoined(node::NodeJoined) = "node.joined", 1;
     /// A node is gone without having been told to go.
     NodeLost(node::NodeLost) = "node.lost", 1;
+    /// A node's agent stood still.
+    NodeSuspended(node::NodeSuspended) = "node.suspended", 1;
     /// A node was lost too often: the run goes on without it.
     NodeGivenUp(node::NodeGivenUp) = "node.given_up", 1;
     /// A node's agent ended in order.
@@ -208,6 +212,7 @@ impl Body {
             Self::AgentRequested(e) => format!("node/{}", e.node),
             Self::NodeJoined(e) => format!("node/{}", e.node),
             Self::NodeLost(e) => format!("node/{}", e.node),
+            Self::NodeSuspended(e) => format!("node/{}", e.node),
             Self::NodeGivenUp(e) => format!("node/{}", e.node),
             Self::NodeLeft(e) => format!("node/{}", e.node),
             Self::CollectionRequested(e) => format!("node/{}", e.node),

@@ -12,22 +12,22 @@ mod trial;
 mod upcast;
 
 pub use body::{Body, Unreadable};
-pub use client::{ClientConnected, ClientFailed, ClientRequested, EndpointProbe};
+pub use client::{ClientConnected, ClientFailed, ClientRequested, EndpointProbe, LinkProbe};
 pub use filesystem::FileSystemProbed;
 pub use job::{Afterwards, JobEnding, JobRequested, JobStarted, RunPaused};
 pub use node::{
     AgentRequested, CollectionRequested, CollectionStarted, CollectionStopRequested, CollectionStopped,
-    HostFacts, NodeGivenUp, NodeJoined, NodeLeft, NodeLost,
+    HostFacts, NodeGivenUp, NodeJoined, NodeLeft, NodeLost, NodeSuspended,
 };
 pub use raw::{Draft, RawEvent};
 pub use run::{
     ArtifactRecorded, BusExited, BusRequested, BusStarted, CancelRequested, CommandRejected, EpochBase,
     EpochStarted, PhaseEntered, Program, RunCancelled, RunCompleted, RunCreated, RunFailed, RunResumed,
-    StateVerified, Writer,
+    RunSuspended, StateVerified, Writer,
 };
 pub use service::{
-    ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady, ServiceRequested,
-    ServiceStopRequested,
+    ServiceExited, ServiceFailed, ServiceImage, ServiceLaunched, ServiceObserved, ServiceReady,
+    ServiceRequested, ServiceStopRequested,
 };
 pub use trial::{
     LoadStarted, ShareFiles, ShareReported, StopCause, TrialCompleted, TrialFailed, TrialInterrupted,

@@ -46,6 +46,9 @@ pub struct HostFacts {
     /// The interface's speed in Mbit/s, where the driver says it.
     #[serde(default)]
     pub speed_mbps: Option<u64>,
+    /// The port at that address where the way to the node is measured; only on server nodes that others reach over a network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_port: Option<u16>,
 }
 
 /// Data of `node.joined`.
@@ -70,6 +73,16 @@ pub struct NodeLost {
     pub node: NodeId,
     /// How that was noticed.
     pub reason: String,
+}
+
+/// Data of `node.suspended`: the node's agent stood still, and with it whatever it measured. Its job was suspended, or the
+/// machine was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeSuspended {
+    /// Which node.
+    pub node: NodeId,
+    /// For how long, seconds.
+    pub seconds: f64,
 }
 
 /// Data of `node.given_up`.

@@ -111,6 +111,13 @@ pub struct PhaseEntered {
     pub phase: Phase,
 }
 
+/// Data of `run.suspended`: the orchestrator stood still. What was to be done meanwhile is not overdue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSuspended {
+    /// For how long, seconds.
+    pub seconds: f64,
+}
+
 /// Data of `bus.requested`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BusRequested {

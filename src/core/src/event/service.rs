@@ -29,6 +29,21 @@ pub struct ServiceLaunched {
     pub pid: Option<u32>,
     /// Program and arguments; empty for a service that already ran.
     pub command: Vec<String>,
+    /// The image that it runs in, if it runs in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ServiceImage>,
+}
+
+/// An image as it was when a service was started in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceImage {
+    /// Where it is.
+    pub path: String,
+    /// Its hex SHA-256; none: a sandbox directory.
+    pub sha256: Option<String>,
+    /// The copy on the node's own disk that was used, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<String>,
 }
 
 /// Data of `service.ready`.

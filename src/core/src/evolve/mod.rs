@@ -2,6 +2,7 @@
 
 mod nodes;
 mod services;
+mod standstill;
 mod trials;
 
 use crate::event::{Body, Event};
@@ -94,6 +95,7 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
         }
         Body::JobEnding(ending) => state.ending = Some(ending.clone()),
         Body::RunPaused(paused) => state.paused = Some(paused.clone()),
+        Body::RunSuspended(suspended) => standstill::shift(state, suspended.seconds),
         Body::PhaseEntered(entered) => state.phase = Some(entered.phase),
         Body::BusRequested(requested) => {
             state.bus.launches = requested.launch;

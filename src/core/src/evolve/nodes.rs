@@ -66,6 +66,7 @@ fn request(state: &mut State, requested: &AgentRequested, at: Timestamp) {
         status: NodeStatus::Requested { since: at },
         collection: Collection::Absent,
         client: Client::Absent,
+        link: None,
     };
     state.nodes.insert(requested.node.clone(), node);
 }
@@ -73,6 +74,12 @@ fn request(state: &mut State, requested: &AgentRequested, at: Timestamp) {
 fn join(state: &mut State, joined: &NodeJoined, at: Timestamp) -> Result<(), Misfit> {
     let node = known(state, &joined.node)?;
     let fits = matches!(node.status, NodeStatus::Requested { .. });
+    let facts = &joined.facts;
+    node.link = facts
+        .address
+        .as_ref()
+        .zip(facts.link_port)
+        .map(|(address, port)| socket(address, port));
     node.status = NodeStatus::Joined {
         boot: joined.boot.clone(),
         since: at,
@@ -81,6 +88,15 @@ fn join(state: &mut State, joined: &NodeJoined, at: Timestamp) -> Result<(), Mis
         Ok(())
     } else {
         Err(format!("node {} had not been asked to join", joined.node))
+    }
+}
+
+/// An address and a port; an IPv6 address in brackets.
+fn socket(address: &str, port: u16) -> String {
+    if address.contains(':') {
+        format!("[{address}]:{port}")
+    } else {
+        format!("{address}:{port}")
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Node {
     pub collection: Collection,
     /// Its clients; only on client nodes.
     pub client: Client,
+    /// Where the way to it is measured, if it can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// How a node stands.

@@ -10,4 +10,5 @@ mod jobs;
 mod losses;
 mod properties;
 mod scenarios;
+mod suspension;
 mod world;

@@ -65,6 +65,8 @@ impl EventLines {
             }
             Body::NodeLost(e) => format!("node {} lost: {}", e.node, e.reason),
             Body::NodeGivenUp(e) => format!("the run goes on without node {}: {}", e.node, e.reason),
+            Body::NodeSuspended(e) => format!("node {} stood still for {}", e.node, seconds(e.seconds)),
+            Body::RunSuspended(e) => format!("the orchestrator stood still for {}", seconds(e.seconds)),
             Body::JobStarted(e) => job_started(e),
             Body::JobEnding(e) => format!("job ends: {}; {}", e.reason, afterwards(e.afterwards)),
             Body::RunPaused(e) => format!("run paused: {}; {}", e.reason, afterwards(e.afterwards)),

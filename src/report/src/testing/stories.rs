@@ -323,6 +323,7 @@ fn service(story: &mut Story, launch: u32) {
         launch,
         pid: Some(4740),
         command,
+        image: None,
     });
     let (endpoints, models) = (vec![ENDPOINT.to_owned()], vec!["simulated".to_owned()]);
     story.wait(0.11).tell(ServiceReady {
@@ -347,6 +348,7 @@ fn connect(story: &mut Story) {
     story.wait(0.02).tell(ClientConnected {
         node: node("client"),
         probes,
+        links: Vec::new(),
     });
 }
 

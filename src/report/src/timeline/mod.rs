@@ -118,6 +118,8 @@ impl Timeline {
             Body::BusRequested(_) | Body::BusStarted(_) | Body::BusExited(_) => self.take_bus(event),
             Body::CancelRequested(_)
             | Body::NodeGivenUp(_)
+            | Body::NodeSuspended(_)
+            | Body::RunSuspended(_)
             | Body::JobRequested(_)
             | Body::JobStarted(_)
             | Body::JobEnding(_)

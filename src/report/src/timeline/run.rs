@@ -83,7 +83,7 @@ impl Timeline {
                 let words = self.trials.tell(event);
                 self.single(event, words);
             }
-            Body::JobEnding(_) | Body::NodeGivenUp(_) => {
+            Body::JobEnding(_) | Body::NodeGivenUp(_) | Body::NodeSuspended(_) | Body::RunSuspended(_) => {
                 let words = self.trials.tell(event);
                 self.single(event, words).paint(Colour::Doubtful);
             }

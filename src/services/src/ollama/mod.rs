@@ -20,6 +20,7 @@ use crate::models::ModelList;
 use crate::options as common;
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, Service, ServiceError};
+use crate::stored::StoredModel;
 use crate::warmup::Warmup;
 
 /// How long it may take to end by itself.
@@ -67,6 +68,10 @@ impl Service for Ollama {
         Options::deserialize(&service.options)
             .map(|options| options.problems_with(nodes))
             .unwrap_or_default()
+    }
+
+    fn stored_model(&self, plan: &ServicePlan) -> Option<StoredModel> {
+        StoredModel::of_ollama(plan)
     }
 
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {

@@ -23,6 +23,7 @@ use crate::options as common;
 use crate::rank::Rank;
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, MetricsDialect, Service, ServiceError};
+use crate::stored::StoredModel;
 
 /// How long it may take to end by itself: its engine ends after its server.
 const GRACE: Duration = Duration::from_secs(15);
@@ -73,6 +74,10 @@ impl Service for Vllm {
         Options::deserialize(options)
             .map(|options| options.placement())
             .unwrap_or_default()
+    }
+
+    fn stored_model(&self, plan: &ServicePlan) -> Option<StoredModel> {
+        StoredModel::by_path_or_home(plan)
     }
 
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {

@@ -35,6 +35,8 @@ pub(crate) struct Facts {
     pub(super) engine: Option<EngineFacts>,
     /// Requests that the service counted and that we sent, where both are known.
     pub(super) counted_and_sent: Option<(u64, u64)>,
+    /// Where somebody else listened in the service's place.
+    pub(super) strangers: Vec<String>,
     /// GPUs of the service that were throttled.
     pub(super) throttled: Vec<ThrottledGpu>,
 }
@@ -89,6 +91,10 @@ impl Facts {
             unsteady: unsteady(aggregate, expectations),
             engine: aggregate.engine.as_ref().map(EngineFacts::of),
             counted_and_sent: counted.zip(aggregate.sent_in_all()),
+            strangers: service
+                .as_ref()
+                .map(|service| service.strangers.clone())
+                .unwrap_or_default(),
             throttled: service
                 .as_ref()
                 .map(|service| service.throttled.clone())

@@ -181,7 +181,7 @@ impl World {
                     );
                 }
             }
-            CommandBody::Connect { endpoints } => self.connect(node, cause, endpoints),
+            CommandBody::Connect { endpoints, .. } => self.connect(node, cause, endpoints),
             CommandBody::Prepare { trial, attempt, .. } => self.prepare(node, cause, trial, attempt),
             CommandBody::Start { trial, attempt, .. } => {
                 let fault = self.luck(&Point::Load(node.clone(), trial.clone(), attempt));
@@ -270,6 +270,7 @@ impl World {
             launch,
             pid: Some(8),
             command: vec!["serve".to_owned()],
+            image: None,
         };
         self.report(node, USUAL, cause, ReportBody::ServiceLaunched(launched));
         let ready = ServiceReady {
@@ -333,6 +334,7 @@ impl World {
             ReportBody::ClientConnected(ClientConnected {
                 node: node.clone(),
                 probes: endpoints.into_iter().map(probe).collect(),
+                links: Vec::new(),
             })
         };
         self.report(node, delay, cause, body);

@@ -27,6 +27,7 @@ const OF_THE_TRIAL: &[Check] = &[
     service::output_length,
     service::cached_input,
     service::foreign_requests,
+    service::strangers,
     service::over_capacity,
     service::throttled,
     books::cohort_size,

@@ -87,6 +87,20 @@ pub(super) fn foreign_requests(facts: &Facts) -> Option<Finding> {
     ))
 }
 
+/// It was the service that answered.
+pub(super) fn strangers(facts: &Facts) -> Option<Finding> {
+    let (first, more) = facts.strangers.split_first()?;
+    let more = if more.is_empty() {
+        String::new()
+    } else {
+        format!(", and {} more times", more.len())
+    };
+    Some(Finding::new(
+        Invalid,
+        format!("it may not have been the service that answered: {first}{more}"),
+    ))
+}
+
 /// The service's GPUs ran as fast as they can.
 pub(super) fn throttled(facts: &Facts) -> Option<Finding> {
     let throttled = facts.throttled.iter().filter(|gpu| gpu.throttled_ns > 0);

@@ -60,6 +60,26 @@ fn requests_of_others_make_a_trial_invalid() {
 }
 
 #[test]
+fn a_stranger_in_the_services_place_makes_a_trial_invalid() {
+    let mut report = counted(SENT);
+    let stranger = "at 10.0.0.1:8000 of server-0 another process listened before the load";
+    report.strangers.push(stranger.to_owned());
+    let verdict = verdict_with(&report, &expectations());
+    assert_eq!(verdict.status, VerdictStatus::Invalid);
+    assert_eq!(
+        verdict.reasons,
+        [format!(
+            "it may not have been the service that answered: {stranger}"
+        )]
+    );
+    // What one node saw, another one does not undo.
+    let mut all = ServiceReport::of_no_instance();
+    all.merge(&report);
+    all.merge(&counted(0));
+    assert_eq!(all.strangers, [stranger]);
+}
+
+#[test]
 fn instances_add_up_and_one_that_does_not_count_hides_the_rest() {
     let mut both = counted(1_000);
     both.merge(&counted(20));

@@ -1,0 +1,140 @@
+//! Images and models on the nodes' own disks, and secrets that only a service sees.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::{
+    Apptainer, Cluster, LlamaImage, Profile, Recipe, Submission, of_type, processes_of, summary,
+};
+
+use crate::SOON;
+use crate::containers::site;
+use crate::submit::RUN;
+
+const SECRET: &str = "sk-0123456789abcdefSECRET";
+
+/// The files below this folder that have the secret, but for the user's own.
+fn files_with_secret(folder: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_symlink() || path.ends_with("key") {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(files_with_secret(&path)?);
+        } else if fs::read(&path).is_ok_and(|bytes| contains(&bytes)) {
+            found.push(path.display().to_string());
+        }
+    }
+    Ok(found)
+}
+
+fn contains(bytes: &[u8]) -> bool {
+    bytes
+        .windows(SECRET.len())
+        .any(|window| window == SECRET.as_bytes())
+}
+
+#[test]
+fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Result<()> {
+    let test = "a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else";
+    let Some(apptainer) = Apptainer::get(test)? else {
+        return Ok(());
+    };
+    let Some(llama) = LlamaImage::get(test, &apptainer)? else {
+        return Ok(());
+    };
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    site(&cluster, &apptainer)?;
+    let recipe = Recipe::of("llama-cpp")
+        .service("model", "tiny")
+        .service("image", &format!("{{path: \"{}\"}}", llama.image.display()))
+        .service(
+            "options",
+            &format!(
+                "{{model_path: \"{}\", slots: 2, context: 1024, threads: 1}}",
+                llama.model.display()
+            ),
+        )
+        // The server asks for it, so that clients have to have it, too.
+        .service("secrets", "{LLAMA_API_KEY: {file: key}}")
+        .service("health", "{timeout: 60s, interval: 100ms}")
+        .workload("load", "{shape: closed, concurrency: 2}")
+        .workload("duration", "3s")
+        .top("nodes", "{servers: {count: 1}, clients: {count: 1}}")
+        .top("storage", "{stage_image: true, stage_model: true}")
+        .top("launch", "{mode: slurm, site: testbed, time_limit: \"00:05:00\"}");
+    let submission = Submission::of(&cluster, &recipe)?;
+    submission.workdir().write("key", &format!("{SECRET}\n"))?;
+    let job = submission.submit()?;
+    submission.wait_events(1, "load.started", RUN)?;
+    // While whoever has it runs.
+    for process in processes_of(submission.workdir().path())? {
+        ensure!(!process.command.contains(SECRET), "{process:?}");
+    }
+    for node in 1..=5 {
+        let found = files_with_secret(&cluster.local_tmp(&format!("node{node}")))?;
+        ensure!(found.is_empty(), "the secret is in {found:?}");
+    }
+    submission.wait_end(&job, RUN)?;
+    let events = submission.events()?;
+    let launched = of_type(&events, "service.launched");
+    let launched = &launched.first().context("nothing was launched")?["data"];
+    let image = &launched["image"];
+    ensure!(image["path"] == llama.image.to_string_lossy().as_ref(), "{image}");
+    let digest = image["sha256"].as_str().context("no digest")?;
+    let copy = image["copy"].as_str().context("no copy")?;
+    ensure!(
+        copy.starts_with("/tmp/hpcbench-") && copy.ends_with(&format!("/{digest}.sif")),
+        "{image}"
+    );
+    let command = launched["command"].to_string();
+    ensure!(command.contains(copy), "it did not run from the copy: {command}");
+    let model = llama.model.display().to_string();
+    ensure!(
+        !command.contains(&model) && command.contains("/models/"),
+        "{command}"
+    );
+    // Without GPUs nothing of them is asked for.
+    ensure!(
+        !command.contains("\"--nv\"") && command.contains("\"--writable-tmpfs\""),
+        "{command}"
+    );
+    // The way to it was measured once, over the network between the nodes.
+    let links: Vec<_> = of_type(&events, "client.connected")
+        .iter()
+        .flat_map(|event| event["data"]["links"].as_array().into_iter().flatten())
+        .collect();
+    let [link] = links.as_slice() else {
+        anyhow::bail!("links: {links:?}");
+    };
+    ensure!(
+        link["node"] == "server"
+            && link["address"]
+                .as_str()
+                .is_some_and(|address| address.starts_with("10.77.0.")),
+        "{link}"
+    );
+    let measured = |key: &str| link[key].as_f64().unwrap_or_default();
+    ensure!(
+        measured("rtt_seconds") > 0.0 && measured("bits_per_second") > 1e6 && measured("seconds") >= 1.0,
+        "{link}"
+    );
+    for joined in of_type(&events, "node.joined") {
+        ensure!(joined["data"]["facts"]["interface"] == "eth0", "{joined}");
+    }
+    for trial in summary::trials(&submission.run())? {
+        ensure!(
+            summary::count(&trial, "/requests/ok")? > 0 && summary::count(&trial, "/requests/error")? == 0,
+            "{trial:#}"
+        );
+    }
+    let found = files_with_secret(submission.workdir().path())?;
+    ensure!(found.is_empty(), "the secret is in {found:?}");
+    cluster.wait_job(&job, &["COMPLETED", "FAILED"], SOON)?;
+    submission.expect_nothing_left()
+}
