@@ -76,8 +76,13 @@ impl Executor {
                 attempt,
                 aggregates,
                 services,
+                without,
             } => {
-                let handed_in = HandedIn { aggregates, services };
+                let handed_in = HandedIn {
+                    aggregates,
+                    services,
+                    without,
+                };
                 self.measure(trial, attempt, handed_in, cause, orchestrator.clone());
             }
             Effect::CheckState { .. } => self.check(state.clone(), cause, orchestrator.clone()),

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hpcbench_core::TrialId;
 use hpcbench_core::event::ArtifactRecorded;
+use hpcbench_core::{NodeId, TrialId};
 use hpcbench_recipes::Plan;
 use hpcbench_stats::{ServiceReport, TrialAggregate, TrialSummary};
 
@@ -47,6 +47,8 @@ pub(super) struct HandedIn {
     pub(super) aggregates: Vec<ArtifactRecorded>,
     /// The services' own accounts, one a node.
     pub(super) services: Vec<ServiceReport>,
+    /// The nodes that the run goes on without.
+    pub(super) without: Vec<NodeId>,
 }
 
 /// The summary of an attempt, from the aggregates of its clients and what the service says itself.
@@ -68,6 +70,9 @@ pub(super) fn summarize(
     }
     for service in &handed_in.services {
         all.add_service(service);
+    }
+    for node in &handed_in.without {
+        all.add_lost_node(node.as_str());
     }
     Ok(all.summarize(&expectations))
 }

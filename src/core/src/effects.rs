@@ -49,6 +49,8 @@ pub enum Effect {
         aggregates: Vec<ArtifactRecorded>,
         /// The services' own accounts, one a node that gave one.
         services: Vec<ServiceReport>,
+        /// The nodes that the run goes on without.
+        without: Vec<NodeId>,
     },
     /// Compare the live state with the state folded from the log.
     CheckState {
@@ -230,7 +232,7 @@ fn measure(state: &State, event: &Event) -> Vec<Effect> {
         return Vec::new();
     };
     if !attempt.awaits_observations() {
-        return put_together(trial, attempt, event).into_iter().collect();
+        return put_together(state, trial, attempt, event).into_iter().collect();
     }
     if !matches!(event.body, Body::ShareReported(_)) {
         return Vec::new();
@@ -247,7 +249,7 @@ fn measure(state: &State, event: &Event) -> Vec<Effect> {
         .collect()
 }
 
-fn put_together(trial: &TrialId, attempt: &AttemptState, event: &Event) -> Option<Effect> {
+fn put_together(state: &State, trial: &TrialId, attempt: &AttemptState, event: &Event) -> Option<Effect> {
     match &event.body {
         Body::ShareReported(_) | Body::ServiceObserved(_) | Body::TrialStopRequested(_) => {}
         Body::NodeLost(e)
@@ -269,10 +271,12 @@ fn put_together(trial: &TrialId, attempt: &AttemptState, event: &Event) -> Optio
             Observation::Reported(service) => Some(service.clone()),
             _ => None,
         });
+    let without = state.nodes.iter().filter(|(_, node)| node.is_given_up());
     Some(Effect::Measure {
         trial: trial.clone(),
         attempt: attempt.attempt,
         aggregates: aggregates.collect(),
         services: observations.collect(),
+        without: without.map(|(node, _)| node.clone()).collect(),
     })
 }

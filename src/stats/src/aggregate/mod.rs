@@ -54,6 +54,9 @@ pub struct TrialAggregate {
     /// What the services say about the trial.
     #[serde(default)]
     pub(crate) service: Option<ServiceReport>,
+    /// Nodes of the run that took no part, since they had been lost for good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lost_nodes: Vec<String>,
 }
 
 /// The distributions of a trial, by the names that summaries use.
@@ -84,6 +87,7 @@ impl TrialAggregate {
             batches: BatchedMetrics::default(),
             engine: None,
             service: None,
+            lost_nodes: Vec::new(),
         }
     }
 
@@ -130,6 +134,11 @@ impl TrialAggregate {
         }
     }
 
+    /// Names a node of the run that took no part, since it had been lost for good.
+    pub fn add_lost_node(&mut self, node: impl Into<String>) {
+        self.lost_nodes.push(node.into());
+    }
+
     /// Adds everything that another aggregate of the same trial holds.
     pub fn merge(&mut self, other: &Self) {
         for (name, totals) in &other.clients {
@@ -153,6 +162,7 @@ impl TrialAggregate {
         if let Some(service) = &other.service {
             self.add_service(service);
         }
+        self.lost_nodes.extend_from_slice(&other.lost_nodes);
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Facts {
     pub(super) engine: Option<EngineFacts>,
     /// Requests that the service counted and that we sent, where both are known.
     pub(super) counted_and_sent: Option<(u64, u64)>,
+    /// Nodes of the run that took no part, since they had been lost for good.
+    pub(super) lost_nodes: Vec<String>,
     /// Where somebody else listened in the service's place.
     pub(super) strangers: Vec<String>,
     /// GPUs of the service that were throttled.
@@ -91,6 +93,7 @@ impl Facts {
             unsteady: unsteady(aggregate, expectations),
             engine: aggregate.engine.as_ref().map(EngineFacts::of),
             counted_and_sent: counted.zip(aggregate.sent_in_all()),
+            lost_nodes: aggregate.lost_nodes.clone(),
             strangers: service
                 .as_ref()
                 .map(|service| service.strangers.clone())

@@ -30,6 +30,12 @@ pub(super) fn cohort_size(facts: &Facts) -> Option<Finding> {
     })
 }
 
+/// All nodes took part that were asked for.
+pub(super) fn lost_nodes(facts: &Facts) -> Option<Finding> {
+    let lost = &facts.lost_nodes;
+    (!lost.is_empty()).then(|| Finding::new(Suspect, format!("measured without {}: lost", lost.join(", "))))
+}
+
 /// Requests in flight, their rate and their duration agree.
 pub(super) fn little(facts: &Facts) -> Option<Finding> {
     let little = facts.little?;

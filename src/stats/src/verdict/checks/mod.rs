@@ -28,6 +28,7 @@ const OF_THE_TRIAL: &[Check] = &[
     service::cached_input,
     service::foreign_requests,
     service::strangers,
+    books::lost_nodes,
     service::over_capacity,
     service::throttled,
     books::cohort_size,

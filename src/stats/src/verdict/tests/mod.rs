@@ -51,6 +51,7 @@ fn healthy() -> Facts {
             bad_stamp_share: Some(0.01),
         }),
         counted_and_sent: Some((1_200, 1_200)),
+        lost_nodes: Vec::new(),
         strangers: Vec::new(),
         throttled: vec![],
     }

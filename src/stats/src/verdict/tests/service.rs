@@ -80,6 +80,16 @@ fn a_stranger_in_the_services_place_makes_a_trial_invalid() {
 }
 
 #[test]
+fn a_trial_that_lacks_a_node_is_suspect() {
+    let expectations = expectations();
+    let mut all = trial();
+    all.add_lost_node("server-2");
+    let verdict = all.summarize(&expectations).verdict;
+    assert_eq!(verdict.status, VerdictStatus::Suspect);
+    assert_eq!(verdict.reasons, ["measured without server-2: lost"]);
+}
+
+#[test]
 fn instances_add_up_and_one_that_does_not_count_hides_the_rest() {
     let mut both = counted(1_000);
     both.merge(&counted(20));
