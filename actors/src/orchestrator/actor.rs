@@ -20,6 +20,7 @@ use super::machine::{Machine, Taken};
 use super::publisher::Publisher;
 use super::pulse::Pulse;
 use super::run::{LiveSender, LiveUpdate};
+use super::stall::Stall;
 use crate::shell::now;
 
 /// How often deadlines and silence are looked at.
@@ -117,6 +118,7 @@ pub(super) struct Orchestrator {
     live: LiveSender,
     liveness: Liveness,
     standstill: Standstill,
+    stall: Stall,
     pulse: Pulse,
     /// What follows from events that are not synced yet.
     pending: VecDeque<(Box<Event>, Vec<Effect>)>,
@@ -145,6 +147,7 @@ impl Orchestrator {
             live,
             liveness: Liveness::default(),
             standstill: Standstill::default(),
+            stall: Stall::default(),
             pulse,
             pending: VecDeque::new(),
             acks: VecDeque::new(),
@@ -245,6 +248,8 @@ impl Orchestrator {
         self.notice_standstill(ctx);
         self.ticks = self.ticks.wrapping_add(1);
         self.pulse.beat();
+        let oldest = self.pending.front().map(|(event, _)| event.seq);
+        self.stall.look(oldest, Instant::now());
         if self.ticks.is_multiple_of(LOOK_FOR_FILE)
             && let Some(input) = super::cancel::from_file(self.executor.run_dir())
         {

@@ -27,6 +27,7 @@ mod publisher;
 mod pulse;
 mod record;
 mod run;
+mod stall;
 
 pub use aftermath::end_leftovers;
 pub use cancel::CANCEL_FILE;

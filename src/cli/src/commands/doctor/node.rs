@@ -8,13 +8,12 @@ use std::time::Duration;
 use hpcbench_actors::shell::{AddressPolicy, NodeResources, hostname, interfaces, own_address};
 use serde::{Deserialize, Serialize};
 
+use super::checks::MEMORY;
+
 /// Where images and models come from: who reaches one of them has internet.
 const OUTSIDE: [&str; 2] = ["registry-1.docker.io:443", "huggingface.co:443"];
 /// How long that may take, name service included.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// File systems that are memory.
-const MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
-
 /// What a node has that a site file names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Node {

@@ -10,6 +10,8 @@ mod tools;
 
 use std::path::Path;
 
+pub(super) use storage::MEMORY;
+
 use super::check::Check;
 use super::node::Node;
 

@@ -13,6 +13,9 @@ const LOW_BYTES: u64 = 2 << 30;
 /// Free space below which not even a short run can be expected to end well.
 const NO_BYTES: u64 = 64 << 20;
 
+/// File systems that are memory.
+pub(in super::super) const MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
+
 /// What is known of a directory's file system.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Storage {
@@ -64,7 +67,15 @@ pub(super) fn judge(name: &'static str, storage: &Storage) -> Vec<Check> {
         probed.sync_p50_seconds * 1e3,
         probed.sync_p99_seconds * 1e3
     );
-    let quality = if probed.warnings.is_empty() {
+    let is_scratch = name.starts_with("scratch");
+    let quality = if is_scratch && MEMORY.contains(&probed.kind.as_str()) {
+        // That it does not survive a reboot does not matter there.
+        Check::warning(
+            name,
+            found,
+            "it is memory, and what is kept there is charged to a job: name a disk in `storage.scratch`, if there is one",
+        )
+    } else if probed.warnings.is_empty() {
         Check::ok(name, found)
     } else {
         Check::warning(name, found, probed.warnings.join("; "))
@@ -123,6 +134,16 @@ mod tests {
         assert_eq!(judge("x", &storage)[0].advice.as_deref(), Some("slow; odd"));
         storage.probed = Err("permission denied".to_owned());
         assert_eq!(statuses(&storage), [Status::Missing]);
+    }
+
+    #[test]
+    fn scratch_that_is_memory_is_charged_to_the_job() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut storage = gather(folder.path());
+        storage.probed.as_mut().unwrap().kind = "tmpfs".to_owned();
+        let advice = |name| judge(name, &storage)[0].advice.clone().unwrap_or_default();
+        assert!(advice("scratch directory").contains("charged to a job"));
+        assert!(!advice("runs directory").contains("charged to a job"));
     }
 
     #[test]
