@@ -83,7 +83,7 @@ pub enum ProgramError {
 impl ProgramError {
     /// Whether the cluster's controller, or its accounting, could not be asked: nothing is known then.
     pub fn is_no_answer(&self) -> bool {
-        const SIGNS: [&str; 7] = [
+        const SIGNS: [&str; 8] = [
             "unable to contact slurm controller",
             "unable to contact slurm",
             "socket timed out",
@@ -91,6 +91,8 @@ impl ProgramError {
             "connect failure",
             "communication connection failure",
             "could not establish a configuration source",
+            // What scontrol says of a request that did not arrive.
+            "unexpected message received",
         ];
         match self {
             Self::TimedOut { .. } => true,

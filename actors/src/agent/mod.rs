@@ -18,4 +18,5 @@ pub(crate) use greeting::GreetingFile;
 pub use greeting::{Greeting, GreetingSource, OrphanOrders, ScratchPlace};
 pub use hosted::Hosted;
 pub(crate) use orphan::claim as claim_orphans;
+pub use orphan::{BOOT_VARIABLE, NODE_VARIABLE, release as release_orphans};
 pub use process::{AgentError, AgentSetup, run_agent};

@@ -3,6 +3,7 @@
 //! A batch system keeps the job of a dead first node, and does not start it again by itself. So the agents that are left ask for
 //! that: the first of them, once, and only where no successor has gone on with the run.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -42,8 +43,21 @@ pub(super) async fn bus_is_lost(mut connection: ConnectionWatch, timeout: Durati
     }
 }
 
-/// Runs the hook, unless another agent has or the run goes on without this epoch.
-pub(super) async fn run_hook(run_dir: &Path, epoch: Epoch, orders: &OrphanOrders) {
+/// Variables that tell the hook which agent asks: its node, and its boot id. The hook may find that only this node was cut off.
+pub const NODE_VARIABLE: &str = "HPCBENCH_NODE";
+/// See [`NODE_VARIABLE`].
+pub const BOOT_VARIABLE: &str = "HPCBENCH_BOOT";
+
+/// How long the orchestrator surely takes, if it lives, to see that this agent is silent and to put that into the log.
+pub(super) const NOTICED: Duration = Duration::from_secs(15);
+
+/// Runs the hook with these variables, unless another agent has or the run goes on without this epoch.
+pub(super) async fn run_hook(
+    run_dir: &Path,
+    epoch: Epoch,
+    orders: &OrphanOrders,
+    variables: &[(&str, OsString)],
+) {
     let Some((program, arguments)) = orders.hook.split_first() else {
         return;
     };
@@ -65,7 +79,7 @@ pub(super) async fn run_hook(run_dir: &Path, epoch: Epoch, orders: &OrphanOrders
         }
         Err(error) => tracing::warn!(%error, "it is not known whether another agent takes care of the job"),
     }
-    if let Err(problem) = run(program, arguments).await {
+    if let Err(problem) = run(program, arguments, variables).await {
         tracing::error!(program, problem, "the orphaned job was not taken care of");
         // It is the next one's turn.
         if let Err(error) = std::fs::remove_file(claim_path(run_dir, epoch)) {
@@ -74,13 +88,14 @@ pub(super) async fn run_hook(run_dir: &Path, epoch: Epoch, orders: &OrphanOrders
     }
 }
 
-async fn run(program: &str, arguments: &[String]) -> Result<(), String> {
+async fn run(program: &str, arguments: &[String], variables: &[(&str, OsString)]) -> Result<(), String> {
     tracing::warn!(
         program,
         ?arguments,
         "the orchestrator is lost: taking care of the orphaned job"
     );
     let mut command = Command::new(program);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     let ended = tokio::time::timeout(HOOK, command.status()).await;
     match ended.map_err(|_| format!("it took longer than {HOOK:?}"))? {
@@ -102,6 +117,14 @@ pub(crate) fn claim(run_dir: &Path, epoch: Epoch) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Gives that right back: whoever had it could do nothing for the job, and agents that are left may be able to.
+///
+/// # Errors
+/// The claim cannot be removed.
+pub fn release(run_dir: &Path, epoch: Epoch) -> io::Result<()> {
+    std::fs::remove_file(claim_path(run_dir, epoch))
 }
 
 fn claim_path(run_dir: &Path, epoch: Epoch) -> PathBuf {
@@ -133,21 +156,21 @@ mod tests {
     async fn one_agent_runs_the_hook() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..3 {
-            run_hook(dir.path(), Epoch(2), &appending(dir.path(), "true")).await;
+            run_hook(dir.path(), Epoch(2), &appending(dir.path(), "true"), &[]).await;
         }
         assert_eq!(told(dir.path()), 1);
         // A later epoch's orphans are others.
-        run_hook(dir.path(), Epoch(3), &appending(dir.path(), "true")).await;
+        run_hook(dir.path(), Epoch(3), &appending(dir.path(), "true"), &[]).await;
         assert_eq!(told(dir.path()), 2);
     }
 
     #[tokio::test]
     async fn the_next_one_tries_where_the_first_one_failed() {
         let dir = tempfile::tempdir().unwrap();
-        run_hook(dir.path(), Epoch(2), &orders(&["/nowhere/scontrol"])).await;
-        run_hook(dir.path(), Epoch(2), &appending(dir.path(), "exit 1")).await;
-        run_hook(dir.path(), Epoch(2), &appending(dir.path(), "true")).await;
-        run_hook(dir.path(), Epoch(2), &appending(dir.path(), "true")).await;
+        run_hook(dir.path(), Epoch(2), &orders(&["/nowhere/scontrol"]), &[]).await;
+        run_hook(dir.path(), Epoch(2), &appending(dir.path(), "exit 1"), &[]).await;
+        run_hook(dir.path(), Epoch(2), &appending(dir.path(), "true"), &[]).await;
+        run_hook(dir.path(), Epoch(2), &appending(dir.path(), "true"), &[]).await;
         assert_eq!(told(dir.path()), 2);
     }
 
@@ -156,10 +179,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("events")).unwrap();
         std::fs::write(dir.path().join("events/000003.jsonl"), "").unwrap();
-        run_hook(dir.path(), Epoch(2), &appending(dir.path(), "true")).await;
+        run_hook(dir.path(), Epoch(2), &appending(dir.path(), "true"), &[]).await;
         assert_eq!(told(dir.path()), 0);
         assert!(claim(dir.path(), Epoch(3)).unwrap());
-        run_hook(dir.path(), Epoch(3), &appending(dir.path(), "true")).await;
+        run_hook(dir.path(), Epoch(3), &appending(dir.path(), "true"), &[]).await;
         assert_eq!(told(dir.path()), 0);
     }
 
@@ -168,7 +191,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let gone = dir.path().join("a-file");
         std::fs::write(&gone, "").unwrap();
-        run_hook(&gone, Epoch(2), &appending(dir.path(), "true")).await;
+        run_hook(&gone, Epoch(2), &appending(dir.path(), "true"), &[]).await;
         assert_eq!(told(dir.path()), 1);
     }
 }

@@ -1,5 +1,6 @@
 //! The agent's process: from its greeting to its end.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -20,7 +21,7 @@ use super::greeting::{Greeting, GreetingSource, OrphanOrders, ScratchPlace};
 use super::needs::lacking;
 use super::{AgentContext, Hosted, Live, orphan, suspension};
 use crate::log_collector::LogSources;
-use crate::process::Spawner;
+use crate::process::{RUN_VARIABLE, Spawner, run_mark};
 use crate::shell::{
     AddressError, NodeAddress, NodeResources, OutboxReader, Scratch, boot_id, host_facts, hostname,
     open_link_end, outbox, own_address, raise_open_files,
@@ -124,7 +125,7 @@ pub async fn run_agent(setup: AgentSetup) -> Result<(), AgentError> {
         matches!(greeting.scratch, ScratchPlace::Below(_)),
     );
     let (epoch, orphan) = (greeting.epoch, greeting.orphan.clone());
-    let run_dir = setup.run_dir.clone();
+    let (run_dir, own_node) = (setup.run_dir.clone(), setup.node.clone());
     let ended = tokio::select! {
         biased;
         _ = terminated.recv() => Err(AgentError::Terminated),
@@ -137,7 +138,12 @@ pub async fn run_agent(setup: AgentSetup) -> Result<(), AgentError> {
         tracing::warn!(%error, "failed to remove {}", scratch.path().display());
     }
     if let (Err(AgentError::Orphaned { .. }), Some(orders)) = (&ended, orphan) {
-        take_care(&run_dir, epoch, &orders, terminated).await;
+        let variables = [
+            (RUN_VARIABLE, run_mark(&run_dir)),
+            (orphan::NODE_VARIABLE, own_node.as_str().into()),
+            (orphan::BOOT_VARIABLE, boot_id(1).into()),
+        ];
+        take_care(&run_dir, epoch, &orders, &variables, terminated).await;
     }
     ended
 }
@@ -147,12 +153,18 @@ async fn take_care(
     run_dir: &Path,
     epoch: Epoch,
     orders: &OrphanOrders,
+    variables: &[(&str, OsString)],
     mut terminated: tokio::signal::unix::Signal,
 ) {
+    let waited = Duration::try_from_secs_f64(orders.timeout_seconds).unwrap_or_default();
+    let work = async {
+        tokio::time::sleep(orphan::NOTICED.saturating_sub(waited)).await;
+        orphan::run_hook(run_dir, epoch, orders, variables).await;
+    };
     tokio::select! {
         biased;
         _ = terminated.recv() => {}
-        () = orphan::run_hook(run_dir, epoch, orders) => {}
+        () = work => {}
     }
 }
 

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// The variable that marks every process of a run.
-pub(crate) const RUN_VARIABLE: &str = "HPCBENCH_RUN";
+pub const RUN_VARIABLE: &str = "HPCBENCH_RUN";
 /// Pause between two looks at processes that were killed.
 const POLL: Duration = Duration::from_millis(10);
 

@@ -19,8 +19,9 @@ mod tree;
 
 pub use child::{Child, Exit};
 pub use guard::{GuardOptions, exec_child, run_guard};
+pub use leftovers::RUN_VARIABLE;
+pub(crate) use leftovers::run_mark;
 pub use leftovers::{Leftovers, kill_leftovers};
-pub(crate) use leftovers::{RUN_VARIABLE, run_mark};
 pub use listener::{ListenerOwner, listener_owner};
 pub use spawner::{ChildSpec, Guarding, SpawnError, Spawner};
 pub use tree::{children_of, kill_descendants};

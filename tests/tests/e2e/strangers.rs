@@ -28,7 +28,8 @@ fn what_somebody_else_answers_is_no_measurement_of_the_service() -> Result<()> {
     let port = wait_until(SOON, "the port", || {
         Ok(fs::read_to_string(workdir.path().join("port")).ok())
     })?;
-    let stranger = Simulator::start_at(&workdir, port.trim().parse()?, &["--ttft", "5ms", "--itl", "1ms"])?;
+    let like_it = ["--model", "simulator", "--ttft", "5ms", "--itl", "1ms"];
+    let stranger = Simulator::start_at(&workdir, port.trim().parse()?, &like_it)?;
     let finished = running.wait()?.expect_code(1)?;
     drop(stranger);
     let trials = trials(&workdir.run())?;

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use hpcbench_actors::agent::{BOOT_VARIABLE, NODE_VARIABLE, release_orphans};
 use hpcbench_actors::orchestrator::RunEnd;
-use hpcbench_core::Submitted;
+use hpcbench_actors::process::RUN_VARIABLE;
 use hpcbench_core::event::Afterwards;
+use hpcbench_core::{NodeId, Submitted};
 use hpcbench_report::{RunView, write_reports};
 use hpcbench_slurm::{JobId, ProgramError, Slurm};
 
@@ -66,12 +68,20 @@ fn go_on_afterwards(end: RunEnd, job: JobId, run_dir: PathBuf, target: &Target) 
         Some(Afterwards::Requeue) => {
             terminal::say(&format!("job {job} goes back into the queue"));
             match Slurm::on_path().requeue(job) {
+                Ok(()) => {}
                 // Many sites allow no requeue. What has not answered may have done it.
                 Err(error @ ProgramError::Failed { .. }) if !error.is_no_answer() => {
                     terminal::say(&format!("it cannot: {error}"));
                     resubmit(job, run_dir, target)?;
                 }
-                requeued => requeued?,
+                Err(error) => {
+                    // This node may have been cut off: then its agents have not ended, and one of them can.
+                    let epoch = RunView::load(&run_dir)?.state.epoch;
+                    if let Err(error) = release_orphans(&run_dir, epoch) {
+                        tracing::warn!(%error, "agents that are left take the job for taken care of");
+                    }
+                    return Err(error.into());
+                }
             }
         }
         Some(Afterwards::Resubmit) => resubmit(job, run_dir, target)?,
@@ -96,11 +106,30 @@ fn resubmit(job: JobId, run_dir: PathBuf, target: &Target) -> anyhow::Result<()>
     Ok(())
 }
 
+/// Whether the log says that the run goes on without the agent that asks. A log that cannot be read says nothing.
+fn was_cut_off() -> bool {
+    let variable = |name: &str| std::env::var(name).ok();
+    let asked = || {
+        let run_dir = std::env::var_os(RUN_VARIABLE).map(PathBuf::from)?;
+        let node: NodeId = variable(NODE_VARIABLE)?.parse().ok()?;
+        let boot = variable(BOOT_VARIABLE)?;
+        let view = RunView::load(&run_dir).ok()?;
+        Some(view.state.goes_on_without(&node, &boot))
+    };
+    asked() == Some(true)
+}
+
 /// The orchestrator's host is gone: its job goes back into the queue or, where that is refused, ends.
 ///
 /// # Errors
 /// Slurm refuses both, or does not answer.
 pub(crate) fn orphaned(args: &OrphanedArgs) -> anyhow::Result<ExitCode> {
+    if was_cut_off() {
+        return Err(Failure::Environment(
+            "this node was cut off from its run, which goes on without it: its job is left alone".to_owned(),
+        )
+        .into());
+    }
     let slurm = Slurm::on_path();
     let jobs = slurm.jobs(args.job)?;
     if jobs.is_empty() || jobs.iter().all(|job| job.state.is_over()) {

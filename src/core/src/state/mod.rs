@@ -17,7 +17,7 @@ pub use nodes::{Client, Collection, Node, NodeStatus};
 pub use trials::{AttemptState, AttemptStatus, Observation, Share, Trial, TrialStatus};
 
 use crate::event::{Body, CancelRequested, JobEnding, RunPaused, StateVerified};
-use crate::{Epoch, NodeId, Outline, Phase, RunId, Seq, Timestamp, TrialId, limits};
+use crate::{Epoch, NodeId, Outline, Phase, Role, RunId, Seq, Timestamp, TrialId, limits};
 
 /// A run's state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -245,6 +245,19 @@ impl State {
         self.nodes
             .iter()
             .find(|(_, node)| matches!(node.status, NodeStatus::Lost { .. }) && node.losses >= most)
+    }
+
+    /// Whether the run goes on and only this agent, the boot `boot` of `node`, was cut off: others are there, and it counts as lost.
+    pub fn goes_on_without(&self, node: &NodeId, boot: &str) -> bool {
+        let knows_it = self.nodes.get(node).is_some_and(
+            |known| matches!(&known.status, NodeStatus::Joined { boot: current, .. } if current == boot),
+        );
+        let others = || {
+            self.nodes
+                .iter()
+                .any(|(id, known)| id != node && known.role != Role::Orchestrator && known.is_joined())
+        };
+        !knows_it && others()
     }
 
     /// Whether somebody or something wants this epoch to end.

@@ -58,6 +58,38 @@ fn a_client_that_is_lost_too_often_ends_the_run() {
 }
 
 #[test]
+fn an_agent_that_was_cut_off_knows_that_the_run_goes_on() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Load(.., Attempt(1)) => Fault::Freezes,
+        _ => Fault::None,
+    });
+    let world = world.run();
+    let mut state = State::new(outline(&[1]).into());
+    let mut seen = Vec::new();
+    for event in &world.events {
+        state = evolve(state, event);
+        let goes_on = state.goes_on_without(&node("client"), "client-1-1");
+        if matches!(event.body.kind(), "load.started" | "node.lost" | "run.completed") {
+            seen.push((event.body.kind().to_owned(), goes_on));
+        }
+    }
+    let seen: Vec<(&str, bool)> = seen
+        .iter()
+        .map(|(kind, goes_on)| (kind.as_str(), *goes_on))
+        .collect();
+    // As long as it is known, its silence may as well be the orchestrator's end. At the run's end nobody is left.
+    assert_eq!(
+        seen,
+        [
+            ("load.started", false),
+            ("node.lost", true),
+            ("load.started", true),
+            ("run.completed", false)
+        ]
+    );
+}
+
+#[test]
 fn an_agent_that_cannot_be_started_ends_the_run() {
     let world = World::new(outline(&[1])).with_luck(|point| match point {
         Point::Agent(node, _) if node.as_str() == "server" => Fault::Fails,
