@@ -92,9 +92,8 @@ fn covers(local: SocketAddr, address: SocketAddr) -> bool {
 /// The sockets that a process has open; none: it does not let itself be looked at. A process that has ended has none.
 fn sockets_of(pid: u32) -> Option<BTreeSet<u64>> {
     let folder = format!("/proc/{pid}/fd");
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(_) => return (!Path::new(&folder).exists()).then(BTreeSet::new),
+    let Ok(entries) = fs::read_dir(&folder) else {
+        return (!Path::new(&folder).exists()).then(BTreeSet::new);
     };
     let mut sockets = BTreeSet::new();
     for entry in entries.flatten() {
