@@ -79,8 +79,10 @@ alone: tools build ## what the measurements are worth and cost; wants an otherwi
 	@$(CARGO_TEST) $(E2E) --test alone -- --test-threads=1
 
 .PHONY: bench
-bench: tools build ## like alone, and print the numbers
-	@$(CARGO_TEST) $(E2E) --test alone -- --test-threads=1 --nocapture
+bench: tools build ## all that alone does, and the benchmarks, each beside its reference; prints the numbers; some ten minutes
+	@cargo build --release --locked -p hpcbench-load --examples
+	@$(CARGO_TEST) $(E2E) --test alone -- --test-threads=1 --nocapture --include-ignored
+	@cargo test --release --locked -p hpcbench-load --test endurance --test allocations -- --test-threads=1 --nocapture --include-ignored
 
 # What is distributed starts on systems with glibc 2.28, of the RHEL 8 family: Zig links against that version's symbols.
 GLIBC := 2.28

@@ -42,7 +42,7 @@ pub use listener::Listener;
 pub use llama::Llama;
 pub use llama_files::LlamaFiles;
 pub use oci::oci_archive;
-pub use paths::{binary, workspace};
+pub use paths::{binary, example, workspace};
 pub use processes::{Process, processes_of};
 pub use random::Random;
 pub use recipe::Recipe;

@@ -32,6 +32,17 @@ pub fn binary() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// An optimised example of the load engine.
+///
+/// # Errors
+///
+/// It has not been built.
+pub fn example(name: &str) -> Result<PathBuf> {
+    let path = target().join("release/examples").join(name);
+    ensure!(path.is_file(), "there is no {}: run `make bench`", path.display());
+    Ok(path)
+}
+
 /// The nats-server that runs of the tests use: the first on `PATH` or the one that the project keeps.
 ///
 /// # Errors

@@ -27,6 +27,24 @@ impl Process {
         self.command.split(' ').nth(1) == Some("simulate")
     }
 
+    /// Whether it is an agent that produces load.
+    pub fn is_client(&self) -> bool {
+        self.command.split(' ').nth(1) == Some("agent") && self.command.contains("--role client")
+    }
+
+    /// The most memory that it has had at any time, bytes.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: u64 = kib.context("no VmHWM in its status")?.trim().parse()?;
+        Ok(kib * 1024)
+    }
+
     /// Sends a signal.
     ///
     /// # Errors

@@ -50,8 +50,21 @@ impl Simulator {
     ///
     /// It does not answer.
     pub fn truth(&self) -> Result<serde_json::Value> {
-        let answer = get(self.address(), "/truth")?;
-        ensure!(answer.status == 200, "/truth answered {answer:?}");
+        self.told("/truth")
+    }
+
+    /// The same, with the time of every token's sending.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer.
+    pub fn truth_with_sends(&self) -> Result<serde_json::Value> {
+        self.told("/truth?sends=1")
+    }
+
+    fn told(&self, path: &str) -> Result<serde_json::Value> {
+        let answer = get(self.address(), path)?;
+        ensure!(answer.status == 200, "{path} answered {answer:?}");
         answer.json()
     }
 }

@@ -7,80 +7,132 @@ use hpcbench_tests::summary::{number, trials};
 use hpcbench_tests::{Recipe, Simulator, Workdir};
 use serde_json::Value;
 
-const STREAMS: u32 = 500;
+use crate::repeated;
+
 const WARM_UP_SECONDS: f64 = 2.0;
 const WINDOW_SECONDS: f64 = 8.0;
+/// How long the whole run may take, the service's account of it included.
+const LIMIT: Duration = Duration::from_mins(2);
 
-/// The share of the requested concurrency that has to be delivered.
-const DELIVERED: f64 = 0.99;
-/// How far the 99th percentile of the time to the first token may be off.
-const TTFT_ERROR: f64 = 0.005;
-
-/// What both sides say about the time to the first token, in seconds.
-#[derive(Debug)]
-struct Ttft {
-    measured_p50: f64,
-    true_p50: f64,
-    measured_p99: f64,
-    true_p99: f64,
+/// How close the numbers have to be to the truth.
+#[derive(Debug, Clone, Copy)]
+struct Tolerance {
+    /// The share of the requested concurrency that has to be delivered.
+    delivered: f64,
+    /// Seconds.
+    ttft: f64,
+    /// Seconds; none: it need not be known.
+    itl: Option<f64>,
 }
 
-/// How often it is measured: another program may want the machine just then, and that is nobody's fault.
-const TRIES: u32 = 3;
+/// A percentile as it was measured and as it was, in seconds.
+#[derive(Debug)]
+struct Percentile {
+    measured: Option<f64>,
+    truth: f64,
+}
 
+impl Percentile {
+    fn is_within(&self, tolerance: f64) -> bool {
+        self.measured
+            .is_some_and(|measured| (measured - self.truth).abs() <= tolerance)
+    }
+}
+
+/// What both sides say.
+#[derive(Debug)]
+struct Comparison {
+    delivered: f64,
+    ttft_p50: Percentile,
+    ttft_p99: Percentile,
+    itl_p99: Percentile,
+    valid: bool,
+    verdict: String,
+}
+
+/// On any machine: what the benchmarks below ask for is less than a time slice of a scheduler.
 #[test]
 fn five_hundred_streams_are_delivered_and_measured_as_they_are() -> Result<()> {
-    let mut result = Ok(());
-    for _ in 0..TRIES {
-        result = measure();
-        match &result {
-            Ok(()) => break,
-            Err(error) => println!("{error:#}"),
-        }
-    }
-    result
+    let tolerance = Tolerance {
+        delivered: 0.99,
+        ttft: 0.005,
+        itl: None,
+    };
+    repeated(|| expect_true(500, tolerance, &measure(500)?))
 }
 
-fn measure() -> Result<()> {
+#[test]
+#[ignore = "a benchmark: it wants a machine without any other load"]
+fn five_hundred_streams_are_measured_to_a_millisecond() -> Result<()> {
+    let tolerance = Tolerance {
+        delivered: 0.995,
+        ttft: 0.001,
+        itl: Some(0.001),
+    };
+    repeated(|| expect_true(500, tolerance, &measure(500)?))
+}
+
+#[test]
+#[ignore = "a benchmark: it wants a machine without any other load"]
+fn two_thousand_streams_are_measured_to_three_milliseconds_or_doubted() -> Result<()> {
+    let tolerance = Tolerance {
+        delivered: 0.995,
+        ttft: 0.003,
+        itl: Some(0.003),
+    };
+    repeated(|| {
+        let compared = measure(2_000)?;
+        if !compared.valid {
+            println!("in doubt: {}", compared.verdict);
+            return Ok(());
+        }
+        expect_true(2_000, tolerance, &compared)
+    })
+}
+
+fn expect_true(streams: u32, tolerance: Tolerance, compared: &Comparison) -> Result<()> {
+    ensure!(
+        compared.delivered >= tolerance.delivered * f64::from(streams),
+        "too few of {streams} were delivered: {compared:?}"
+    );
+    ensure!(
+        compared.ttft_p50.is_within(tolerance.ttft) && compared.ttft_p99.is_within(tolerance.ttft),
+        "the time to the first token is off: {compared:?}"
+    );
+    ensure!(
+        tolerance.itl.is_none_or(|itl| compared.itl_p99.is_within(itl)),
+        "the time between tokens is off: {compared:?}"
+    );
+    Ok(())
+}
+
+fn measure(streams: u32) -> Result<Comparison> {
     let workdir = Workdir::new()?;
     let simulator = Simulator::start(&workdir, &["--ttft", "50ms", "--itl", "10ms"])?;
     let recipe = Recipe::external(&format!("http://{}/v1", simulator.address()), "simulated")
-        .workload("load", &format!("{{shape: closed, concurrency: {STREAMS}}}"))
+        .workload("load", &format!("{{shape: closed, concurrency: {streams}}}"))
         .workload(
             "prompts",
             "{source: synthetic, input_tokens: 32, output_tokens: 64}",
         )
         .workload("warmup", &format!("{WARM_UP_SECONDS}s"))
         .workload("duration", &format!("{WINDOW_SECONDS}s"));
-    let finished = workdir.bench(&recipe)?.run()?;
+    let finished = workdir.bench(&recipe)?.limit(LIMIT).run()?;
     ensure!(matches!(finished.code, Some(0 | 1)), "{finished}");
     workdir.expect_no_process(Duration::from_secs(5))?;
     let trial = &trials(&workdir.run())?[0];
-    let truth = simulator.truth()?;
-
-    let delivered = number(trial, "/concurrency/delivered_mean")?;
-    let ttft = ttft(trial, &truth)?;
-    println!(
-        "delivered {delivered:.2} of {STREAMS}; {ttft:?}; verdict {}",
-        trial["verdict"]
-    );
-    assert_eq!(truth["max_concurrency"], STREAMS, "{finished}");
+    let truth = simulator.truth_with_sends()?;
     ensure!(
-        delivered >= DELIVERED * f64::from(STREAMS),
-        "delivered {delivered} of {STREAMS}\n{finished}"
+        truth["max_concurrency"] == streams,
+        "{} at once\n{finished}",
+        truth["max_concurrency"]
     );
-    ensure!(
-        (ttft.measured_p99 - ttft.true_p99).abs() <= TTFT_ERROR,
-        "{ttft:?}\n{finished}"
-    );
-    ensure!(
-        (ttft.measured_p50 - ttft.true_p50).abs() <= TTFT_ERROR,
-        "{ttft:?}\n{finished}"
-    );
-    Ok(())
+    let compared = compare(trial, &truth)?;
+    println!("{streams} streams: {compared:?}");
+    Ok(compared)
 }
 
-fn ttft(trial: &Value, truth: &Value) -> Result<Ttft> {
+fn compare(trial: &Value, truth: &Value) -> Result<Comparison> {
     let requests = truth["requests"]
         .as_object()
         .context("no requests in the truth")?;
@@ -90,18 +142,53 @@ fn ttft(trial: &Value, truth: &Value) -> Result<Ttft> {
         .filter_map(|request| time(request, "arrival_ns"))
         .fold(f64::INFINITY, f64::min);
     let window = first + WARM_UP_SECONDS..first + WARM_UP_SECONDS + WINDOW_SECONDS;
-    let mut times: Vec<f64> = requests
+    let ttft = requests
         .values()
         .filter_map(|request| Some((time(request, "arrival_ns")?, time(request, "first_sent_ns")?)))
         .filter(|(arrival, _)| window.contains(arrival))
         .map(|(arrival, sent)| sent - arrival)
         .collect();
-    times.sort_by(f64::total_cmp);
-    let percentile = |q: f64| times.get((q * times.len() as f64).ceil() as usize - 1).copied();
-    Ok(Ttft {
-        measured_p50: number(trial, "/metrics/ttft/p50")?,
-        true_p50: percentile(0.5).context("the service saw no request")?,
-        measured_p99: number(trial, "/metrics/ttft/p99")?,
-        true_p99: percentile(0.99).context("the service saw no request")?,
+    let mut itl = Vec::new();
+    for sends in requests
+        .values()
+        .filter_map(|request| request["sends"].as_array())
+    {
+        let sends: Vec<f64> = sends
+            .iter()
+            .filter_map(|sent| Some(sent.as_i64()? as f64 / 1e9))
+            .collect();
+        let gaps = sends.windows(2).filter(|gap| window.contains(&gap[1]));
+        itl.extend(gaps.map(|gap| gap[1] - gap[0]));
+    }
+    let (ttft, itl) = (Sorted::of(ttft), Sorted::of(itl));
+    let pair = |pointer: &str, truth: Option<f64>| -> Result<Percentile> {
+        Ok(Percentile {
+            measured: trial.pointer(pointer).and_then(Value::as_f64),
+            truth: truth.context("the service saw nothing in the window")?,
+        })
+    };
+    Ok(Comparison {
+        delivered: number(trial, "/concurrency/delivered_mean")?,
+        ttft_p50: pair("/metrics/ttft/p50", ttft.percentile(0.5))?,
+        ttft_p99: pair("/metrics/ttft/p99", ttft.percentile(0.99))?,
+        itl_p99: pair("/metrics/itl/p99", itl.percentile(0.99))?,
+        valid: trial["verdict"]["status"] == "valid",
+        verdict: trial["verdict"].to_string(),
     })
+}
+
+/// Values in order.
+struct Sorted(Vec<f64>);
+
+impl Sorted {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+
+    /// The ⌈nq⌉-th.
+    fn percentile(&self, q: f64) -> Option<f64> {
+        let rank = (q * self.0.len() as f64).ceil() as usize;
+        self.0.get(rank.checked_sub(1)?).copied()
+    }
 }

@@ -1,0 +1,63 @@
+//! As many streams as one process can be asked for.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::summary::{count, number, trials};
+use hpcbench_tests::{Recipe, Simulator, Workdir};
+
+const STREAMS: u32 = 10_000;
+/// Most memory that the client may have taken at any time, bytes.
+const MEMORY: u64 = 600_000_000;
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long the run may take.
+const LIMIT: Duration = Duration::from_mins(3);
+
+#[test]
+#[ignore = "a benchmark: it wants a machine without any other load"]
+fn ten_thousand_streams_fit_into_one_process() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let simulator = Simulator::start(&workdir, &["--ttft", "100ms", "--itl", "100ms"])?;
+    let recipe = Recipe::external(&format!("http://{}/v1", simulator.address()), "simulated")
+        .workload("load", &format!("{{shape: closed, concurrency: {STREAMS}}}"))
+        .workload(
+            "prompts",
+            "{source: synthetic, input_tokens: 32, output_tokens: 64}",
+        )
+        .workload("timeout", "60s")
+        .workload("warmup", "10s")
+        .workload("duration", "20s");
+    let mut running = workdir.bench(&recipe)?.limit(LIMIT).start()?;
+    let mut peak = 0;
+    while !running.has_ended()? {
+        for process in workdir.processes()? {
+            if process.is_client() {
+                // It may have ended just now.
+                peak = peak.max(process.peak_memory().unwrap_or(0));
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+    let finished = running.wait()?;
+    ensure!(matches!(finished.code, Some(0 | 1)), "{finished}");
+    let trial = &trials(&workdir.run())?[0];
+    let truth = simulator.truth()?;
+    let seen = truth["max_concurrency"]
+        .as_u64()
+        .context("no peak in the truth")?;
+    println!(
+        "{seen} streams at once, {:.1} delivered on average; {:.0} MB of memory; {} requests, {} errors; verdict {}",
+        number(trial, "/concurrency/delivered_mean")?,
+        peak as f64 / 1e6,
+        count(trial, "/requests/issued")?,
+        count(trial, "/requests/error")?,
+        trial["verdict"]
+    );
+    assert_eq!(seen, u64::from(STREAMS), "{finished}");
+    assert_eq!(count(trial, "/requests/error")?, 0, "{finished}");
+    assert_eq!(count(trial, "/requests/timeout")?, 0, "{finished}");
+    ensure!(peak > 0, "no client was seen");
+    ensure!(peak < MEMORY, "the client took {peak} bytes");
+    Ok(())
+}
