@@ -161,6 +161,12 @@ pub(super) fn follow_and_keep(
         node: context.node.clone(),
         seed: trial.seed,
         connections: trial.workload.connections,
+        tokenizer: trial
+            .workload
+            .prompts
+            .tokenizer()
+            .filter(|_| trial.workload.keep_text)
+            .map(Into::into),
     };
     keep(&of, &outcome, &expectations(&context.plan, trial)).map_err(|error| describe(&error))
 }

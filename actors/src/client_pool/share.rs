@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use hpcbench_core::event::{ArtifactRecorded, ShareFiles};
 use hpcbench_core::{Attempt, NodeId, TrialId};
-use hpcbench_load::Outcome;
+use hpcbench_load::{Outcome, PromptError, TokenCounter};
 use hpcbench_recipes::recipe::Connections;
-use hpcbench_records::{BlockReader, ReadError};
+use hpcbench_records::{BlockReader, ReadError, Record};
 use hpcbench_stats::{Expectations, TrialAggregate};
 use hpcbench_tables::{RecordsMeta, RecordsWriter, TableError};
 
@@ -26,6 +26,9 @@ pub(super) enum ShareError {
         #[source]
         cause: ReadError,
     },
+    /// The tokens of answers cannot be counted.
+    #[error("failed to count the tokens of answers")]
+    Tokens(#[from] PromptError),
     /// The table cannot be written.
     #[error("failed to write the records into the run directory")]
     Table(#[from] TableError),
@@ -49,6 +52,8 @@ pub(super) struct ShareOf {
     pub(super) seed: u64,
     /// Whether requests shared connections.
     pub(super) connections: Connections,
+    /// Counts the tokens of answers, where their texts are kept.
+    pub(super) tokenizer: Option<PathBuf>,
 }
 
 /// Writes the share's files and removes the engine's.
@@ -63,10 +68,14 @@ pub(super) fn keep(
     let records = format!("{folder}/{}.parquet", of.node);
     let mut aggregate = TrialAggregate::new(of.node.as_str(), outcome.window, expectations);
     aggregate.add_engine(&outcome.engine);
+    let counter = of.tokenizer.as_deref().map(TokenCounter::open).transpose()?;
     let mut table = RecordsWriter::create(of.run_dir.join(&records), &meta(of, outcome))?;
     for file in &outcome.files {
         for record in BlockReader::open(&file.path).map_err(unreadable(&file.path))? {
-            let record = record.map_err(unreadable(&file.path))?;
+            let mut record = record.map_err(unreadable(&file.path))?;
+            if let Some(counter) = &counter {
+                recount(&mut record, counter)?;
+            }
             aggregate.add(&record);
             table.write(&record)?;
         }
@@ -84,6 +93,14 @@ pub(super) fn keep(
         }
     }
     Ok(ShareFiles { records, aggregate })
+}
+
+/// Counts the tokens of an answer, if its text is there.
+fn recount(record: &mut Record, counter: &TokenCounter) -> Result<(), PromptError> {
+    if let Some(text) = &record.output_text {
+        record.tokens.output_retokenized = Some(counter.count(text)?);
+    }
+    Ok(())
 }
 
 fn meta(of: &ShareOf, outcome: &Outcome) -> RecordsMeta {
@@ -142,3 +159,7 @@ fn unreadable(path: &Path) -> impl FnOnce(ReadError) -> ShareError {
     let path = path.to_path_buf();
     move |cause| ShareError::Read { path, cause }
 }
+
+#[cfg(test)]
+#[path = "share_tests.rs"]
+mod tests;

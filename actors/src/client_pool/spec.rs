@@ -52,6 +52,7 @@ pub(super) fn load_spec(trial: &TrialPlan, share: Share) -> Result<LoadSpec, Str
             seed: workload.sampling.seed.map(i64::from),
             ignore_eos: workload.sampling.ignore_eos,
         },
+        keep_text: workload.keep_text,
         seed: attempt_seed(trial.seed, share.attempt),
         threads: workload.engine.threads,
         pin: pin(workload.engine.pin, share.local),

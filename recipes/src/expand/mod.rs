@@ -278,6 +278,7 @@ pub(crate) fn resolve_workload(workload: Workload, paths: &PathBase) -> Option<W
         tolerance: workload.tolerance,
         prompts,
         sampling: workload.sampling,
+        keep_text: workload.keep_text,
         slo: workload.slo,
         goodput: workload.goodput,
     })

@@ -37,6 +37,9 @@ pub struct WorkloadPlan {
     pub prompts: Prompts,
     /// How the service chooses tokens.
     pub sampling: Sampling,
+    /// Whether the records keep the texts of answers.
+    #[serde(default)]
+    pub keep_text: bool,
     /// Objectives over all requests of the trial.
     pub slo: Slo,
     /// Limits that a request must keep to count as good.

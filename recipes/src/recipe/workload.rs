@@ -48,6 +48,9 @@ pub struct Workload {
     /// How the service chooses tokens.
     #[serde(default)]
     pub sampling: Sampling,
+    /// Whether the records keep the texts of answers. With the prompts' `tokenizer` their tokens are counted too, after the trial.
+    #[serde(default)]
+    pub keep_text: bool,
     /// Objectives over all requests of a trial.
     #[serde(default)]
     pub slo: Slo,

@@ -141,6 +141,7 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
             seed: None,
             ignore_eos: true,
         },
+        keep_text: false,
         seed: 1,
         threads: options
             .0

@@ -44,7 +44,7 @@ pub use limits::LimitError;
 pub use outcome::{BlockFile, LoadError, Outcome};
 pub use prepare::{PrepareError, prepare};
 pub use prepared::{Prepared, Start};
-pub use prompts::PromptError;
+pub use prompts::{PromptError, TokenCounter};
 pub use running::Running;
 pub use schedule::{Arrivals, MAX_RATE, MAX_SPEED, ShapeError};
 pub use secret::Secret;

@@ -47,6 +47,9 @@ pub struct LoadSpec {
     pub prompts: Prompts,
     /// How the service is to choose tokens.
     pub sampling: Sampling,
+    /// Whether records keep the texts of answers.
+    #[serde(default)]
+    pub keep_text: bool,
     /// Seed of prompts and schedule. Trials that shall not find each other's prompts in a cache need seeds of their own.
     pub seed: u64,
     /// Engine threads; by default one core is left to the rest.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use hpcbench_records::EventKind;
 
 pub(crate) use request::{BodyTemplate, prompt_frame, push_number};
-pub(crate) use text::append_answer;
+pub(crate) use text::{append_answer, text_of};
 
 use crate::fault::{Fault, MAX_ERROR_TEXT, shorten};
 use crate::spec::Dialect;

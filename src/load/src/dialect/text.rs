@@ -56,6 +56,8 @@ struct Answer<'a> {
     choices: Vec<Part<'a>>,
     #[serde(borrow)]
     message: Option<Content<'a>>,
+    #[serde(borrow)]
+    response: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +66,8 @@ struct Part<'a> {
     delta: Option<Content<'a>>,
     #[serde(borrow)]
     message: Option<Content<'a>>,
+    #[serde(borrow)]
+    text: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -72,7 +76,7 @@ struct Content<'a> {
     content: Text<'a>,
 }
 
-/// Appends what an event or a whole response adds to the answer of a chat, as the inside of a JSON string. It is not
+/// Appends what an event or a whole response adds to the answer, reasoning and calls apart, as the inside of a JSON string. It is not
 /// decoded, so that a character that is split over two events becomes whole again. Nothing is added where there is
 /// nothing, or no JSON.
 pub(crate) fn append_answer(data: &[u8], out: &mut Vec<u8>) {
@@ -80,14 +84,25 @@ pub(crate) fn append_answer(data: &[u8], out: &mut Vec<u8>) {
         return;
     };
     let first = answer.choices.first();
-    let parts = first.map_or([None, None], |part| [part.delta.as_ref(), part.message.as_ref()]);
-    for content in parts.into_iter().chain([answer.message.as_ref()]).flatten() {
-        let inside = content.content.and_then(|raw| {
-            let rest = raw.get().strip_prefix('"')?;
-            rest.strip_suffix('"')
-        });
+    let contents = first.map_or([None, None], |part| [part.delta.as_ref(), part.message.as_ref()]);
+    let contents = contents.into_iter().chain([answer.message.as_ref()]).flatten();
+    let texts = [first.and_then(|part| part.text), answer.response];
+    for text in contents.map(|content| content.content).chain(texts).flatten() {
+        let inside = text
+            .get()
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
         out.extend_from_slice(inside.unwrap_or_default().as_bytes());
     }
+}
+
+/// The text of an answer, given the inside of its JSON form; none if there is nothing, or a half of a character is missing.
+pub(crate) fn text_of(answer: &[u8]) -> Option<String> {
+    if answer.is_empty() {
+        return None;
+    }
+    let quoted = [b"\"", answer, b"\""].concat();
+    serde_json::from_slice(&quoted).ok()
 }
 
 /// The name and the arguments of a call, in all dialects.

@@ -96,8 +96,10 @@ impl Engine {
             .render(server, &request, &mut self.memory.render, &mut output);
         let mut reader = ResponseReader::new(self.plan.spec.dialect, self.plan.spec.stream);
         let mut messages = Vec::new();
-        if due.turn.is_some() {
+        if due.turn.is_some() || self.plan.spec.keep_text {
             reader = reader.keeping_answer();
+        }
+        if due.turn.is_some() {
             messages.extend_from_slice(&self.memory.render.prompt);
         }
         let events = if self.plan.spec.stream {

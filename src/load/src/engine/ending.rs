@@ -10,6 +10,7 @@ use super::record::{self, Carrier};
 use super::source::Said;
 use super::timeline::WindowEnd;
 use super::{Engine, EngineError, ThreadOutcome, sink_failed};
+use crate::dialect;
 
 impl Engine {
     /// Ends the request of a connection, which stays only if it can carry another one.
@@ -66,7 +67,10 @@ impl Engine {
         let answer = exchange.reader.take_answer();
         let counted = exchange.counted;
         self.count_arrival(&exchange);
-        let record = record::build(exchange, ending, end, carrier, &self.plan, &self.timeline);
+        let mut record = record::build(exchange, ending, end, carrier, &self.plan, &self.timeline);
+        if self.plan.spec.keep_text {
+            record.output_text = dialect::text_of(&answer);
+        }
         let said = Said {
             messages: &messages,
             answer: &answer,

@@ -64,7 +64,8 @@ impl RecordSink {
         if self.batch.is_empty() {
             self.oldest = now;
         }
-        self.batch_bytes += RECORD_BYTES + record.events.len() * EVENT_BYTES;
+        let text_bytes = record.output_text.as_ref().map_or(0, String::len);
+        self.batch_bytes += RECORD_BYTES + record.events.len() * EVENT_BYTES + text_bytes;
         self.batch.push(record);
         if self.batch.len() >= BATCH_RECORDS {
             self.flush()

@@ -1,5 +1,6 @@
 //! What is asked: prompts, ready as JSON, before the clock starts.
 
+mod counter;
 mod error;
 mod file;
 mod lexicon;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
+pub use counter::TokenCounter;
 pub use error::PromptError;
 use file::FilePrompts;
 pub(crate) use lexicon::Lexicon;

@@ -88,7 +88,7 @@ impl ResponseReader {
         }
     }
 
-    /// The same, but it keeps the text of the answer. For chats.
+    /// The same, but it keeps the text of the answer.
     pub(crate) fn keeping_answer(self) -> Self {
         Self {
             answer: Some(Vec::new()),

@@ -45,6 +45,7 @@ pub(crate) fn spec(address: SocketAddr, scratch: &Path, requests: u64, tokens: u
             tokenizer: None,
         },
         sampling: Sampling::default(),
+        keep_text: false,
         seed: 1,
         threads: NonZeroU16::new(1),
         pin: Pin::Never,

@@ -55,6 +55,7 @@ fn spec(address: SocketAddr, scratch: &tempfile::TempDir) -> LoadSpec {
             tokenizer: None,
         },
         sampling: Sampling::default(),
+        keep_text: false,
         seed: 1,
         threads: None,
         pin: Pin::Auto,

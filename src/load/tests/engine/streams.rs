@@ -208,6 +208,47 @@ fn several_tokens_in_a_chunk_are_counted_by_usage() {
 }
 
 #[test]
+fn texts_are_kept_only_if_they_are_wanted() {
+    let answers = |request: &crate::server::Request, socket: &mut std::net::TcpStream| {
+        let thought = event(r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#);
+        // A character in two halves, as some servers send it.
+        let halves = [content(r"\u00fc \ud83d"), content(r"\ude00")].concat();
+        let whole = [STREAM_HEAD, &thought, &halves, &finish(), DONE].concat();
+        let lines = "{\"response\":\"a\",\"done\":false}\n{\"response\":\" b\",\"done\":true}\n";
+        let parts = [
+            event(r#"{"choices":[{"text":"x"}]}"#),
+            event(r#"{"choices":[{"text":"y","finish_reason":"stop"}]}"#),
+        ];
+        let parts = [STREAM_HEAD, &parts.concat(), DONE].concat();
+        match request.head.split(' ').nth(1) {
+            Some("/api/generate") => say(
+                socket,
+                &format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{lines}",
+                    lines.len()
+                ),
+            ),
+            Some("/v1/completions") => say(socket, &parts),
+            _ => say(socket, &whole),
+        }
+        After::Close
+    };
+    let server = Server::start(answers);
+    let text = |dialect: Dialect, keep_text: bool| {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut spec = spec(server.address, &scratch);
+        (spec.dialect, spec.keep_text) = (dialect, keep_text);
+        let (mut records, _) = run(spec);
+        assert_eq!(records[0].status, Status::Ok, "{:?}", records[0]);
+        records.remove(0).output_text
+    };
+    assert_eq!(text(Dialect::Chat, true).as_deref(), Some("ü \u{1f600}"));
+    assert_eq!(text(Dialect::Completions, true).as_deref(), Some("xy"));
+    assert_eq!(text(Dialect::Generate, true).as_deref(), Some("a b"));
+    assert_eq!(text(Dialect::Chat, false), None);
+}
+
+#[test]
 fn missing_usage_falls_back_to_chunks() {
     let record = single(|_, socket| {
         say(

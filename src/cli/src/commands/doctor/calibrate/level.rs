@@ -160,6 +160,7 @@ fn spec(load: Load, level: u32, node: &Node<'_>, scratch: &Path) -> LoadSpec {
             ignore_eos: true,
             ..Sampling::default()
         },
+        keep_text: false,
         seed: level.into(),
         threads: None,
         pin: Pin::Auto,
