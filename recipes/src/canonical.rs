@@ -37,8 +37,55 @@ fn write_value(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        scalar => out.push_str(&scalar.to_string()),
+        Value::String(text) => write_text(text, out),
+        scalar => {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "{scalar}");
+        }
     }
+}
+
+/// A text in quotes. Most have nothing in them that JSON writes otherwise.
+fn write_text(text: &str, out: &mut String) {
+    if text
+        .bytes()
+        .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
+    {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&Value::from(text).to_string());
+    }
+}
+
+/// The canonical JSON of an object whose members' own is known.
+pub(crate) fn canonical_object(mut members: Vec<(&str, String)>) -> String {
+    members.sort_unstable_by_key(|(name, _)| *name);
+    let mut text = "{".to_owned();
+    for (index, (name, value)) in members.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        write_text(name, &mut text);
+        text.push(':');
+        text.push_str(value);
+    }
+    text.push('}');
+    text
+}
+
+/// The canonical JSON of a list of items, each made and forgotten before the next one.
+pub(crate) fn canonical_list<T>(items: &[T], value: impl Fn(&T) -> Value) -> String {
+    let mut text = "[".to_owned();
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        write_value(&value(item), &mut text);
+    }
+    text.push(']');
+    text
 }
 
 fn write_object(members: &Map<String, Value>, out: &mut String) {
@@ -49,7 +96,7 @@ fn write_object(members: &Map<String, Value>, out: &mut String) {
         if index > 0 {
             out.push(',');
         }
-        out.push_str(&Value::from(name.as_str()).to_string());
+        write_text(name, out);
         out.push(':');
         write_value(value, out);
     }

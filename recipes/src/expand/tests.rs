@@ -93,6 +93,41 @@ fn matrix_zip_and_exclusions_combine() {
 }
 
 #[test]
+fn exclusions_know_ranges() {
+    let matrix =
+        "  matrix: {workload.load.concurrency: [1, 2, 4, 8], service.options.max_num_seqs: [2, 4]}\n";
+    let excluded = |exclude: &str| points(&plan(&format!("{matrix}  exclude: [{exclude}]\n")));
+    assert_eq!(
+        excluded(
+            "{workload.load.concurrency: {above: 2}, service.options.max_num_seqs: 2}, {workload.load.concurrency: {below: 2}}"
+        ),
+        ["2,2#1", "2,4#1", "4,4#1", "8,4#1"]
+    );
+    assert_eq!(
+        excluded("{workload.load.concurrency: {at_least: 2, at_most: 4}}").len(),
+        4
+    );
+    // A mapping that is no range is a value like others, and texts are in no range.
+    assert_eq!(excluded("{workload.load.concurrency: {over: 2}}").len(), 8);
+    assert_eq!(excluded("{workload.load.concurrency: {above: many}}").len(), 8);
+}
+
+#[test]
+fn models_are_varied_like_everything_else() {
+    let varied = plan("  matrix: {workload.load.concurrency: [1, 2], service.model: [a, b]}\n");
+    let models: Vec<&str> = varied
+        .services
+        .iter()
+        .map(|service| service.model.as_str())
+        .collect();
+    assert_eq!((models, varied.trials.len()), (vec!["a", "b"], 4));
+    let listed = plan(
+        "  zip:\n    - {service.model: [a, b, c], workload.load.concurrency: [1, 1, 5], service.options.max_num_seqs: [8, 9, 8]}\n",
+    );
+    assert_eq!(points(&listed), ["\"a\",1,8#1", "\"b\",1,9#1", "\"c\",5,8#1"]);
+}
+
+#[test]
 fn ids_and_seeds_stay_when_points_are_added() {
     let few = plan("  matrix: {workload.load.concurrency: [1, 10]}\n");
     let many = plan("  matrix: {workload.load.concurrency: [5, 10, 1]}\n  repetitions: 3\n");
@@ -158,6 +193,8 @@ fn a_plan_is_read_as_any_build_wrote_it() {
     let plan = plan("  matrix: {workload.load.concurrency: [1, 2]}");
     let read = |document: &serde_json::Value| Plan::read(document.to_string().as_bytes());
     let mut document = serde_json::to_value(&plan).unwrap();
+    // The plan's own way to its hash and that of a document are one.
+    assert_eq!(crate::plan::hash_of(document.clone()), plan.hash);
     assert_eq!(read(&document).unwrap(), plan);
     // As a build wrote it that knew of no connections.
     for trial in document["trials"].as_array_mut().unwrap() {

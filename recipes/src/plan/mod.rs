@@ -6,7 +6,7 @@ mod workload;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::canonical::{canonical_json, sha256_hex};
+use crate::canonical::{canonical_json, canonical_list, canonical_object, sha256_hex};
 use crate::ids::{NodeId, Role, TrialId};
 use crate::recipe::{Launch, Logging, Metadata, Monitoring, Network, Nodes, Report, SchemaVersion, Storage};
 
@@ -106,7 +106,52 @@ impl Plan {
         reason = "a plan has no maps with other keys than texts, and no fallible serializer"
     )]
     fn computed_hash(&self) -> String {
-        hash_of(serde_json::to_value(self).expect("a plan is JSON"))
+        fn value(part: &impl Serialize) -> Value {
+            serde_json::to_value(part).expect("a plan is JSON")
+        }
+        let Self {
+            version,
+            hash: _,
+            name,
+            description,
+            metadata,
+            schema,
+            recipe_sha256,
+            overrides,
+            seed,
+            launch,
+            resources,
+            network,
+            storage,
+            nodes,
+            services,
+            trials,
+            monitoring,
+            logging,
+            report,
+        } = self;
+        // Thousands of trials as one value would take far more memory than they do as text.
+        let members = vec![
+            ("version", canonical_json(&value(version))),
+            ("name", canonical_json(&value(name))),
+            ("description", canonical_json(&value(description))),
+            ("metadata", canonical_json(&value(metadata))),
+            ("schema", canonical_json(&value(schema))),
+            ("recipe_sha256", canonical_json(&value(recipe_sha256))),
+            ("overrides", canonical_json(&value(overrides))),
+            ("seed", canonical_json(&value(seed))),
+            ("launch", canonical_json(&value(launch))),
+            ("resources", canonical_json(&value(resources))),
+            ("network", canonical_json(&value(network))),
+            ("storage", canonical_json(&value(storage))),
+            ("nodes", canonical_json(&value(nodes))),
+            ("services", canonical_json(&value(services))),
+            ("trials", canonical_list(trials, value)),
+            ("monitoring", canonical_json(&value(monitoring))),
+            ("logging", canonical_json(&value(logging))),
+            ("report", canonical_json(&value(report))),
+        ];
+        sha256_hex(canonical_object(members).as_bytes())
     }
 
     /// Whether the plan, made by this build, is the one that was hashed.

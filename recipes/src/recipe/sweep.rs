@@ -18,7 +18,8 @@ pub struct Sweep {
     /// Groups of parameters whose values advance together; each group is combined with all else.
     #[schemars(schema_with = "axes_list")]
     pub zip: Vec<Map<String, Value>>,
-    /// Points to leave out: parameters with a value, or a list of values, all of which must match.
+    /// Points to leave out: parameters, all of which must match, each with a value, a list of values, or a range of numbers
+    /// such as `{above: 64}`, with any of `above`, `at_least`, `below` and `at_most`.
     #[schemars(length(max = 1000))]
     pub exclude: Vec<Map<String, Value>>,
     /// How often each point is measured.

@@ -75,8 +75,11 @@ impl Exclusion {
     }
 }
 
-/// Which of an axis's values equal the wanted one, or one of a list.
+/// Which of an axis's values equal the wanted one or one of a list, or are in a range.
 fn matching(axis: &Axis, wanted: &Value) -> Vec<bool> {
+    if let Some(range) = Range::read(wanted) {
+        return axis.values.iter().map(|value| range.holds(value)).collect();
+    }
     let wanted: Vec<String> = match wanted {
         Value::Array(any) => any.iter().chain([wanted]).map(canonical_json).collect(),
         one => vec![canonical_json(one)],
@@ -85,4 +88,32 @@ fn matching(axis: &Axis, wanted: &Value) -> Vec<bool> {
         .iter()
         .map(|value| wanted.contains(&canonical_json(value)))
         .collect()
+}
+
+/// Numbers between bounds, written `{above: 64}`, `{at_least: 1, below: 8}`.
+struct Range(Vec<(fn(&f64, &f64) -> bool, f64)>);
+
+impl Range {
+    /// The range that a condition means; `None`: it is a value to be equal to.
+    fn read(condition: &Value) -> Option<Self> {
+        let members = condition.as_object().filter(|members| !members.is_empty())?;
+        let bound = |(key, bound): (&String, &Value)| {
+            let compare: fn(&f64, &f64) -> bool = match key.as_str() {
+                "above" => f64::gt,
+                "at_least" => f64::ge,
+                "below" => f64::lt,
+                "at_most" => f64::le,
+                _ => return None,
+            };
+            Some((compare, bound.as_f64()?))
+        };
+        members.iter().map(bound).collect::<Option<Vec<_>>>().map(Self)
+    }
+
+    /// Texts and mappings are in no range.
+    fn holds(&self, value: &Value) -> bool {
+        value
+            .as_f64()
+            .is_some_and(|number| self.0.iter().all(|(compare, bound)| compare(&number, bound)))
+    }
 }

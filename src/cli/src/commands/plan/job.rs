@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use hpcbench_slurm::Layout;
 use hpcbench_slurm::layout::Component;
 
-/// The job in words: its parts, its time, what it costs.
-pub(super) fn in_words(layout: &Layout) -> String {
+/// The job in words: its parts, its time, what it costs; `seconds` is how long its trials are expected to take.
+pub(super) fn in_words(layout: &Layout, seconds: f64) -> String {
     let nodes = layout.node_count();
     let mut text = format!(
-        "\nA Slurm job: {nodes} nodes for {}, {:.1} node-hours at most; it winds down {} s before its time limit.\n",
+        "\nA Slurm job: {nodes} nodes for {}, {:.1} node-hours at most, about {:.1} for the trials; it winds down {} s before \
+         its time limit.\n",
         layout.time_limit,
         layout.node_hours(),
+        seconds / 3600.0 * nodes as f64,
         layout.stop_before
     );
     for (index, component) in layout.components.iter().enumerate() {

@@ -8,6 +8,7 @@ pub(crate) use text::in_words;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use hpcbench_recipes::estimate::estimate;
 use hpcbench_recipes::recipe::LaunchMode;
 
 use crate::cluster::Target;
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &PlanArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> 
         Format::Text => {
             terminal::print(&text::in_words(&plan))?;
             if let Some(target) = target {
-                terminal::print(&job::in_words(&target.layout))?;
+                terminal::print(&job::in_words(&target.layout, estimate(&plan).seconds))?;
             }
         }
         Format::Json => terminal::print_json(&plan)?,
