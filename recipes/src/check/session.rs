@@ -1,6 +1,7 @@
 //! One recipe's check: schema, sweep, rules, expansion.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -161,8 +162,16 @@ impl<'a> Session<'a> {
         let mut expansion = Expansion::new(self.catalog, self.input.paths);
         let nodes = sections.nodes.clone().unwrap_or_default();
         let mut wrong_points = 0;
+        let mut read = Read::default();
         for point in &space.points {
-            let problems = self.point(document, space, point, sections, &nodes, &mut expansion);
+            let problems = self.point(
+                document,
+                (space, point),
+                sections,
+                &nodes,
+                &mut expansion,
+                &mut read,
+            );
             if problems
                 .iter()
                 .any(|problem| problem.code.severity() == Severity::Error)
@@ -197,29 +206,28 @@ impl<'a> Session<'a> {
     fn point(
         &self,
         document: &mut Value,
-        space: &Space,
-        point: &Point,
+        (space, point): (&Space, &Point),
         sections: &Sections,
         nodes: &Nodes,
         expansion: &mut Expansion<'_>,
+        read: &mut Read,
     ) -> Vec<Problem> {
         if let Some(problem) = apply_point(document, space, point) {
             return vec![problem];
         }
+        let texts =
+            ["service", "workload"].map(|key| document.get(key).map(Value::to_string).unwrap_or_default());
         // Without a sweep the document is the one that was checked already.
-        if !point.indexes.is_empty() && !self.checker.is_valid(document) {
+        if !point.indexes.is_empty() && !read.knows(&texts) && !self.checker.is_valid(document) {
             return self.checker.problems(document);
         }
-        let (service, workload) = match (
-            section::<Service>(document, "service"),
-            section::<Workload>(document, "workload"),
-        ) {
-            (Ok(service), Ok(workload)) => (service, workload),
-            (Err(problem), _) | (_, Err(problem)) => return vec![*problem],
+        let (service, workload) = match read.sections(document, &texts) {
+            Ok(sections) => sections,
+            Err(problem) => return vec![*problem],
         };
         let subject = Subject {
-            service: Some(&service),
-            workload: Some(&workload),
+            service: Some(service),
+            workload: Some(workload),
             ..self.subject(sections)
         };
         let mut problems = rules::check_point(&subject);
@@ -229,14 +237,53 @@ impl<'a> Session<'a> {
         {
             return problems;
         }
-        if let Some(workload) = resolve_workload(workload, self.input.paths) {
-            let text = document.get("service").map(Value::to_string).unwrap_or_default();
-            if let Err(error) = expansion.add(parameters(space, point), (&service, text), workload, nodes) {
+        if let Some(workload) = resolve_workload(workload.clone(), self.input.paths) {
+            let [text, _] = texts;
+            if let Err(error) = expansion.add(parameters(space, point), (service, text), workload, nodes) {
                 problems.push(unreadable(Pointer::from_dotted("service.options"), &error.source));
             }
         }
         problems
     }
+}
+
+/// The sections of the points so far, by their text. Each keeps to the schema, which says nothing about two sections
+/// together, so that points made of known ones do too.
+#[derive(Default)]
+struct Read {
+    services: HashMap<String, Service>,
+    workloads: HashMap<String, Workload>,
+}
+
+impl Read {
+    fn knows(&self, [service, workload]: &[String; 2]) -> bool {
+        self.services.contains_key(service) && self.workloads.contains_key(workload)
+    }
+
+    /// A point's sections.
+    fn sections(
+        &mut self,
+        document: &Value,
+        [service, workload]: &[String; 2],
+    ) -> Result<(&Service, &Workload), Box<Problem>> {
+        Ok((
+            read(&mut self.services, service, document, "service")?,
+            read(&mut self.workloads, workload, document, "workload")?,
+        ))
+    }
+}
+
+/// A section with this text, read once.
+fn read<'r, T: for<'d> Deserialize<'d>>(
+    known: &'r mut HashMap<String, T>,
+    text: &str,
+    document: &Value,
+    key: &str,
+) -> Result<&'r T, Box<Problem>> {
+    Ok(match known.entry(text.to_owned()) {
+        Entry::Occupied(found) => found.into_mut(),
+        Entry::Vacant(free) => free.insert(section(document, key)?),
+    })
 }
 
 /// How many values there are in a document.

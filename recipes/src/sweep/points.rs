@@ -91,14 +91,16 @@ fn matching(axis: &Axis, wanted: &Value) -> Vec<bool> {
 }
 
 /// Numbers between bounds, written `{above: 64}`, `{at_least: 1, below: 8}`.
-struct Range(Vec<(fn(&f64, &f64) -> bool, f64)>);
+struct Range(Vec<(Compare, f64)>);
+
+type Compare = fn(&f64, &f64) -> bool;
 
 impl Range {
     /// The range that a condition means; `None`: it is a value to be equal to.
     fn read(condition: &Value) -> Option<Self> {
         let members = condition.as_object().filter(|members| !members.is_empty())?;
         let bound = |(key, bound): (&String, &Value)| {
-            let compare: fn(&f64, &f64) -> bool = match key.as_str() {
+            let compare: Compare = match key.as_str() {
                 "above" => f64::gt,
                 "at_least" => f64::ge,
                 "below" => f64::lt,
