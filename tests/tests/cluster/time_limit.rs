@@ -11,9 +11,15 @@ use crate::submit::{RUN, sweep};
 /// the batch shell alone. Returns the job's id and the events until the run paused.
 fn warned(cluster: &Cluster, submission: &Submission<'_>, during: usize) -> Result<(String, Vec<Value>)> {
     let job = submission.submit()?;
+    let events = warn(cluster, submission, &job, during)?;
+    Ok((job, events))
+}
+
+/// Warns the job in the middle of trial number `during`.
+fn warn(cluster: &Cluster, submission: &Submission<'_>, job: &str, during: usize) -> Result<Vec<Value>> {
     submission.wait_events(during, "load.started", RUN)?;
     let warning = cluster.on_login(submission.workdir());
-    let warning = warning.args(["scancel", "--batch", "--signal=USR1", &job]);
+    let warning = warning.args(["scancel", "--batch", "--signal=USR1", job]);
     warning.run()?.expect_code(0)?;
     let events = submission.wait_events(1, "run.paused", SOON)?;
     let interrupted = data(&events, "trial.interrupted")?["reason"].to_string();
@@ -21,7 +27,7 @@ fn warned(cluster: &Cluster, submission: &Submission<'_>, during: usize) -> Resu
         interrupted.contains("SIGUSR1: the job's time is nearly up"),
         "{interrupted}"
     );
-    Ok((job, events))
+    Ok(events)
 }
 
 fn recipe(on_time_limit: &str) -> hpcbench_tests::Recipe {
@@ -60,6 +66,33 @@ fn a_run_whose_time_is_up_stops_or_has_another_job_submitted() -> Result<()> {
     );
     resubmitted.wait_end(next, SOON)?;
     resubmitted.expect_sound(3)
+}
+
+#[test]
+fn where_a_job_may_not_be_requeued_another_one_is_submitted() -> Result<()> {
+    let test = "where_a_job_may_not_be_requeued_another_one_is_submitted";
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    let submission = Submission::of(&cluster, &recipe("requeue"))?;
+    let job = submission.submit()?;
+    submission.wait_events(1, "load.started", RUN)?;
+    let forbidden = cluster.on_login(submission.workdir());
+    let forbidden = forbidden.args(["scontrol", "update", &format!("jobid={job}"), "requeue=0"]);
+    forbidden.run()?.expect_code(0)?;
+    let events = warn(&cluster, &submission, &job, 2)?;
+    ensure!(data(&events, "run.paused")?["afterwards"] == "requeue");
+    let events = submission.wait_events(1, "run.completed", RUN)?;
+    let started = of_type(&events, "job.started");
+    let next = started.last().context("no job")?["data"]["job"].as_str();
+    let next = next.filter(|next| *next != job).context("it is the same job")?;
+    ensure!(
+        submission.output().contains("it cannot: scontrol failed"),
+        "{}",
+        submission.diagnosis()
+    );
+    submission.wait_end(next, SOON)?;
+    submission.expect_sound(3)
 }
 
 #[test]

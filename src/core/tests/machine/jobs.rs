@@ -1,7 +1,7 @@
 //! Runs that live in a batch job.
 
 use hpcbench_core::event::{Afterwards, Body};
-use hpcbench_core::{Command, Outline, decide};
+use hpcbench_core::{Command, Outline, decide, limits};
 use hpcbench_recipes::recipe::OnNodeLoss;
 
 use crate::world::given::{job_started, node, outline, trial, wide_outline};
@@ -110,6 +110,21 @@ fn a_job_that_settles_no_trial_is_not_repeated_and_neither_is_one_too_many() {
     world.start_job(Some(60.0 + 35.0));
     world.finish();
     assert_eq!(world.state.paused.as_ref().unwrap().afterwards, Afterwards::Wait);
+}
+
+#[test]
+fn the_end_of_a_job_does_not_count_against_its_trial() {
+    let mut world = in_job(outline(&[1]), AMPLE);
+    let ends = limits::INTERRUPTIONS as usize + 1;
+    for _ in 0..ends {
+        world.when(|event| event.body.kind() == "load.started", job_ending(true));
+        world.finish();
+        world.start_job(Some(AMPLE));
+    }
+    world.finish();
+    assert_eq!(world.finished, Some(0), "{}", world.story());
+    let told = world.told(&["trial.interrupted", "trial.completed", "trial.failed"]);
+    assert_eq!(told.matches("trial.interrupted").count(), ends, "{told}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use hpcbench_core::event::{Body, BusExited, BusRequested, BusStarted, CollectionStopped, Event};
 use hpcbench_core::message::ReportBody;
-use hpcbench_core::{Attempt, Command, State, Timestamp, decide, evolve};
+use hpcbench_core::{Attempt, Command, State, Timestamp, decide, evolve, limits};
 use hpcbench_stats::VerdictStatus;
 
 use crate::world::given::{cancel, node, outline, run_resumed, summary, trial};
@@ -98,6 +98,33 @@ fn an_agent_that_cannot_be_started_ends_the_run() {
     let world = world.run();
     insta::assert_snapshot!(world.story());
     assert_eq!(world.finished, Some(1));
+}
+
+#[test]
+fn whatever_ends_a_nodes_agents_is_given_time_to_find_none() {
+    let world = World::new(outline(&[1])).with_luck(|point| match point {
+        Point::Agent(node, 1 | 2) if node.as_str() == "server" => Fault::EndsAfter(500),
+        _ => Fault::None,
+    });
+    let world = world.run();
+    assert_eq!(world.finished, Some(0), "{}", world.story());
+    let times = |kind: &str| -> Vec<Timestamp> {
+        let of_server = |event: &&Event| match &event.body {
+            Body::NodeLost(lost) => lost.node.as_str() == "server",
+            Body::AgentRequested(requested) => requested.node.as_str() == "server",
+            _ => false,
+        };
+        let events = world.events.iter().filter(of_server);
+        let events = events.filter(|event| event.body.kind() == kind);
+        events.map(|event| event.at).collect()
+    };
+    let (lost, requested) = (times("node.lost"), times("agent.requested"));
+    assert_eq!((lost.len(), requested.len()), (2, 3), "{}", world.story());
+    let pauses = [0, 1].map(|index: usize| requested[index + 1].seconds_since(lost[index]));
+    assert!(
+        pauses[0] < 1.0 && pauses[1] >= limits::AGENT_PAUSE_SECONDS,
+        "{pauses:?}"
+    );
 }
 
 #[test]
