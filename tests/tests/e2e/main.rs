@@ -22,4 +22,5 @@ mod strangers;
 mod takeover;
 mod telemetry;
 mod tls;
+mod verdict;
 mod watch;
