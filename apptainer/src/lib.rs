@@ -22,7 +22,7 @@ mod pull;
 mod stage;
 
 pub use bind::{Access, Bind, BindError};
-pub use container::{Container, ContainerError, exec, prepare};
+pub use container::{Container, ContainerError, exec, exec_argv, prepare};
 pub use environment::allowed_variables;
 pub use failure::FailureKind;
 pub use image::{Image, ImageError, ImageForm, ImageRef};

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::actor::{Input, Orchestrator};
 use super::bus::BusHost;
+use super::client_image;
 use super::courier::Courier;
 use super::local::LocalAgent;
 use super::places::{AgentStart, Place, Places};
@@ -68,6 +69,9 @@ enum LaunchError {
     /// What it is told cannot be left for it.
     #[error("failed to leave its greeting in the run directory")]
     GreetingFile(#[source] std::io::Error),
+    /// It cannot run in its image.
+    #[error("it cannot run in the image that the recipe names in nodes.clients.image: {0}")]
+    Image(String),
     /// Its place names no program that starts it.
     #[error("the place of node {0} names no program that starts its agent")]
     NoProgram(NodeId),
@@ -242,7 +246,9 @@ impl AgentProcess {
                     .map_err(LaunchError::GreetingFile)?;
                 spec.args.extend(["--greeting".into(), file.path().into()]);
                 left = Some(file);
-                let mut words = prefix.into_iter();
+                let image = client_image::words(&self.plan, *role, spawner, &self.bus.scratch_base);
+                let image = image.map_err(LaunchError::Image)?;
+                let mut words = prefix.into_iter().chain(image);
                 let program = words.next().ok_or_else(|| LaunchError::NoProgram(node.clone()))?;
                 let own = std::mem::replace(&mut spec.program, program.into());
                 spec.args = words.chain([own.into()]).chain(spec.args).collect();

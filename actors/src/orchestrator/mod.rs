@@ -13,6 +13,7 @@ mod actor;
 mod aftermath;
 mod bus;
 mod cancel;
+mod client_image;
 mod courier;
 mod effects;
 mod epoch;

@@ -110,7 +110,7 @@ impl<'a> Expansion<'a> {
             overrides: overrides.to_vec(),
             seed,
             launch: recipe.launch,
-            resources: recipe.nodes,
+            resources: resolve_nodes(recipe.nodes, self.paths),
             network: recipe.network,
             storage,
             nodes,
@@ -190,6 +190,11 @@ fn planned_nodes(nodes: &Nodes) -> Vec<PlannedNode> {
         .chain(named(Role::Server, nodes.servers.count.get()))
         .chain(named(Role::Client, clients))
         .collect()
+}
+
+fn resolve_nodes(mut nodes: Nodes, paths: &PathBase) -> Nodes {
+    nodes.clients.image = nodes.clients.image.map(|image| paths.absolute_text(&image));
+    nodes
 }
 
 fn resolve_service(

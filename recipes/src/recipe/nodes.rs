@@ -142,6 +142,10 @@ role_nodes! {
         agents_per_node: NonZeroU32 = NonZeroU32::MIN,
         /// Whether each agent is bound to a NUMA node.
         cpu_bind: CpuBind = CpuBind::None,
+        /// The file of a container image that the agents of Slurm jobs run in; none: they run as they are. This very program is
+        /// shown inside, so that the image need not have it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        image: Option<String> = None,
     }
 }
 

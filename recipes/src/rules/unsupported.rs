@@ -54,6 +54,10 @@ pub(super) fn nodes(subject: &Subject<'_>) -> Vec<Problem> {
         let message = "in local mode clients and servers always share the machine";
         problems.push(unsupported(place(["nodes", "clients", "placement"]), message));
     }
+    if launch.mode == LaunchMode::Local && nodes.clients.image.is_some() {
+        let message = "in local mode client agents are processes of this machine, in no container";
+        problems.push(unsupported(place(["nodes", "clients", "image"]), message));
+    }
     if nodes.clients.cpu_bind == CpuBind::Numa {
         let message = "this build cannot bind agents to NUMA nodes yet";
         problems.push(unsupported(place(["nodes", "clients", "cpu_bind"]), message));

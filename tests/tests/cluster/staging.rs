@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::{
-    Apptainer, Cluster, LlamaImage, Profile, Recipe, Submission, of_type, processes_of, summary,
+    Apptainer, Cluster, LlamaImage, Process, Profile, Recipe, Submission, binary, of_type, processes_of,
+    summary,
 };
 
 use crate::SOON;
@@ -37,6 +38,18 @@ fn contains(bytes: &[u8]) -> bool {
         .any(|window| window == SECRET.as_bytes())
 }
 
+/// The clients' agent sees the files of the image, which this machine does not have.
+fn expect_a_client_in_its_image(processes: &[Process]) -> Result<()> {
+    let program = binary()?.display().to_string();
+    let agent = processes.iter().find(|process| {
+        process.command.starts_with(&format!("{program} agent ")) && process.command.contains("--role client")
+    });
+    let agent = agent.with_context(|| format!("no agent among {processes:#?}"))?;
+    let server = format!("/proc/{}/root/usr/bin/llama-server", agent.pid);
+    ensure!(Path::new(&server).exists(), "no {server}: {agent:?}");
+    Ok(())
+}
+
 #[test]
 fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Result<()> {
     let test = "a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else";
@@ -65,7 +78,14 @@ fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Res
         .service("health", "{timeout: 60s, interval: 100ms}")
         .workload("load", "{shape: closed, concurrency: 2}")
         .workload("duration", "3s")
-        .top("nodes", "{servers: {count: 1}, clients: {count: 1}}")
+        .top(
+            "nodes",
+            // Any image will do for clients: they bring their program along.
+            &format!(
+                "{{servers: {{count: 1}}, clients: {{count: 1, image: \"{}\"}}}}",
+                llama.image.display()
+            ),
+        )
         .top("storage", "{stage_image: true, stage_model: true}")
         .top("launch", "{mode: slurm, site: testbed, time_limit: \"00:05:00\"}");
     let submission = Submission::of(&cluster, &recipe)?;
@@ -73,9 +93,11 @@ fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Res
     let job = submission.submit()?;
     submission.wait_events(1, "load.started", RUN)?;
     // While whoever has it runs.
-    for process in processes_of(submission.workdir().path())? {
+    let processes = processes_of(submission.workdir().path())?;
+    for process in &processes {
         ensure!(!process.command.contains(SECRET), "{process:?}");
     }
+    expect_a_client_in_its_image(&processes)?;
     for node in 1..=5 {
         let found = files_with_secret(&cluster.local_tmp(&format!("node{node}")))?;
         ensure!(found.is_empty(), "the secret is in {found:?}");

@@ -21,7 +21,11 @@ pub(super) fn version(plan: &Plan) -> anyhow::Result<Option<String>> {
     for image in contained().filter_map(|service| service.image.as_ref()) {
         Image::look(Path::new(&image.path)).map_err(|error| Failure::Environment(error.to_string()))?;
     }
-    if contained().next().is_none() {
+    let of_clients = plan.resources.clients.image.as_ref();
+    if let Some(image) = of_clients {
+        Image::look(Path::new(image)).map_err(|error| Failure::Environment(error.to_string()))?;
+    }
+    if contained().next().is_none() && of_clients.is_none() {
         return Ok(None);
     }
     match Apptainer::find() {
