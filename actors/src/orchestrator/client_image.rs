@@ -1,11 +1,14 @@
 //! Client agents inside of an image.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use hpcbench_apptainer::{Access, Apptainer, Bind, BindError, Image, exec_argv};
 use hpcbench_core::Role;
 use hpcbench_recipes::Plan;
+use hpcbench_recipes::plan::SecretSource;
+use hpcbench_recipes::recipe::{Load, Prompts};
 
 use crate::process::Spawner;
 use crate::shell::describe;
@@ -36,12 +39,39 @@ pub(super) fn words(
     let here = std::env::current_dir().map_err(|error| describe(&error))?;
     let run_dir = std::path::absolute(spawner.run_dir()).map_err(|error| describe(&error))?;
     // This very program: an image need not have it, and certainly not this version.
-    let binds = binds(spawner.hpcbench(), [&run_dir, &here, scratch]).map_err(|error| describe(&error))?;
+    let read = std::iter::once(spawner.hpcbench().to_path_buf()).chain(inputs(plan));
+    let binds = binds(read, [&run_dir, &here, scratch]).map_err(|error| describe(&error))?;
     Ok(exec_argv(&apptainer.program, &image, &here, &binds))
 }
 
-fn binds(program: &Path, used: [&Path; 3]) -> Result<Vec<Bind>, BindError> {
-    let mut binds = vec![Bind::same(program, Access::ReadOnly)?];
+/// The files that clients read: secrets, prompts, traces and tokenizers. One that is not there is missed by who needs it.
+fn inputs(plan: &Plan) -> impl Iterator<Item = PathBuf> {
+    let secrets = plan.services.iter().flat_map(|service| service.secrets.values());
+    let secrets = secrets.filter_map(|source| match source {
+        SecretSource::File(path) => Some(path.clone()),
+        SecretSource::Variable(_) => None,
+    });
+    let workloads = plan.trials.iter().map(|trial| &trial.workload);
+    let read = workloads.flat_map(|workload| {
+        let prompts = match &workload.prompts {
+            Prompts::File { path, .. } => Some(PathBuf::from(path)),
+            _ => None,
+        };
+        let trace = match &workload.load {
+            Load::Trace { path, .. } => Some(PathBuf::from(path)),
+            _ => None,
+        };
+        let tokenizer = workload.prompts.tokenizer().map(PathBuf::from);
+        prompts.into_iter().chain(trace).chain(tokenizer)
+    });
+    let all: BTreeSet<PathBuf> = secrets.chain(read).filter(|path| path.exists()).collect();
+    all.into_iter()
+}
+
+fn binds(read: impl Iterator<Item = PathBuf>, used: [&Path; 3]) -> Result<Vec<Bind>, BindError> {
+    let mut binds = read
+        .map(|path| Bind::same(&path, Access::ReadOnly))
+        .collect::<Result<Vec<_>, _>>()?;
     for path in used {
         let bind = Bind::same(path, Access::ReadWrite)?;
         if !binds.contains(&bind) {
