@@ -55,7 +55,7 @@ fn inputs(plan: &Plan) -> impl Iterator<Item = PathBuf> {
     let read = workloads.flat_map(|workload| {
         let prompts = match &workload.prompts {
             Prompts::File { path, .. } => Some(PathBuf::from(path)),
-            _ => None,
+            Prompts::Synthetic { .. } => None,
         };
         let trace = match &workload.load {
             Load::Trace { path, .. } => Some(PathBuf::from(path)),
