@@ -9,6 +9,8 @@ use hpcbench_tests::{
     summary,
 };
 
+use serde_json::Value;
+
 use crate::SOON;
 use crate::containers::site;
 use crate::submit::RUN;
@@ -47,6 +49,60 @@ fn expect_a_client_in_its_image(processes: &[Process]) -> Result<()> {
     let agent = agent.with_context(|| format!("no agent among {processes:#?}"))?;
     let server = format!("/proc/{}/root/usr/bin/llama-server", agent.pid);
     ensure!(Path::new(&server).exists(), "no {server}: {agent:?}");
+    Ok(())
+}
+
+/// The server ran from copies of image and model, and the log says so.
+fn expect_copies(events: &[Value], llama: &LlamaImage) -> Result<()> {
+    let launched = of_type(events, "service.launched");
+    let launched = &launched.first().context("nothing was launched")?["data"];
+    let image = &launched["image"];
+    ensure!(image["path"] == llama.image.to_string_lossy().as_ref(), "{image}");
+    let digest = image["sha256"].as_str().context("no digest")?;
+    let copy = image["copy"].as_str().context("no copy")?;
+    ensure!(
+        copy.starts_with("/tmp/hpcbench-") && copy.ends_with(&format!("/{digest}.sif")),
+        "{image}"
+    );
+    let command = launched["command"].to_string();
+    ensure!(command.contains(copy), "it did not run from the copy: {command}");
+    let model = llama.model.display().to_string();
+    ensure!(
+        !command.contains(&model) && command.contains("/models/"),
+        "{command}"
+    );
+    // Without GPUs nothing of them is asked for.
+    ensure!(
+        !command.contains("\"--nv\"") && command.contains("\"--writable-tmpfs\""),
+        "{command}"
+    );
+    Ok(())
+}
+
+/// The way from the client to the server was measured once, over the network between the nodes.
+fn expect_a_measured_link(events: &[Value]) -> Result<()> {
+    let links: Vec<_> = of_type(events, "client.connected")
+        .iter()
+        .flat_map(|event| event["data"]["links"].as_array().into_iter().flatten())
+        .collect();
+    let [link] = links.as_slice() else {
+        anyhow::bail!("links: {links:?}");
+    };
+    ensure!(
+        link["node"] == "server"
+            && link["address"]
+                .as_str()
+                .is_some_and(|address| address.starts_with("10.77.0.")),
+        "{link}"
+    );
+    let measured = |key: &str| link[key].as_f64().unwrap_or_default();
+    ensure!(
+        measured("rtt_seconds") > 0.0 && measured("bits_per_second") > 1e6 && measured("seconds") >= 1.0,
+        "{link}"
+    );
+    for joined in of_type(events, "node.joined") {
+        ensure!(joined["data"]["facts"]["interface"] == "eth0", "{joined}");
+    }
     Ok(())
 }
 
@@ -104,51 +160,8 @@ fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Res
     }
     submission.wait_end(&job, RUN)?;
     let events = submission.events()?;
-    let launched = of_type(&events, "service.launched");
-    let launched = &launched.first().context("nothing was launched")?["data"];
-    let image = &launched["image"];
-    ensure!(image["path"] == llama.image.to_string_lossy().as_ref(), "{image}");
-    let digest = image["sha256"].as_str().context("no digest")?;
-    let copy = image["copy"].as_str().context("no copy")?;
-    ensure!(
-        copy.starts_with("/tmp/hpcbench-") && copy.ends_with(&format!("/{digest}.sif")),
-        "{image}"
-    );
-    let command = launched["command"].to_string();
-    ensure!(command.contains(copy), "it did not run from the copy: {command}");
-    let model = llama.model.display().to_string();
-    ensure!(
-        !command.contains(&model) && command.contains("/models/"),
-        "{command}"
-    );
-    // Without GPUs nothing of them is asked for.
-    ensure!(
-        !command.contains("\"--nv\"") && command.contains("\"--writable-tmpfs\""),
-        "{command}"
-    );
-    // The way to it was measured once, over the network between the nodes.
-    let links: Vec<_> = of_type(&events, "client.connected")
-        .iter()
-        .flat_map(|event| event["data"]["links"].as_array().into_iter().flatten())
-        .collect();
-    let [link] = links.as_slice() else {
-        anyhow::bail!("links: {links:?}");
-    };
-    ensure!(
-        link["node"] == "server"
-            && link["address"]
-                .as_str()
-                .is_some_and(|address| address.starts_with("10.77.0.")),
-        "{link}"
-    );
-    let measured = |key: &str| link[key].as_f64().unwrap_or_default();
-    ensure!(
-        measured("rtt_seconds") > 0.0 && measured("bits_per_second") > 1e6 && measured("seconds") >= 1.0,
-        "{link}"
-    );
-    for joined in of_type(&events, "node.joined") {
-        ensure!(joined["data"]["facts"]["interface"] == "eth0", "{joined}");
-    }
+    expect_copies(&events, &llama)?;
+    expect_a_measured_link(&events)?;
     for trial in summary::trials(&submission.run())? {
         ensure!(
             summary::count(&trial, "/requests/ok")? > 0 && summary::count(&trial, "/requests/error")? == 0,
