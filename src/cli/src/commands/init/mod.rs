@@ -38,7 +38,7 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     }
     let checker = checker()?;
     let mut draft = Draft::default();
-    Interview::new(&prompt, &checker, path, &mut draft).ask()?;
+    Interview::new(&prompt, checker, path, &mut draft).ask()?;
     let text = draft.text();
     prompt.say(&format!("\n{text}"))?;
     let plan = planned(path, &text)?;

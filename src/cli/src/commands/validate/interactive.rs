@@ -42,7 +42,7 @@ pub(super) fn run(path: &Path, strict: bool) -> anyhow::Result<ExitCode> {
     let mut left: HashSet<Key> = HashSet::new();
     loop {
         let file = original.with_bytes(current.clone());
-        let checked = check(&file, &checker, strict);
+        let checked = check(&file, checker, strict);
         let Some(problem) = checked
             .diagnostics
             .iter()
@@ -54,7 +54,7 @@ pub(super) fn run(path: &Path, strict: bool) -> anyhow::Result<ExitCode> {
             file.render(std::slice::from_ref(problem), terminal::colour_on_stderr())
                 .trim_end(),
         )?;
-        match decide(&prompt, &file, problem, &checker, strict)? {
+        match decide(&prompt, &file, problem, checker, strict)? {
             Decision::Changed(bytes) => current = bytes,
             Decision::Left => {
                 left.insert(key(problem));
@@ -68,7 +68,7 @@ pub(super) fn run(path: &Path, strict: bool) -> anyhow::Result<ExitCode> {
     } else {
         original
     };
-    match check(&result, &checker, strict).plan {
+    match check(&result, checker, strict).plan {
         Some(_) => {
             prompt.say(&format!("{} is valid", path.display()))?;
             Ok(ExitCode::SUCCESS)

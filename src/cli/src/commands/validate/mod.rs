@@ -69,7 +69,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
         .collect::<Result<_, _>>()?;
     let checker = checker()?;
     let check = |file: &RecipeFile| {
-        let checked = file.check(&checker);
+        let checked = file.check(checker);
         if args.strict { checked.strict() } else { checked }
     };
     let checks: Vec<Checked> = files.iter().map(check).collect();
