@@ -78,6 +78,11 @@ cluster: tools build ## the optimised program on a real Slurm cluster of five na
 alone: tools build ## what the measurements are worth and cost; wants an otherwise idle machine
 	@$(CARGO_TEST) $(E2E) --test alone -- --test-threads=1
 
+# Takes minutes and 6 GB of disk, so it is no part of `make test`.
+.PHONY: test-vllm
+test-vllm: tools build ## real vLLM on CPUs, on one node and on two; fetches 6 GB the first time
+	@$(CARGO_TEST) $(E2E) --test vllm -- --test-threads=1 --nocapture
+
 .PHONY: bench
 bench: tools build ## all that alone does, and the benchmarks, each beside its reference; prints the numbers; some ten minutes
 	@cargo build --release --locked -p hpcbench-load --examples

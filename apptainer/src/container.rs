@@ -93,6 +93,7 @@ pub fn exec(command: LaunchCommand, container: &Container) -> Result<LaunchComma
         secrets: secrets
             .map(|(name, source)| (inside(name), source.clone()))
             .collect(),
+        tokens: command.tokens.iter().map(|name| inside(name)).collect(),
         environment: environment(command.environment, container, &home),
         paths: Vec::new(),
     })

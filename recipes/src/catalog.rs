@@ -29,6 +29,19 @@ pub enum Placement {
         /// Nodes of an instance.
         nodes: NonZeroU32,
     },
+    /// One instance is on all server nodes, with one endpoint on the first of them.
+    AllNodes,
+}
+
+impl Placement {
+    /// Nodes of an instance where there are so many server nodes.
+    pub const fn nodes_per_instance(self, servers: NonZeroU32) -> NonZeroU32 {
+        match self {
+            Self::PerNode => NonZeroU32::MIN,
+            Self::Spanning { nodes } => nodes,
+            Self::AllNodes => servers,
+        }
+    }
 }
 
 /// A problem with a service that its kind knows about.

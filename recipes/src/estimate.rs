@@ -70,12 +70,12 @@ pub fn estimate(plan: &Plan) -> Estimate {
     sum
 }
 
-/// Processes of the service that hpcbench starts.
+/// Instances of the service that hpcbench starts.
 pub fn instances(service: &ServicePlan, servers: u64) -> u64 {
     if service.kind == ServiceKind::Openai {
         0
     } else {
-        servers * u64::from(service.instances_per_node)
+        servers * u64::from(service.instances_per_node) / u64::from(service.nodes_per_instance.get())
     }
 }
 

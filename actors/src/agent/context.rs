@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix::Message;
 use hpcbench_core::message::{AgentCommand, Progress};
 use hpcbench_core::{NodeId, Role};
+use hpcbench_nats::Secret;
 use hpcbench_recipes::Plan;
 use tokio::sync::{mpsc, watch};
 
@@ -46,6 +47,8 @@ pub struct AgentContext {
     pub resources: NodeResources,
     /// Starts processes.
     pub spawner: Spawner,
+    /// What the tokens of the run's services are made of.
+    pub service_secret: Secret,
     /// Takes reports.
     pub outbox: Outbox,
     /// The logs on this node.
@@ -67,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) address: NodeAddress,
     pub(crate) resources: NodeResources,
     pub(crate) spawner: Spawner,
+    pub(crate) service_secret: Secret,
     pub(crate) outbox: Outbox,
     pub(crate) sources: LogSources,
     pub(crate) live: mpsc::Sender<Live>,
@@ -84,6 +88,7 @@ impl AgentContext {
             address: parts.address,
             resources: parts.resources,
             spawner: parts.spawner,
+            service_secret: parts.service_secret,
             outbox: parts.outbox,
             sources: parts.sources,
             live: parts.live,

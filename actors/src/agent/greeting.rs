@@ -37,6 +37,8 @@ pub struct Greeting {
     pub bus: String,
     /// The agent's own password for it.
     pub password: Secret,
+    /// What the tokens of the run's services are made of: all agents of an epoch are told the same.
+    pub service_secret: Secret,
     /// The run's directory on the node's disk.
     pub scratch: ScratchPlace,
     /// Which address the node's programs listen on.
@@ -172,6 +174,7 @@ mod tests {
             cause: Seq(4),
             bus: "nats://10.3.0.7:4222".to_owned(),
             password: Secret::from_random([7; hpcbench_nats::SECRET_BYTES]),
+            service_secret: Secret::from_random([7; hpcbench_nats::SECRET_BYTES]),
             scratch: ScratchPlace::Below("/tmp".into()),
             address: AddressPolicy::Fastest,
             host: Some("n1".to_owned()),

@@ -239,6 +239,7 @@ async fn work(
         address: means.address,
         resources: means.resources,
         spawner: spawner.map_err(system("start the spawning thread"))?,
+        service_secret: greeting.service_secret,
         outbox,
         sources: LogSources::default(),
         live,

@@ -119,6 +119,8 @@ pub(super) fn declared(context: &AgentContext, plan: &ServicePlan) -> Result<Vec
         run_dir: context.run_dir.clone(),
         scratch: context.scratch.path().to_path_buf(),
         instance: 0,
+        gpus: 0,
+        extras: hpcbench_services::Extras::default(),
     };
     service
         .endpoints(plan, &anywhere)

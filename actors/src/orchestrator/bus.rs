@@ -11,8 +11,8 @@ use hpcbench_core::event::{BusExited, BusStarted};
 use hpcbench_core::message::{Heartbeat, Report};
 use hpcbench_core::{Command, Epoch, LogCategory, RunId, Seq};
 use hpcbench_nats::{
-    Address, Launch, Orchestrator as Link, OrchestratorBus, Passwords, Pong, Port, Rendezvous, ServerConfig,
-    find_server,
+    Address, Launch, Orchestrator as Link, OrchestratorBus, Passwords, Pong, Port, Rendezvous, Secret,
+    ServerConfig, find_server,
 };
 use nix::sys::signal::Signal;
 
@@ -43,6 +43,8 @@ pub(super) struct BusHost {
     /// What it listens on.
     pub(super) address: NodeAddress,
     pub(super) passwords: Passwords,
+    /// What the tokens of the run's services are made of.
+    pub(super) service_secret: Secret,
     pub(super) spawner: Spawner,
     pub(super) sources: LogSources,
     pub(super) slot: BusSlot,
@@ -71,6 +73,7 @@ impl BusHost {
         scratch_base: PathBuf,
         address: NodeAddress,
         passwords: Passwords,
+        service_secret: Secret,
         spawner: Spawner,
         sources: LogSources,
     ) -> Self {
@@ -84,6 +87,7 @@ impl BusHost {
             scratch_base,
             address,
             passwords,
+            service_secret,
             spawner,
             sources,
             slot,

@@ -77,11 +77,13 @@ impl Executor {
                 aggregates,
                 services,
                 without,
+                endpoints,
             } => {
                 let handed_in = HandedIn {
                     aggregates,
                     services,
                     without,
+                    endpoints,
                 };
                 self.measure(trial, attempt, handed_in, cause, orchestrator.clone());
             }

@@ -19,6 +19,7 @@ fn outline() -> Arc<Outline> {
             (node("client"), Role::Client),
         ]),
         services: vec![ServiceOutline {
+            spans: Vec::new(),
             instances: BTreeMap::from([(InstanceId::new(&node("server"), 0), node("server"))]),
             ready_within: 1.0,
             restarts: 0,

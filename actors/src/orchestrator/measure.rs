@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hpcbench_core::event::ArtifactRecorded;
-use hpcbench_core::{NodeId, TrialId};
+use hpcbench_core::{InstanceId, NodeId, TrialId};
 use hpcbench_recipes::Plan;
 use hpcbench_stats::{ServiceReport, TrialAggregate, TrialSummary};
 
@@ -49,6 +49,8 @@ pub(super) struct HandedIn {
     pub(super) services: Vec<ServiceReport>,
     /// The nodes that the run goes on without.
     pub(super) without: Vec<NodeId>,
+    /// The endpoints as records number them.
+    pub(super) endpoints: Vec<(InstanceId, String)>,
 }
 
 /// The summary of an attempt, from the aggregates of its clients and what the service says itself.
@@ -74,7 +76,14 @@ pub(super) fn summarize(
     for node in &handed_in.without {
         all.add_lost_node(node.as_str());
     }
-    Ok(all.summarize(&expectations))
+    let mut summary = all.summarize(&expectations);
+    for endpoint in &mut summary.endpoints {
+        if let Some((instance, url)) = handed_in.endpoints.get(usize::from(endpoint.endpoint)) {
+            endpoint.instance = Some(instance.to_string());
+            endpoint.url = Some(url.clone());
+        }
+    }
+    Ok(summary)
 }
 
 fn read(run_dir: &Path, share: &ArtifactRecorded) -> Result<TrialAggregate, MeasureError> {

@@ -8,7 +8,7 @@ use hpcbench_core::event::{Afterwards, Event, JobStarted, Program, RunCreated, R
 use hpcbench_core::message::Progress;
 use hpcbench_core::{Command, Epoch, NodeId, Outline, Role, RunId, Seq, upcast};
 use hpcbench_journal::LOOKUP_CACHE_WAIT;
-use hpcbench_nats::{Passwords, SECRET_BYTES};
+use hpcbench_nats::{Passwords, SECRET_BYTES, Secret};
 use hpcbench_recipes::Plan;
 use tokio::sync::{mpsc, oneshot};
 
@@ -211,6 +211,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         scratch_base,
         bus_address,
         passwords,
+        Secret::from_random(random()),
         spawner,
         LogSources::default(),
     ));

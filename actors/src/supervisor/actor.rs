@@ -9,7 +9,7 @@ use hpcbench_core::message::{CommandBody, ReportBody};
 use hpcbench_core::{InstanceId, Seq};
 use tokio::sync::watch;
 
-use super::instance::{Instance, supervise};
+use super::instance::{Order, supervise};
 use crate::agent::{AgentContext, Deliver};
 use crate::shell::catch_future;
 
@@ -29,19 +29,14 @@ impl Supervisor {
         }
     }
 
-    fn launch(&mut self, service: usize, id: InstanceId, launch: u32, cause: Seq) {
+    fn launch(&mut self, order: Order) {
         let (stop, stopped) = watch::channel(None);
+        let (id, launch, cause) = (order.id.clone(), order.launch, order.cause);
         self.stops.insert(id.clone(), (launch, stop));
-        let instance = Instance {
-            context: Arc::clone(&self.context),
-            service,
-            id: id.clone(),
-            launch,
-            cause,
-        };
+        let context = Arc::clone(&self.context);
         let outbox = self.context.outbox.clone();
         actix::spawn(async move {
-            if let Err(reason) = catch_future(supervise(instance, stopped)).await {
+            if let Err(reason) = catch_future(supervise(context, order, stopped)).await {
                 let failed = ServiceFailed {
                     instance: id,
                     launch,
@@ -78,8 +73,15 @@ impl Handler<Deliver> for Supervisor {
                 service,
                 instance,
                 launch,
+                rank,
             } => {
-                self.launch(service, instance, launch, cause);
+                self.launch(Order {
+                    service,
+                    id: instance,
+                    launch,
+                    rank,
+                    cause,
+                });
                 Ok(())
             }
             CommandBody::StopService { instance, launch } => self.stop(&instance, launch, cause),

@@ -17,16 +17,16 @@ use crate::shell::describe;
 /// Copies of images on this node, below the run's scratch directory.
 const IMAGES: &str = "images";
 
-/// The command as it is started, inside of the plan's image if it has one, and that image. `scratch` is the instance's own
+/// Commands as they are started, inside of the plan's image if it has one, and that image. `scratch` is the instance's own
 /// directory.
 pub(super) async fn contain(
     context: &AgentContext,
     plan: &ServicePlan,
     scratch: &Path,
-    command: LaunchCommand,
-) -> Result<(LaunchCommand, Option<ServiceImage>), String> {
+    commands: Vec<LaunchCommand>,
+) -> Result<(Vec<LaunchCommand>, Option<ServiceImage>), String> {
     let Some(image) = &plan.image else {
-        return Ok((command, None));
+        return Ok((commands, None));
     };
     let binds = plan.binds.iter().map(|text| Bind::parse(text));
     let binds: Vec<Bind> = binds
@@ -45,7 +45,7 @@ pub(super) async fn contain(
         image: PathBuf::from(&image.path),
         staging,
         hpcbench: context.spawner.hpcbench().to_path_buf(),
-        command,
+        commands,
         container: Container {
             apptainer: PathBuf::new(),
             image: PathBuf::new(),
@@ -57,13 +57,13 @@ pub(super) async fn contain(
     };
     // An image of gigabytes is read, and copied perhaps.
     let contained = tokio::task::spawn_blocking(move || work.on_the_disk()).await;
-    let (command, image) = contained.map_err(|error| format!("a thread is gone: {error}"))??;
+    let (commands, image) = contained.map_err(|error| format!("a thread is gone: {error}"))??;
     tracing::info!(
         image = image.path,
         sha256 = image.sha256,
         "the image of the service"
     );
-    Ok((command, Some(image)))
+    Ok((commands, Some(image)))
 }
 
 /// What there is to do with the disk.
@@ -72,18 +72,18 @@ struct Work {
     /// Where the image is copied to, if it is.
     staging: Option<PathBuf>,
     hpcbench: PathBuf,
-    command: LaunchCommand,
+    commands: Vec<LaunchCommand>,
     /// Without program and image.
     container: Container,
 }
 
 impl Work {
-    fn on_the_disk(self) -> Result<(LaunchCommand, ServiceImage), String> {
+    fn on_the_disk(self) -> Result<(Vec<LaunchCommand>, ServiceImage), String> {
         let Self {
             image,
             staging,
             hpcbench,
-            mut command,
+            commands,
             mut container,
         } = self;
         let apptainer = Apptainer::find().map_err(|error| describe(&error))?;
@@ -98,18 +98,10 @@ impl Work {
             Some(folder) => stage(&image, &folder, LockTimes::default()).map_err(|error| describe(&error))?,
             None => image.path.clone(),
         };
-        if command.program == hpcbench {
-            // An image need not have this program, and certainly not this version.
-            command.paths.push(HostPath {
-                path: hpcbench,
-                writable: false,
-            });
-        }
-        // What the image itself has is not to be hidden, nor asked of the node.
-        command.paths.retain(|used| used.path.exists());
-        prepare(&command, &container)
-            .map_err(|error| format!("failed to prepare the container's directories: {error}"))?;
-        let command = exec(command, &container).map_err(|error| describe(&error))?;
+        let contained = commands
+            .into_iter()
+            .map(|command| put_in(command, &hpcbench, &container));
+        let contained = contained.collect::<Result<_, _>>()?;
         let reference = image.reference();
         let copy = (container.image != image.path).then(|| container.image.display().to_string());
         let image = ServiceImage {
@@ -117,6 +109,25 @@ impl Work {
             sha256: reference.sha256,
             copy,
         };
-        Ok((command, image))
+        Ok((contained, image))
     }
+}
+
+fn put_in(
+    mut command: LaunchCommand,
+    hpcbench: &Path,
+    container: &Container,
+) -> Result<LaunchCommand, String> {
+    if command.program == hpcbench {
+        // An image need not have this program, and certainly not this version.
+        command.paths.push(HostPath {
+            path: hpcbench.to_path_buf(),
+            writable: false,
+        });
+    }
+    // What the image itself has is not to be hidden, nor asked of the node.
+    command.paths.retain(|used| used.path.exists());
+    prepare(&command, container)
+        .map_err(|error| format!("failed to prepare the container's directories: {error}"))?;
+    exec(command, container).map_err(|error| describe(&error))
 }

@@ -2,12 +2,17 @@
 
 mod actor;
 mod address;
+mod cluster;
 mod container;
 mod environment;
 mod instance;
 mod model;
 mod probe;
+mod processes;
+mod ready;
 mod share;
+mod short_path;
+mod start;
 
 pub use actor::Supervisor;
 pub(crate) use environment::secrets;

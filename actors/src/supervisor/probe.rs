@@ -1,12 +1,13 @@
-//! Asking a service whether it is ready.
+//! Asking a service.
 
 use std::time::Duration;
 
 use hpcbench_services::BaseUrl;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -77,7 +78,7 @@ impl Server<'_> {
     pub(super) async fn get(&self, path: &str, patience: Duration) -> Result<(u16, Vec<u8>), ProbeError> {
         let (authority, path) = (self.url.authority(), self.url.request_path(path));
         let patience = patience.min(PATIENCE);
-        match tokio::time::timeout(patience, self.ask(&authority, &path)).await {
+        match tokio::time::timeout(patience, self.ask(&authority, &path, None)).await {
             Ok(answer) => answer,
             Err(_) => Err(ProbeError::Late {
                 patience,
@@ -87,7 +88,30 @@ impl Server<'_> {
         }
     }
 
-    async fn ask(&self, authority: &str, path: &str) -> Result<(u16, Vec<u8>), ProbeError> {
+    /// Status and body of the answer to a JSON document; waits no longer than `patience`, which may be long.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        document: &Value,
+        patience: Duration,
+    ) -> Result<(u16, Vec<u8>), ProbeError> {
+        let (authority, path) = (self.url.authority(), self.url.request_path(path));
+        match tokio::time::timeout(patience, self.ask(&authority, &path, Some(document))).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ProbeError::Late {
+                patience,
+                authority,
+                path,
+            }),
+        }
+    }
+
+    async fn ask(
+        &self,
+        authority: &str,
+        path: &str,
+        document: Option<&Value>,
+    ) -> Result<(u16, Vec<u8>), ProbeError> {
         let host = self.url.host();
         let stream = TcpStream::connect((host, self.url.port()))
             .await
@@ -96,10 +120,10 @@ impl Server<'_> {
                 cause,
             })?;
         let answer = match &self.tls {
-            None => exchange(stream, authority, path, self.key).await,
+            None => exchange(stream, authority, path, self.key, document).await,
             Some(connector) => {
                 let stream = shake_hands(connector, host, stream).await?;
-                exchange(stream, authority, path, self.key).await
+                exchange(stream, authority, path, self.key, document).await
             }
         };
         answer.map_err(|cause| ProbeError::Http {
@@ -110,23 +134,34 @@ impl Server<'_> {
     }
 }
 
-/// Asks for a path on a connection.
+/// Asks for a path on a connection, or sends a document there.
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     stream: S,
     authority: &str,
     path: &str,
     key: Option<&str>,
+    document: Option<&Value>,
 ) -> Result<(u16, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = actix::spawn(connection);
+    let method = if document.is_some() {
+        Method::POST
+    } else {
+        Method::GET
+    };
     let mut request = Request::builder()
-        .method(Method::GET)
+        .method(method)
         .uri(path)
         .header("host", authority);
     if let Some(key) = key {
         request = request.header("authorization", format!("Bearer {key}"));
     }
-    let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+    if document.is_some() {
+        request = request.header("content-type", "application/json");
+    }
+    let content = document.map(Value::to_string).unwrap_or_default();
+    let request = request.body(Full::new(Bytes::from(content)))?;
+    let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), MAX_BODY_BYTES)
         .collect()

@@ -5,6 +5,7 @@ use super::*;
 
 fn command() -> LaunchCommand {
     LaunchCommand {
+        tokens: Vec::new(),
         program: "vllm".into(),
         arguments: ["serve", "--model", "$(touch x)"].map(OsString::from).to_vec(),
         inherited: vec!["PATH", "TMPDIR"],

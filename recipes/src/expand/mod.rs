@@ -228,6 +228,7 @@ fn resolve_service(
         options: catalog.complete_options(service.kind, &service.options)?,
         endpoints: service.endpoints.clone(),
         instances_per_node: nodes.servers.instances_per_node.get(),
+        nodes_per_instance: catalog.placement(service).nodes_per_instance(nodes.servers.count),
         environment: service.environment.clone(),
         secrets,
         binds: service
@@ -237,6 +238,7 @@ fn resolve_service(
             .collect(),
         health: service.health,
         restart: service.restart,
+        insecure: service.insecure,
     })
 }
 

@@ -1,6 +1,7 @@
 //! A configuration of the service.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct ServicePlan {
     pub endpoints: Vec<String>,
     /// Instances on each server node.
     pub instances_per_node: u32,
+    /// Nodes of each instance: it has a process on each, and its endpoint on the first.
+    #[serde(default = "one")]
+    pub nodes_per_instance: NonZeroU32,
     /// Environment variables of the service's processes.
     pub environment: BTreeMap<String, String>,
     /// Names of secrets, and where their values are found.
@@ -34,6 +38,14 @@ pub struct ServicePlan {
     pub health: Health,
     /// How often a service that died is started again.
     pub restart: Restart,
+    /// Whether it may run without protection that its version does not have.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+/// Plans of earlier builds knew no instances of several nodes.
+const fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
 }
 
 /// Where a secret's value is found. The value itself is in no plan, log or argument.

@@ -43,6 +43,9 @@ pub struct Service {
     /// How often a service that died is started again.
     #[serde(default)]
     pub restart: Restart,
+    /// Whether it may run without protection that its version does not have: other users of the cluster can then use it.
+    #[serde(default)]
+    pub insecure: bool,
 }
 
 /// A kind of service.

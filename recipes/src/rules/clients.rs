@@ -1,7 +1,6 @@
 //! Rules about how many clients a node carries.
 
 use super::{Subject, in_workload};
-use crate::catalog::Placement;
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::recipe::{LaunchMode, Load, Nodes, Service, Workload};
@@ -32,10 +31,11 @@ fn endpoints(subject: &Subject<'_>, service: &Service, nodes: &Nodes) -> u64 {
     }
     let servers = &nodes.servers;
     let instances = u64::from(servers.count.get()) * u64::from(servers.instances_per_node.get());
-    match subject.catalog.placement(service) {
-        Placement::PerNode => instances,
-        Placement::Spanning { nodes } => (instances / u64::from(nodes.get())).max(1),
-    }
+    let nodes = subject
+        .catalog
+        .placement(service)
+        .nodes_per_instance(servers.count);
+    (instances / u64::from(nodes.get())).max(1)
 }
 
 /// Each connection takes a descriptor of its agent and a local port of its node.

@@ -71,7 +71,6 @@ const OF_A_POINT: &[Rule] = &[
     service::of_the_kind,
     service::of_the_kind_on_its_nodes,
     unsupported::service_kind,
-    unsupported::placement,
 ];
 
 /// Rules about all trials together.

@@ -1,7 +1,6 @@
 //! What a recipe may say, but this build cannot run. Each rule goes when its feature comes.
 
 use super::{Subject, in_service, place};
-use crate::catalog::Placement;
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::recipe::{ClientPlacement, CpuBind, LaunchMode, ReportFormat, ServiceKind};
@@ -30,18 +29,6 @@ pub(super) fn service_kind(subject: &Subject<'_>) -> Vec<Problem> {
         suggest::list(&names)
     );
     vec![unsupported(in_service(["kind"]), message).with_help(help)]
-}
-
-/// Instances that need several nodes.
-pub(super) fn placement(subject: &Subject<'_>) -> Vec<Problem> {
-    match subject.service.map(|service| subject.catalog.placement(service)) {
-        Some(Placement::Spanning { nodes }) => {
-            let message = format!("this build cannot run one instance on {nodes} nodes yet");
-            let help = "give each instance GPUs of one node".to_owned();
-            vec![unsupported(in_service(["options", "nodes_per_instance"]), message).with_help(help)]
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// What nodes can be asked for, but not given yet.

@@ -51,6 +51,8 @@ pub enum Effect {
         services: Vec<ServiceReport>,
         /// The nodes that the run goes on without.
         without: Vec<NodeId>,
+        /// The endpoints as records number them: their instances and base URLs.
+        endpoints: Vec<(InstanceId, String)>,
     },
     /// Compare the live state with the state folded from the log.
     CheckState {
@@ -98,6 +100,7 @@ fn direct(state: &State, event: &Event) -> Vec<Effect> {
                     service: e.service,
                     instance,
                     launch: e.launch,
+                    rank: e.rank.clone(),
                 },
             )
         }
@@ -278,5 +281,10 @@ fn put_together(state: &State, trial: &TrialId, attempt: &AttemptState, event: &
         aggregates: aggregates.collect(),
         services: observations.collect(),
         without: without.map(|(node, _)| node.clone()).collect(),
+        endpoints: state
+            .deployment
+            .as_ref()
+            .map(crate::state::Deployment::endpoints)
+            .unwrap_or_default(),
     })
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{
     ArtifactRecorded, ClientConnected, ClientFailed, CollectionStarted, CollectionStopped, NodeJoined,
-    NodeSuspended, ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady,
+    NodeSuspended, ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceRank, ServiceReady,
     ShareReported, TrialPrepared,
 };
 use crate::{Actor, Attempt, Epoch, InstanceId, NodeId, Seq, TrialId};
@@ -113,6 +113,9 @@ pub enum CommandBody {
         instance: InstanceId,
         /// Which start.
         launch: u32,
+        /// Which of the instance's processes; none: it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rank: Option<ServiceRank>,
     },
     /// Supervisor: stop an instance.
     StopService {

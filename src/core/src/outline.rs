@@ -59,8 +59,11 @@ impl JobPolicy {
 /// One service configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceOutline {
-    /// Its instances and where they run.
+    /// Its processes and where they run.
     pub instances: BTreeMap<InstanceId, NodeId>,
+    /// The processes of each instance, where an instance has several: that of the first answers, and gives the instance its id.
+    /// Empty: each process is an instance.
+    pub spans: Vec<Vec<InstanceId>>,
     /// Seconds that an instance may take to become ready.
     pub ready_within: f64,
     /// How often an instance that ended may be started again.
@@ -86,11 +89,9 @@ impl Outline {
     /// What a plan says.
     pub fn of(plan: &Plan) -> Self {
         let nodes: BTreeMap<NodeId, Role> = plan.nodes.iter().map(|n| (n.node.clone(), n.role)).collect();
-        let servers: Vec<NodeId> = nodes
-            .iter()
-            .filter(|(_, role)| **role == Role::Server)
-            .map(|(node, _)| node.clone())
-            .collect();
+        // In the plan's order: neighbours there are neighbours in an instance.
+        let servers = plan.nodes.iter().filter(|planned| planned.role == Role::Server);
+        let servers: Vec<NodeId> = servers.map(|planned| planned.node.clone()).collect();
         let services = plan
             .services
             .iter()
@@ -127,11 +128,31 @@ impl ServiceOutline {
         };
         Self {
             instances: servers.iter().flat_map(numbers).collect(),
+            spans: spans(service, servers),
             ready_within: service.health.timeout.as_secs_f64(),
             restarts: service.restart.max,
             restart_backoff: service.restart.backoff.as_secs_f64(),
         }
     }
+
+    /// The processes that only serve together, the one that answers first.
+    pub(crate) fn units(&self) -> Vec<Vec<&InstanceId>> {
+        if self.spans.is_empty() {
+            return self.instances.keys().map(|id| vec![id]).collect();
+        }
+        self.spans.iter().map(|span| span.iter().collect()).collect()
+    }
+}
+
+/// The processes of instances that span nodes, one on each of their nodes.
+fn spans(service: &ServicePlan, servers: &[NodeId]) -> Vec<Vec<InstanceId>> {
+    let nodes = service.nodes_per_instance.get() as usize;
+    if nodes == 1 {
+        return Vec::new();
+    }
+    let process = |node: &NodeId| InstanceId::new(node, 0);
+    let whole = servers.chunks_exact(nodes);
+    whole.map(|span| span.iter().map(process).collect()).collect()
 }
 
 impl TrialOutline {

@@ -39,6 +39,32 @@ pub struct LaunchContext {
     pub scratch: PathBuf,
     /// Which instance of this node it is, from 0.
     pub instance: u32,
+    /// How many GPUs it may use.
+    pub gpus: u32,
+    /// What the kind has said it needs besides.
+    pub extras: Extras,
+}
+
+/// What a process needs besides an address, a port and a directory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Further free ports.
+    pub ports: usize,
+    /// Whether it needs a directory whose path is short enough for the sockets that it makes there: at most
+    /// [`SHORT_PATH_BYTES`].
+    pub short_path: bool,
+}
+
+/// Longest path of a directory for sockets. Their own names, such as those of Ray, take up to 65 of the 107 bytes that there are.
+pub const SHORT_PATH_BYTES: usize = 40;
+
+/// What a process got of what it [needs](Needs).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// Further free ports.
+    pub ports: Vec<u16>,
+    /// A directory of its own with a short path, as the process sees it.
+    pub short_path: PathBuf,
 }
 
 /// How an instance comes to run.
@@ -46,8 +72,21 @@ pub struct LaunchContext {
 pub enum Start {
     /// By this command.
     Launch(LaunchCommand),
+    /// On a cluster of its own, which has to be complete first.
+    OnCluster(Box<OnCluster>),
     /// It runs already; nobody here starts or ends it.
     External,
+}
+
+/// The first process of an instance whose processes form a cluster before they serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnCluster {
+    /// Starts the cluster on this node, and runs as long as the cluster is to.
+    pub node: LaunchCommand,
+    /// Prints how the cluster stands; repeated until [`Service::judge_cluster`](crate::Service::judge_cluster) finds it complete.
+    pub status: LaunchCommand,
+    /// Starts the service on the complete cluster.
+    pub service: LaunchCommand,
 }
 
 /// A command to start. No shell is involved, and no secret is in it.
@@ -66,6 +105,8 @@ pub struct LaunchCommand {
     pub paths: Vec<HostPath>,
     /// Variables whose values are secret, and where the values are found: they are read just before the start.
     pub secrets: BTreeMap<String, SecretSource>,
+    /// Variables whose value is the instance's token: a text that only the processes of the instance know.
+    pub tokens: Vec<String>,
 }
 
 impl LaunchCommand {
@@ -82,6 +123,7 @@ impl LaunchCommand {
             environment: recipe.collect(),
             paths: Vec::new(),
             secrets: plan.secrets.clone(),
+            tokens: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! A kind is one file or folder that implements [`Service`], and one line in the [registry](find). Its life cycle is fixed:
 //!
 //! ```text
-//! check options, nodes ─► placement ─► launch command ─► readiness probe, list of models ─► warm-up
+//! check options, nodes ─► placement ─► preflight ─► launch command ─► readiness probe, list of models ─► warm-up
 //!                                          ─► endpoints ─► metrics ─► diagnosis of a failure ─► stop
 //! ```
 //!
@@ -28,15 +28,18 @@ mod stored;
 #[cfg(test)]
 mod testing;
 mod vllm;
+mod vllm_ray;
 mod warmup;
 
 pub use diagnose::{DIAGNOSIS_LINES, Diagnosis, Trouble, diagnose};
 pub use endpoint::{BaseUrl, InvalidUrl, ServiceEndpoint, Trust};
-pub use launch::{HostPath, LaunchCommand, LaunchContext, Start, StopPolicy};
+pub use launch::{
+    Extras, HostPath, LaunchCommand, LaunchContext, Needs, OnCluster, SHORT_PATH_BYTES, Start, StopPolicy,
+};
 pub use models::{InvalidModelList, ModelList};
 pub use rank::Rank;
 pub use readiness::{Probe, ProbeResult, Readiness};
 pub use registry::{Registry, find};
-pub use service::{Metrics, MetricsDialect, Service, ServiceError};
+pub use service::{Metrics, MetricsDialect, Service, ServiceError, Wanted};
 pub use stored::StoredModel;
-pub use warmup::{Loaded, Warmup};
+pub use warmup::{FirstRequest, Loaded, Warmup};

@@ -21,6 +21,7 @@ use crate::options::{self, ABSOLUTE, PROGRAM, Reserved};
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, MetricsDialect, Service, ServiceError};
 use crate::stored::StoredModel;
+use crate::warmup::FirstRequest;
 
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
@@ -173,6 +174,10 @@ impl Service for LlamaCpp {
             probe: Probe::new("/health"),
             models: Some(models),
         })
+    }
+
+    fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
+        Some(FirstRequest::openai(&plan.model))
     }
 
     fn endpoints(

@@ -12,9 +12,10 @@ use crate::openai::OpenAi;
 use crate::service::Service;
 use crate::simulator::Simulator;
 use crate::vllm::Vllm;
+use crate::vllm_ray::VllmRay;
 
 /// Every kind, once.
-const KINDS: [&dyn Service; 6] = [&Ollama, &Vllm, &LlamaCpp, &OpenAi, &Simulator, &Custom];
+const KINDS: [&dyn Service; 7] = [&Ollama, &Vllm, &VllmRay, &LlamaCpp, &OpenAi, &Simulator, &Custom];
 
 /// The service of a kind, or `None` if this build cannot run it.
 pub fn find(kind: ServiceKind) -> Option<&'static dyn Service> {

@@ -1,5 +1,7 @@
 //! What a kind of service has to say about itself.
 
+use std::num::NonZeroU32;
+
 use hpcbench_recipes::plan::ServicePlan;
 use hpcbench_recipes::recipe::{Nodes, Service as ServiceSection, ServiceKind, Workload};
 use hpcbench_recipes::{KindDescription, Placement, ServiceProblem};
@@ -7,11 +9,11 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
 use crate::endpoint::{InvalidUrl, ServiceEndpoint};
-use crate::launch::{LaunchContext, Start, StopPolicy};
+use crate::launch::{LaunchCommand, LaunchContext, Needs, Start, StopPolicy};
 use crate::rank::Rank;
 use crate::readiness::Readiness;
 use crate::stored::StoredModel;
-use crate::warmup::Warmup;
+use crate::warmup::{FirstRequest, Warmup};
 
 /// A kind of service. The methods stand in the order in which a service's life needs them.
 pub trait Service: Sync {
@@ -46,6 +48,25 @@ pub trait Service: Sync {
         None
     }
 
+    /// What each of its processes needs besides an address, a port and a directory.
+    fn needs(&self, _plan: &ServicePlan) -> Needs {
+        Needs::default()
+    }
+
+    /// A command that is run to its end before anything else, on each node, and prints what can be said about the programs there.
+    fn preflight(
+        &self,
+        _plan: &ServicePlan,
+        _context: &LaunchContext,
+    ) -> Result<Option<LaunchCommand>, ServiceError> {
+        Ok(None)
+    }
+
+    /// What is wrong with the programs, by what the [preflight](Self::preflight) has printed.
+    fn judge_preflight(&self, _plan: &ServicePlan, _printed: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     /// How an instance comes to run.
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError>;
 
@@ -62,6 +83,11 @@ pub trait Service: Sync {
         Err(ServiceError::OneNode { kind: plan.kind })
     }
 
+    /// What is missing of the cluster that an instance needs, by what its [status](crate::OnCluster::status) command has printed.
+    fn judge_cluster(&self, _plan: &ServicePlan, _wanted: Wanted, _printed: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     /// How to find out that an instance is ready.
     fn readiness(&self, plan: &ServicePlan) -> Result<Readiness, ServiceError>;
 
@@ -72,6 +98,11 @@ pub trait Service: Sync {
 
     /// What makes a ready server load its model, if it would else wait for the first request.
     fn warmup(&self, _plan: &ServicePlan) -> Option<Warmup> {
+        None
+    }
+
+    /// What is asked for first, so that no measured request is the first one.
+    fn first_request(&self, _plan: &ServicePlan) -> Option<FirstRequest> {
         None
     }
 
@@ -87,6 +118,15 @@ pub trait Service: Sync {
 
     /// How it is ended.
     fn stop(&self) -> StopPolicy;
+}
+
+/// A complete cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its nodes.
+    pub nodes: NonZeroU32,
+    /// The GPUs of each node that the processes there may use.
+    pub gpus: u32,
 }
 
 /// Where a service shows its own metrics.

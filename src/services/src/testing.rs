@@ -5,7 +5,7 @@ use hpcbench_recipes::plan::ServicePlan;
 use hpcbench_recipes::recipe::{Service as ServiceSection, ServiceKind, Workload};
 use serde_json::{Value, json};
 
-use crate::launch::{LaunchCommand, LaunchContext, Start};
+use crate::launch::{Extras, LaunchCommand, LaunchContext, Start};
 use crate::registry::find;
 use crate::service::Service;
 
@@ -22,11 +22,13 @@ pub(crate) fn plan(kind: ServiceKind, model: &str, options: &Value) -> ServicePl
         options,
         endpoints: Vec::new(),
         instances_per_node: 1,
+        nodes_per_instance: std::num::NonZeroU32::MIN,
         environment: [("FROM_RECIPE".to_owned(), "yes".to_owned())].into(),
         secrets: [].into(),
         binds: Vec::new(),
         health: hpcbench_recipes::recipe::Health::default(),
         restart: hpcbench_recipes::recipe::Restart::default(),
+        insecure: false,
     }
 }
 
@@ -39,6 +41,8 @@ pub(crate) fn context() -> LaunchContext {
         run_dir: "runs/x".into(),
         scratch: "/scratch/i".into(),
         instance: 2,
+        gpus: 0,
+        extras: Extras::default(),
     }
 }
 
@@ -50,7 +54,7 @@ pub(crate) fn command(service: &dyn Service, plan: &ServicePlan) -> LaunchComman
 pub(crate) fn launched(start: Start) -> LaunchCommand {
     match start {
         Start::Launch(command) => command,
-        Start::External => panic!("not launched"),
+        Start::OnCluster(_) | Start::External => panic!("not launched"),
     }
 }
 

@@ -1,9 +1,28 @@
 //! Making a ready server load its model before the first measured request does.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::models::{InvalidModelList, OllamaModels};
+
+/// The very first request to a server whose model is loaded: what a server puts off until then, it does then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FirstRequest {
+    /// Path of the request, below the endpoint's base path; its method is POST.
+    pub path: &'static str,
+    /// Its JSON body: it asks for one token.
+    pub body: Value,
+}
+
+impl FirstRequest {
+    /// For one token of OpenAI's API.
+    pub(crate) fn openai(model: &str) -> Self {
+        Self {
+            path: "/v1/completions",
+            body: json!({ "model": model, "prompt": "1", "max_tokens": 1, "temperature": 0 }),
+        }
+    }
+}
 
 /// A request that loads the model, and how to see that it is loaded.
 #[derive(Debug, Clone, PartialEq)]

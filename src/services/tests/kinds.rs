@@ -158,13 +158,36 @@ fn gpus_are_counted_before_anything_starts() {
 }
 
 #[test]
-fn what_spans_nodes_is_not_run_yet() {
-    let spanning = "{kind: vllm, model: m, options: {tensor_parallel_size: 8, nodes_per_instance: 2}}";
-    let checked = check(spanning, "{servers: {count: 2, gpus: 4}}");
+fn an_instance_may_span_nodes() {
+    let nodes_per_instance = |service: &str, servers: &str| {
+        let checked = check(service, &format!("{{servers: {servers}}}"));
+        assert_eq!(found(&checked), [], "{service}");
+        checked.plan.unwrap().services[0].nodes_per_instance.get()
+    };
+    let own = "{kind: vllm, model: m, options: {tensor_parallel_size: 8, nodes_per_instance: 2}}";
+    assert_eq!(nodes_per_instance(own, "{count: 4, gpus: 4}"), 2);
+    let ray = "{kind: vllm-ray, model: m, options: {tensor_parallel_size: 4, pipeline_parallel_size: 3}}";
+    assert_eq!(nodes_per_instance(ray, "{count: 3, gpus: 4}"), 3);
+    let one = "{kind: vllm, model: m, options: {tensor_parallel_size: 4}}";
+    assert_eq!(nodes_per_instance(one, "{count: 3, gpus: 4}"), 1);
+}
+
+#[test]
+fn rays_options_are_suggested_at_their_place() {
+    let checked = check(
+        "{kind: vllm-ray, model: m, options: {ray: {objectstore_memory: 1GiB}}}",
+        "{}",
+    );
     assert_eq!(
         found(&checked),
-        [("unsupported", "/service/options/nodes_per_instance")]
+        [("unknown-key", "/service/options/ray/objectstore_memory")]
     );
-    let checked = check("{kind: vllm-ray, model: m}", "{servers: {count: 2, gpus: 4}}");
-    assert_eq!(found(&checked), [("unsupported", "/service/kind")]);
+    assert!(
+        checked.diagnostics[0]
+            .help
+            .as_deref()
+            .is_some_and(|help| help.contains("object_store_memory")),
+        "{:#?}",
+        checked.diagnostics
+    );
 }

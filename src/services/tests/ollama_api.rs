@@ -62,11 +62,13 @@ fn plan(model: &str) -> ServicePlan {
             .unwrap(),
         endpoints: Vec::new(),
         instances_per_node: 1,
+        nodes_per_instance: std::num::NonZeroU32::MIN,
         environment: [].into(),
         secrets: [].into(),
         binds: Vec::new(),
         health: Health::default(),
         restart: Restart::default(),
+        insecure: false,
     }
 }
 

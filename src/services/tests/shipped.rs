@@ -203,6 +203,8 @@ fn simulator_is_launched_without_a_shell() {
         run_dir: "runs/x".into(),
         scratch: "/tmp/x".into(),
         instance: 0,
+        gpus: 0,
+        extras: hpcbench_services::Extras::default(),
     };
     let service = find(plan.services[0].kind).unwrap();
     let Start::Launch(command) = service.start(&plan.services[0], &context).unwrap() else {

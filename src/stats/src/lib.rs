@@ -41,9 +41,9 @@ pub use request::{RequestMetrics, output_tokens, token_chunks};
 pub use service_report::{PrefixCache, QueueTime, ServiceActivity, ServiceReport, ThrottledGpu};
 pub use steady::SteadyState;
 pub use summary::{
-    Bounds, Concurrency, Goodput, IntervalMethod, MetricSummaries, MetricSummary, NoInterval, Note, NoteCode,
-    PercentileIntervals, RequestCounts, ServiceSummary, SloResult, SloSummary, ThroughputIntervals,
-    TrialSummary,
+    Bounds, Concurrency, EndpointSummary, Goodput, IntervalMethod, MetricSummaries, MetricSummary,
+    NoInterval, Note, NoteCode, PercentileIntervals, RequestCounts, ServiceSummary, SloResult, SloSummary,
+    ThroughputIntervals, TrialSummary,
 };
 pub use verdict::{Verdict, VerdictStatus};
 pub use window::Window;

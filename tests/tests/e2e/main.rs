@@ -17,6 +17,7 @@ mod plain_client;
 mod recomputed;
 mod several_nodes;
 mod signals;
+mod spanning;
 mod stand_ins;
 mod strangers;
 mod takeover;

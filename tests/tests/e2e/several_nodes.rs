@@ -60,6 +60,32 @@ fn sums(requests: &BTreeMap<(String, String), u64>, of: fn(&(String, String)) ->
     sums.into_values().collect()
 }
 
+/// Each endpoint has numbers of its own, under the name of its instance, and together they are the trial's.
+fn endpoints_add_up(trial: &Value, urls: &std::collections::BTreeSet<String>) -> Result<()> {
+    let endpoints = trial["endpoints"].as_array().context("no endpoints")?;
+    let found = endpoints.iter().filter_map(|endpoint| endpoint["url"].as_str());
+    assert_eq!(
+        found
+            .map(str::to_owned)
+            .collect::<std::collections::BTreeSet<_>>(),
+        *urls
+    );
+    let instances: Vec<&str> = endpoints
+        .iter()
+        .filter_map(|endpoint| endpoint["instance"].as_str())
+        .collect();
+    assert_eq!(
+        instances,
+        ["server-1-0", "server-1-1", "server-2-0", "server-2-1"]
+    );
+    let sum =
+        |pointer: &str| -> Result<u64> { endpoints.iter().map(|endpoint| count(endpoint, pointer)).sum() };
+    assert_eq!(sum("/requests/ok")?, count(trial, "/requests/ok")?);
+    assert_eq!(sum("/ttft/count")?, count(trial, "/metrics/ttft/count")?);
+    assert_eq!(sum("/output_tokens")?, count(trial, "/output_tokens")?);
+    Ok(())
+}
+
 #[test]
 fn clients_share_the_load_exactly_and_spread_it_over_all_instances() -> Result<()> {
     let workdir = Workdir::new()?;
@@ -80,6 +106,8 @@ fn clients_share_the_load_exactly_and_spread_it_over_all_instances() -> Result<(
     assert_eq!(urls.len(), 4, "an instance has another's address\n{finished}");
     let trial = trials(&run)?.remove(0);
     assert_eq!(count(&trial, "/requests/ok")?, 200, "{finished}");
+    endpoints_add_up(&trial, &urls)?;
+    ensure!(finished.stdout.contains("4 endpoints: each got"), "{finished}");
     if let Some(requests) = requests(&run)? {
         let mut shares = sums(&requests, |(client, _)| client);
         shares.sort_unstable();

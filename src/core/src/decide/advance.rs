@@ -1,16 +1,17 @@
 //! What can be done next, given a state: the order in which a run gets things done.
 
+use super::deploy::{deploy, retire};
 use super::{job, teardown};
 use crate::event::{
     AgentRequested, Body, BusRequested, ClientRequested, CollectionRequested, LoadStarted, PhaseEntered,
-    ServiceRequested, ServiceStopRequested, TrialFailed, TrialStarted,
+    TrialFailed, TrialStarted,
 };
-use crate::outline::{ServiceOutline, TrialOutline};
+use crate::outline::TrialOutline;
 use crate::state::{
-    AttemptState, AttemptStatus, BusStatus, Client, Collection, Deployment, InstanceStatus, Node, NodeStatus,
-    State, TrialStatus,
+    AttemptState, AttemptStatus, BusStatus, Client, Collection, Deployment, Node, NodeStatus, State,
+    TrialStatus,
 };
-use crate::{Attempt, InstanceId, NodeId, Phase, Role, Timestamp, TrialId, limits};
+use crate::{Attempt, NodeId, Phase, Role, Timestamp, TrialId, limits};
 
 /// A step's finding.
 pub(super) enum Step {
@@ -23,7 +24,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    fn event(body: impl Into<Body>) -> Self {
+    pub(super) fn event(body: impl Into<Body>) -> Self {
         Self::Do(Box::new(body.into()))
     }
 }
@@ -64,7 +65,7 @@ pub(super) fn next(state: &State, now: Timestamp) -> Option<Body> {
     None
 }
 
-fn phase_if(state: &State, needed: bool, phase: Phase) -> Step {
+pub(super) fn phase_if(state: &State, needed: bool, phase: Phase) -> Step {
     if needed && state.phase != Some(phase) {
         Step::event(PhaseEntered { phase })
     } else {
@@ -92,7 +93,7 @@ pub(super) fn bus_step(state: &State) -> Step {
 }
 
 /// Whether the run goes on with this node.
-fn is_in(state: &State, node: &NodeId) -> bool {
+pub(super) fn is_in(state: &State, node: &NodeId) -> bool {
     !state.nodes.get(node).is_some_and(Node::is_given_up)
 }
 
@@ -124,88 +125,6 @@ fn agents(state: &State, now: Timestamp) -> Step {
         });
     }
     if waiting { Step::Wait } else { Step::Done }
-}
-
-/// Another configuration's instances have to go first.
-fn retire(state: &State, service: usize) -> Step {
-    let Some(old) = state.deployment.as_ref().filter(|d| d.service != service) else {
-        return Step::Done;
-    };
-    match stop_next(old) {
-        Some(body) => Step::event(body),
-        None if old.may_run() => Step::Wait,
-        None => Step::Done,
-    }
-}
-
-/// Asks the next instance that may be running to stop.
-pub(super) fn stop_next(deployment: &Deployment) -> Option<Body> {
-    deployment
-        .instances
-        .iter()
-        .find_map(|(id, instance)| match instance.status {
-            InstanceStatus::Requested { .. }
-            | InstanceStatus::Launched { .. }
-            | InstanceStatus::Ready { .. } => Some(
-                ServiceStopRequested {
-                    instance: id.clone(),
-                    launch: instance.launches,
-                }
-                .into(),
-            ),
-            _ => None,
-        })
-}
-
-fn deploy(state: &State, trial: &TrialOutline, service: &ServiceOutline, now: Timestamp) -> Step {
-    let current = state.deployment.as_ref().filter(|d| d.service == trial.service);
-    let ready = |id: &InstanceId| {
-        let instance = current.and_then(|d| d.instances.get(id));
-        instance.is_some_and(|i| matches!(i.status, InstanceStatus::Ready { .. }))
-    };
-    let instances = || service.instances.iter().filter(|(_, node)| is_in(state, node));
-    if instances().all(|(id, _)| ready(id)) {
-        return Step::Done;
-    }
-    if let Step::Do(body) = phase_if(state, true, Phase::Deploy) {
-        return Step::Do(body);
-    }
-    for (id, node) in instances() {
-        if let Some(instance) = current.and_then(|d| d.instances.get(id)) {
-            match &instance.status {
-                InstanceStatus::Down { reason, log_tail, .. } if instance.failures > service.restarts => {
-                    let reason = format!("service {id} cannot be had: {reason}");
-                    return Step::event(fail(state, trial, reason, log_tail));
-                }
-                InstanceStatus::Down { since, .. }
-                    if now.seconds_since(*since) < backoff(service, instance.failures) =>
-                {
-                    continue;
-                }
-                InstanceStatus::Down { .. } | InstanceStatus::Stopped => {}
-                _ => continue,
-            }
-        }
-        let launches = state.deployment.as_ref().and_then(|d| d.launches.get(id));
-        let request = ServiceRequested {
-            service: trial.service,
-            instance: id.clone(),
-            node: node.clone(),
-            launch: launches.map_or(1, |launches| launches.saturating_add(1)),
-        };
-        return Step::event(request);
-    }
-    Step::Wait
-}
-
-/// Seconds between an instance's end and its next start, after so many failures.
-fn backoff(service: &ServiceOutline, failures: u32) -> f64 {
-    const LONGEST_SECONDS: f64 = 300.0;
-    let Some(doublings) = failures.checked_sub(1) else {
-        return 0.0;
-    };
-    let doublings = i32::try_from(doublings).unwrap_or(i32::MAX);
-    (service.restart_backoff * 2f64.powi(doublings)).min(LONGEST_SECONDS)
 }
 
 fn monitor(state: &State) -> Step {
@@ -289,7 +208,7 @@ fn execute(state: &State, trial: &TrialOutline) -> Step {
 }
 
 /// A trial that cannot be attempted fails with the number that its attempt would have had.
-fn fail(state: &State, trial: &TrialOutline, reason: String, log_tail: &[String]) -> Body {
+pub(super) fn fail(state: &State, trial: &TrialOutline, reason: String, log_tail: &[String]) -> Body {
     let attempts = state
         .trials
         .get(&trial.id)

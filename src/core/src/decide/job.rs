@@ -9,9 +9,9 @@ use crate::command::{Submission, Submitted};
 use crate::event::{
     Afterwards, Body, JobEnding, JobStarted, NodeGivenUp, RunPaused, StopCause, TrialInterrupted,
 };
-use crate::outline::TrialOutline;
+use crate::outline::{ServiceOutline, TrialOutline};
 use crate::state::{Node, State};
-use crate::{NodeId, Timestamp};
+use crate::{NodeId, Role, Timestamp};
 
 /// The run is left to a job: whoever asks for it does nothing more.
 pub(super) fn submit(run: &mut DraftRun<'_>, submission: Submission) -> Result<(), String> {
@@ -154,8 +154,16 @@ fn others_are_left(state: &State, node: &NodeId) -> bool {
     let Some(role) = state.outline.nodes.get(node) else {
         return false;
     };
-    state
-        .outline
-        .nodes_of(*role)
-        .any(|other| other != node && !state.nodes.get(other).is_some_and(Node::is_given_up))
+    let stays = |other: &NodeId| other != node && !state.nodes.get(other).is_some_and(Node::is_given_up);
+    // An instance needs all of its nodes.
+    let serves = |service: &ServiceOutline| {
+        service.units().iter().any(|unit| {
+            let mut nodes = unit.iter().filter_map(|id| service.instances.get(*id));
+            nodes.all(stays)
+        })
+    };
+    match role {
+        Role::Server => state.outline.services.iter().all(serves),
+        _ => state.outline.nodes_of(*role).any(stays),
+    }
 }

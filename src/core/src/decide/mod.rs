@@ -5,6 +5,7 @@
 mod advance;
 mod attempts;
 mod deadlines;
+mod deploy;
 mod draft;
 mod job;
 mod losses;

@@ -4,7 +4,7 @@ use super::attempts::stop_active;
 use super::draft::{DraftRun, Origin};
 use crate::event::{ServiceExited, ServiceFailed, ServiceObserved, ShareReported, StopCause};
 use crate::message::{Report, ReportBody};
-use crate::state::{NodeStatus, Observation, Share};
+use crate::state::{InstanceStatus, NodeStatus, Observation, Share};
 use crate::{Attempt, InstanceId, NodeId, TrialId};
 
 pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> Result<(), String> {
@@ -167,7 +167,11 @@ fn check_observation(run: &DraftRun<'_>, observed: &ServiceObserved) -> Result<(
 
 fn service_failed(run: &mut DraftRun<'_>, origin: &Origin, failed: ServiceFailed) -> Result<(), String> {
     let ran = check_launch(run, &origin.node, &failed.instance, failed.launch)?;
-    let reason = format!("service {} failed: {}", failed.instance, failed.reason);
+    let reason = format!(
+        "service {} failed: {}",
+        name(run, &failed.instance),
+        failed.reason
+    );
     let cause = StopCause::Fault {
         reason,
         log_tail: failed.log_tail.clone(),
@@ -179,11 +183,14 @@ fn service_failed(run: &mut DraftRun<'_>, origin: &Origin, failed: ServiceFailed
     Ok(())
 }
 
-fn service_exited(run: &mut DraftRun<'_>, origin: &Origin, exited: ServiceExited) -> Result<(), String> {
+fn service_exited(run: &mut DraftRun<'_>, origin: &Origin, mut exited: ServiceExited) -> Result<(), String> {
     let ran = check_launch(run, &origin.node, &exited.instance, exited.launch)?;
+    // It may end, because another of its instance's processes has, before the order to do so arrives.
+    exited.expected |= is_asked_to_stop(run, &exited.instance);
     let reason = format!(
         "service {} ended in the middle of the trial with {}",
-        exited.instance, exited.how
+        name(run, &exited.instance),
+        exited.in_words()
     );
     let cause = StopCause::Fault {
         reason,
@@ -194,6 +201,17 @@ fn service_exited(run: &mut DraftRun<'_>, origin: &Origin, exited: ServiceExited
         stop_active(run, cause);
     }
     Ok(())
+}
+
+fn name(run: &DraftRun<'_>, id: &InstanceId) -> String {
+    let deployment = run.state().deployment.as_ref();
+    deployment.map_or_else(|| id.to_string(), |deployment| deployment.name(id))
+}
+
+fn is_asked_to_stop(run: &DraftRun<'_>, id: &InstanceId) -> bool {
+    let deployment = run.state().deployment.as_ref();
+    let known = deployment.and_then(|deployment| deployment.instances.get(id));
+    known.is_some_and(|known| matches!(known.status, InstanceStatus::StopRequested { .. }))
 }
 
 /// The files of a share are part of the history too; one client's trouble ends the attempt for all.

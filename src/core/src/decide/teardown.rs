@@ -1,6 +1,7 @@
 //! The end of a run, in order: services, logs, agents, the comparison of state and log, the terminal event.
 
-use super::advance::{Step, bus_step, stop_next};
+use super::advance::{Step, bus_step};
+use super::deploy::stop_next;
 use crate::event::{
     Body, CollectionStopRequested, NodeLost, PhaseEntered, RunCancelled, RunCompleted, RunFailed, RunPaused,
 };

@@ -26,8 +26,8 @@ pub use run::{
     RunSuspended, StateVerified, Writer,
 };
 pub use service::{
-    ServiceExited, ServiceFailed, ServiceImage, ServiceLaunched, ServiceObserved, ServiceReady,
-    ServiceRequested, ServiceStopRequested,
+    Rendezvous, ServiceExited, ServiceFailed, ServiceImage, ServiceLaunched, ServiceObserved, ServiceRank,
+    ServiceReady, ServiceRequested, ServiceStopRequested,
 };
 pub use trial::{
     LoadStarted, ShareFiles, ShareReported, StopCause, TrialCompleted, TrialFailed, TrialInterrupted,

@@ -1,5 +1,8 @@
 //! Events of service instances.
 
+use core::net::IpAddr;
+use std::num::NonZeroU32;
+
 use hpcbench_stats::ServiceReport;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,32 @@ pub struct ServiceRequested {
     pub node: NodeId,
     /// Counts the starts of this instance, from 1: with the instance it names one launch.
     pub launch: u32,
+    /// Which of the instance's processes it is; none: the instance has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<ServiceRank>,
+}
+
+/// One of the processes of an instance that spans nodes. Each has an id like an instance; that of the first is the instance's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRank {
+    /// The instance: the id of its first process, which answers requests.
+    pub head: InstanceId,
+    /// The number of this process, from 0.
+    pub index: u32,
+    /// How many there are.
+    pub of: NonZeroU32,
+    /// Where it finds the first process; none for the first process itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendezvous: Option<Rendezvous>,
+}
+
+/// Where the processes of an instance find the first of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rendezvous {
+    /// The address of its node.
+    pub address: IpAddr,
+    /// The port.
+    pub port: u16,
 }
 
 /// Data of `service.launched`.
@@ -32,6 +61,9 @@ pub struct ServiceLaunched {
     /// The image that it runs in, if it runs in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ServiceImage>,
+    /// Where the instance's other processes find this one; none where it has no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendezvous: Option<Rendezvous>,
 }
 
 /// An image as it was when a service was started in it.
@@ -59,6 +91,12 @@ pub struct ServiceReady {
     pub seconds: f64,
     /// Models that it says it serves.
     pub models: Vec<String>,
+    /// Seconds to load the model, where the server does that after it has become ready, when it is asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_seconds: Option<f64>,
+    /// Seconds from the very first request to its first token, once the model is loaded; none where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_seconds: Option<f64>,
 }
 
 /// Data of `service.failed`.
@@ -94,8 +132,21 @@ pub struct ServiceExited {
     pub how: String,
     /// Whether it had been asked to.
     pub expected: bool,
+    /// What its log says about the cause, and what to do; none: nothing that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<String>,
     /// The service's last log lines.
     pub log_tail: Vec<String>,
+}
+
+impl ServiceExited {
+    /// How it ended and what of, as far as that is known.
+    pub fn in_words(&self) -> String {
+        match &self.diagnosis {
+            Some(diagnosis) => format!("{}: {diagnosis}", self.how),
+            None => self.how.clone(),
+        }
+    }
 }
 
 /// Data of `service.observed`.

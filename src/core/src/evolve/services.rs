@@ -13,8 +13,13 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::ServiceRequested(requested) => request(state, requested, event),
         Body::ServiceLaunched(e) => {
             let instance = launched(state, &e.instance, e.launch)?;
+            instance.rendezvous.clone_from(&e.rendezvous);
             if let InstanceStatus::Requested { since } = instance.status {
-                instance.status = InstanceStatus::Launched { since };
+                instance.status = if instance.part_of.is_some() {
+                    InstanceStatus::Joined
+                } else {
+                    InstanceStatus::Launched { since }
+                };
             }
         }
         Body::ServiceReady(e) => {
@@ -33,7 +38,8 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
                 reason: e.reason.clone(),
                 log_tail: e.log_tail.clone(),
             };
-            take_down(launched(state, &e.instance, e.launch)?, down);
+            launched(state, &e.instance, e.launch)?;
+            take_down(state, &e.instance, down);
             forget_endpoints(state);
         }
         Body::ServiceStopRequested(e) => {
@@ -43,7 +49,7 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::ServiceExited(e) => {
             let down = InstanceStatus::Down {
                 since: event.at,
-                reason: format!("it ended with {}", e.how),
+                reason: format!("it ended with {}", e.in_words()),
                 log_tail: e.log_tail.clone(),
             };
             let instance = launched(state, &e.instance, e.launch)?;
@@ -51,7 +57,7 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
                 InstanceStatus::StopRequested { .. } if e.expected => {
                     instance.status = InstanceStatus::Stopped;
                 }
-                _ => take_down(instance, down),
+                _ => take_down(state, &e.instance, down),
             }
             forget_endpoints(state);
         }
@@ -60,11 +66,22 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
     Ok(())
 }
 
-/// A service that failed to become ready is ended by its supervisor: the first reason stands.
-fn take_down(instance: &mut Instance, down: InstanceStatus) {
-    if instance.may_run() {
-        instance.status = down;
-        instance.failures = instance.failures.saturating_add(1);
+/// A service that failed to become ready is ended by its supervisor: the first reason stands. Where one process takes the others
+/// of its instance with it, that is one failure.
+fn take_down(state: &mut State, id: &InstanceId, down: InstanceStatus) {
+    let Some(deployment) = &mut state.deployment else {
+        return;
+    };
+    let head = deployment.accountable(id);
+    let is_first = deployment
+        .processes(&head)
+        .all(|(_, known)| !matches!(known.status, InstanceStatus::Down { .. }));
+    let Some(instance) = deployment.instances.get_mut(id).filter(|known| known.may_run()) else {
+        return;
+    };
+    instance.status = down;
+    if let Some(head) = deployment.instances.get_mut(&head).filter(|_| is_first) {
+        head.failures = head.failures.saturating_add(1);
     }
 }
 
@@ -79,11 +96,21 @@ fn request(state: &mut State, requested: &ServiceRequested, event: &Event) {
         },
     };
     let id = &requested.instance;
+    let part_of = requested.rank.as_ref().map(|rank| &rank.head);
+    let part_of = part_of.filter(|head| *head != id).cloned();
+    if part_of.is_none() {
+        // The instance begins anew, and so do its other processes.
+        deployment
+            .instances
+            .retain(|_, known| known.part_of.as_ref() != Some(id));
+    }
     let instance = Instance {
         node: requested.node.clone(),
         launches: requested.launch,
         failures: deployment.instances.get(id).map_or(0, |known| known.failures),
         status: InstanceStatus::Requested { since: event.at },
+        part_of,
+        rendezvous: None,
     };
     deployment.instances.insert(id.clone(), instance);
     deployment.launches.insert(id.clone(), requested.launch);

@@ -29,7 +29,10 @@ pub(super) fn shift(state: &mut State, seconds: f64) {
             InstanceStatus::Requested { since }
             | InstanceStatus::Launched { since }
             | InstanceStatus::StopRequested { since } => later(since),
-            InstanceStatus::Ready { .. } | InstanceStatus::Down { .. } | InstanceStatus::Stopped => {}
+            InstanceStatus::Joined
+            | InstanceStatus::Ready { .. }
+            | InstanceStatus::Down { .. }
+            | InstanceStatus::Stopped => {}
         }
     }
     for trial in state.trials.values_mut() {

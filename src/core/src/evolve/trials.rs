@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::Misfit;
 use super::nodes::forget_failures;
 use crate::event::{Body, Event, TrialStarted};
-use crate::state::{
-    AttemptState, AttemptStatus, InstanceStatus, Observation, Share, State, Trial, TrialStatus,
-};
+use crate::state::{AttemptState, AttemptStatus, Observation, Share, State, Trial, TrialStatus};
 use crate::{Attempt, NodeId, Timestamp, TrialId};
 
 pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
@@ -102,10 +100,10 @@ fn start(state: &mut State, started: &TrialStarted, at: Timestamp) -> Result<(),
     }
 }
 
-/// The nodes whose instances answer.
+/// The nodes whose instances answer, or take part in that.
 fn serving(state: &State) -> BTreeMap<NodeId, Observation> {
     let instances = state.deployment.iter().flat_map(|d| d.instances.values());
-    let ready = instances.filter(|i| matches!(i.status, InstanceStatus::Ready { .. }));
+    let ready = instances.filter(|i| i.is_up());
     ready.map(|i| (i.node.clone(), Observation::Due)).collect()
 }
 

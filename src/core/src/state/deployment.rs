@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::event::Rendezvous;
 use crate::{InstanceId, NodeId, Timestamp};
 
 /// The service configuration in place.
@@ -30,6 +31,12 @@ pub struct Instance {
     pub failures: u32,
     /// How it stands.
     pub status: InstanceStatus,
+    /// The instance that it is one of the processes of, if that spans nodes; failures count there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<InstanceId>,
+    /// Where the instance's other processes find this one, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rendezvous: Option<Rendezvous>,
 }
 
 /// How a service instance stands.
@@ -46,6 +53,8 @@ pub enum InstanceStatus {
         /// Since when it had been requested.
         since: Timestamp,
     },
+    /// It runs for the first process of its instance, which is the one that answers.
+    Joined,
     /// It answers.
     Ready {
         /// Base URLs.
@@ -78,6 +87,11 @@ impl Instance {
         )
     }
 
+    /// Whether it does what it is there for.
+    pub const fn is_up(&self) -> bool {
+        matches!(self.status, InstanceStatus::Ready { .. } | InstanceStatus::Joined)
+    }
+
     /// Whether a process of it may be running.
     pub const fn may_run(&self) -> bool {
         !matches!(self.status, InstanceStatus::Down { .. } | InstanceStatus::Stopped)
@@ -88,6 +102,33 @@ impl Deployment {
     /// Whether any process of it may be running.
     pub fn may_run(&self) -> bool {
         self.instances.values().any(Instance::may_run)
+    }
+
+    /// The id that failures of a process count under: its instance's.
+    pub(crate) fn accountable(&self, id: &InstanceId) -> InstanceId {
+        let part_of = self.instances.get(id).and_then(|known| known.part_of.clone());
+        part_of.unwrap_or_else(|| id.clone())
+    }
+
+    /// What is known of the processes of an instance, the instance itself among them.
+    pub(crate) fn processes<'a>(
+        &'a self,
+        head: &'a InstanceId,
+    ) -> impl Iterator<Item = (&'a InstanceId, &'a Instance)> {
+        self.instances
+            .iter()
+            .filter(move |(id, known)| *id == head || known.part_of.as_ref() == Some(head))
+    }
+
+    /// A process as it is named to people: with its instance, if that has others.
+    pub(crate) fn name(&self, id: &InstanceId) -> String {
+        match self.instances.get(id) {
+            Some(known) if known.part_of.is_some() => {
+                let head = self.accountable(id);
+                format!("{head}, its process {id} on {},", known.node)
+            }
+            _ => id.to_string(),
+        }
     }
 
     /// The ready instances' base URLs, in the order of their ids.

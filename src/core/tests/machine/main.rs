@@ -10,5 +10,6 @@ mod jobs;
 mod losses;
 mod properties;
 mod scenarios;
+mod spanning;
 mod suspension;
 mod world;

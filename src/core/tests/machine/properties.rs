@@ -6,7 +6,7 @@ use hpcbench_recipes::recipe::OnNodeLoss;
 use hpcbench_stats::VerdictStatus;
 use proptest::prelude::*;
 
-use crate::world::given::{cancel, outline, summary, wide_outline};
+use crate::world::given::{cancel, outline, spanning_outline, summary, wide_outline};
 use crate::world::{Fault, World};
 
 /// A run's luck: what becomes of the things that it asks for, in their order; when these are used up, all goes well.
@@ -47,13 +47,22 @@ fn interference() -> impl Strategy<Value = Vec<(usize, Interference)>> {
     prop::collection::vec((1_usize..150, what), 0..3)
 }
 
+/// Instances of a service, and their nodes.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    One,
+    Several,
+    Spanning,
+}
+
 fn plans() -> impl Strategy<Value = Outline> {
     let services = prop::collection::vec(0_usize..4, 1..4);
-    (services, any::<bool>(), any::<bool>()).prop_map(|(services, wide, fragile)| {
-        let mut outline = if wide {
-            wide_outline(&services)
-        } else {
-            outline(&services)
+    let shape = prop_oneof![Just(Shape::One), Just(Shape::Several), Just(Shape::Spanning)];
+    (services, shape, any::<bool>()).prop_map(|(services, shape, fragile)| {
+        let mut outline = match shape {
+            Shape::One => outline(&services),
+            Shape::Several => wide_outline(&services),
+            Shape::Spanning => spanning_outline(&services),
         };
         if fragile {
             outline.services[0].restarts = 0;

@@ -17,7 +17,7 @@ pub(crate) use audit::asker;
 use job::{afterwards, job_started};
 pub(crate) use trial::outcome;
 
-use crate::words::{ParameterNames, count, one_line, seconds};
+use crate::words::{ParameterNames, after_readiness, count, one_line, seconds};
 
 /// Tells events to people, with what the plan says of the trials. Holds no state: the same event always gives the
 /// same line, whether it has just happened or is read from a log.
@@ -76,9 +76,10 @@ impl EventLines {
             Body::ServiceReady(e) => {
                 let after = seconds(e.seconds);
                 format!(
-                    "service {} ready in {after} at {}",
+                    "service {} ready in {after} at {}{}",
                     e.instance,
-                    e.endpoints.join(", ")
+                    e.endpoints.join(", "),
+                    after_readiness(e)
                 )
             }
             Body::FileSystemProbed(e) if !e.warnings.is_empty() => {
@@ -86,7 +87,7 @@ impl EventLines {
             }
             Body::ServiceFailed(e) => format!("service {} failed: {}", e.instance, e.reason),
             Body::ServiceExited(e) if e.expected => format!("service {} stopped", e.instance),
-            Body::ServiceExited(e) => format!("service {} ended unasked with {}", e.instance, e.how),
+            Body::ServiceExited(e) => format!("service {} ended unasked with {}", e.instance, e.in_words()),
             Body::ClientConnected(e) => {
                 let endpoints = count(e.probes.len() as u64, "endpoint");
                 format!("clients on {} reach {endpoints}", e.node)

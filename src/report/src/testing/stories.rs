@@ -168,6 +168,7 @@ pub(crate) fn resumed_twice() -> Story {
         instance: instance(),
         node: node("server"),
         launch: 1,
+        rank: None,
     });
     story.wait(-1200.0).epoch();
     resume(&mut story, "ada", "2.15.1");
@@ -316,6 +317,7 @@ fn service(story: &mut Story, launch: u32) {
         instance: instance.clone(),
         node: node("server"),
         launch,
+        rank: None,
     });
     let command = ["hpcbench", "simulate"].map(str::to_owned).into();
     story.wait(0.01).tell(ServiceLaunched {
@@ -324,6 +326,7 @@ fn service(story: &mut Story, launch: u32) {
         pid: Some(4740),
         command,
         image: None,
+        rendezvous: None,
     });
     let (endpoints, models) = (vec![ENDPOINT.to_owned()], vec!["simulated".to_owned()]);
     story.wait(0.11).tell(ServiceReady {
@@ -332,6 +335,8 @@ fn service(story: &mut Story, launch: u32) {
         endpoints,
         seconds: 0.11,
         models,
+        load_seconds: None,
+        first_token_seconds: None,
     });
 }
 
@@ -402,6 +407,7 @@ fn die(story: &mut Story, id: &TrialId) {
         launch: 1,
         how,
         expected: false,
+        diagnosis: None,
         log_tail: log_tail.clone(),
     });
     let reason = "service server-0 ended with signal 9 (SIGKILL)".to_owned();
@@ -440,6 +446,7 @@ fn down(story: &mut Story) {
         launch,
         how,
         expected: true,
+        diagnosis: None,
         log_tail: Vec::new(),
     });
     for (name, _) in NODES {

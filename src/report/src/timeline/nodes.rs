@@ -3,7 +3,7 @@
 use hpcbench_core::event::{Body, Event};
 
 use super::{Story, Timeline};
-use crate::words::{Colour, bytes, count, seconds};
+use crate::words::{Colour, after_readiness, bytes, count, seconds};
 
 impl Timeline {
     pub(super) fn take_node(&mut self, event: &Event) {
@@ -79,7 +79,11 @@ impl Timeline {
     pub(super) fn take_service(&mut self, event: &Event) {
         match &event.body {
             Body::ServiceRequested(e) => {
-                let text = format!("{} on {}{}", e.instance, e.node, start(e.launch));
+                let of = match &e.rank {
+                    Some(rank) if rank.head != e.instance => format!(" for {}", rank.head),
+                    _ => String::new(),
+                };
+                let text = format!("{} on {}{of}{}", e.instance, e.node, start(e.launch));
                 self.begin(Story::Service(e.instance.clone()), event, text);
             }
             Body::ServiceLaunched(e) => {
@@ -92,8 +96,9 @@ impl Timeline {
             Body::ServiceReady(e) => {
                 let (after, at) = (seconds(e.seconds), e.endpoints.join(", "));
                 let text = format!(
-                    "{} at {at}, {after} after its launch{}",
+                    "{} at {at}, {after} after its launch{}{}",
                     e.instance,
+                    after_readiness(e),
                     start(e.launch)
                 );
                 self.end(&Story::Service(e.instance.clone()), event, text)
@@ -117,7 +122,7 @@ impl Timeline {
                 self.end(&Story::ServiceStop(e.instance.clone()), event, text);
             }
             Body::ServiceExited(e) => {
-                let text = format!("{} unasked with {}", e.instance, e.how);
+                let text = format!("{} unasked with {}", e.instance, e.in_words());
                 let row = self.end(&Story::Service(e.instance.clone()), event, text);
                 row.paint(Colour::Bad);
                 row.add_log(&e.log_tail);

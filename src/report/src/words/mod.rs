@@ -3,6 +3,7 @@
 mod names;
 mod numbers;
 mod parameters;
+mod service;
 mod shell;
 mod style;
 mod text;
@@ -12,6 +13,7 @@ pub(crate) use names::{date, node_name};
 pub use numbers::seconds as length_of_time;
 pub(crate) use numbers::{bytes, clock, count, milliseconds, rate, seconds, three_digits};
 pub(crate) use parameters::{ParameterNames, shown};
+pub(crate) use service::after_readiness;
 pub(crate) use shell::shell_words;
 pub(crate) use style::Colour;
 pub use style::Style;

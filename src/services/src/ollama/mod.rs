@@ -21,7 +21,7 @@ use crate::options as common;
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, Service, ServiceError};
 use crate::stored::StoredModel;
-use crate::warmup::Warmup;
+use crate::warmup::{FirstRequest, Warmup};
 
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
@@ -117,6 +117,13 @@ impl Service for Ollama {
             body: json!({ "model": plan.model, "stream": false }),
             loaded_path: "/api/ps",
             model: plan.model.clone(),
+        })
+    }
+
+    fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
+        Some(FirstRequest {
+            path: "/api/generate",
+            body: json!({ "model": plan.model, "prompt": "1", "stream": false, "options": {"num_predict": 1} }),
         })
     }
 

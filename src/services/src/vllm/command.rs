@@ -28,21 +28,55 @@ const CACHES: [(&str, &str); 4] = [
     ("XDG_CACHE_HOME", "cache"),
 ];
 
+/// How the processes of an instance find each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Backend<'a> {
+    /// There is one.
+    Alone,
+    /// By vLLM's own means: this is one of them.
+    Ranks(&'a Rank),
+    /// By Ray, over this interface.
+    Ray(Option<&'a str>),
+}
+
 /// The command of an instance on one node, or of one of its processes.
-pub(super) fn command(
+pub(crate) fn command(
     options: &Options,
     plan: &ServicePlan,
     context: &LaunchContext,
-    rank: Option<&Rank>,
+    backend: Backend<'_>,
 ) -> LaunchCommand {
     let mut words = arguments(options, plan, context);
-    words.extend(rank.into_iter().flat_map(rank_arguments));
+    words.extend(match backend {
+        Backend::Alone => Vec::new(),
+        Backend::Ranks(rank) => rank_arguments(rank),
+        Backend::Ray(_) => ["--distributed-executor-backend", "ray"]
+            .map(str::to_owned)
+            .to_vec(),
+    });
     words.extend(options.extra_args.iter().cloned());
     let words = words.into_iter().map(Into::into).collect();
     let mut command = LaunchCommand::new(options.program.clone().into(), words, plan);
+    let interface = match backend {
+        Backend::Alone => None,
+        Backend::Ranks(rank) => rank.interface.as_deref(),
+        Backend::Ray(interface) => interface,
+    };
+    equip(&mut command, options, plan, context, interface);
+    command
+}
+
+/// Gives a command the environment and the files of vLLM.
+pub(crate) fn equip(
+    command: &mut LaunchCommand,
+    options: &Options,
+    plan: &ServicePlan,
+    context: &LaunchContext,
+    interface: Option<&str>,
+) {
     command.inherited.extend(FABRIC_VARIABLES);
-    set_environment(&mut command, options, context);
-    if let Some(interface) = rank.and_then(|rank| rank.interface.as_deref()) {
+    set_environment(command, options, context);
+    if let Some(interface) = interface {
         command.set_default("NCCL_SOCKET_IFNAME", interface);
         command.set_default("GLOO_SOCKET_IFNAME", interface);
     }
@@ -51,7 +85,6 @@ pub(super) fn command(
     for path in [model, options.hf_home.as_ref()].into_iter().flatten() {
         command.reads(path);
     }
-    command
 }
 
 fn arguments(options: &Options, plan: &ServicePlan, context: &LaunchContext) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! vLLM: its OpenAI server on one node, or on several by its own means.
 
-mod command;
-mod options;
+pub(crate) mod command;
+pub(crate) mod options;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +14,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use self::command::Backend;
 use self::options::Options;
 use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchContext, Start, StopPolicy};
@@ -24,6 +25,7 @@ use crate::rank::Rank;
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, MetricsDialect, Service, ServiceError};
 use crate::stored::StoredModel;
+use crate::warmup::FirstRequest;
 
 /// How long it may take to end by itself: its engine ends after its server.
 const GRACE: Duration = Duration::from_secs(15);
@@ -82,7 +84,12 @@ impl Service for Vllm {
 
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {
         let options: Options = common::read(plan)?;
-        Ok(Start::Launch(command::command(&options, plan, context, None)))
+        Ok(Start::Launch(command::command(
+            &options,
+            plan,
+            context,
+            Backend::Alone,
+        )))
     }
 
     fn start_rank(
@@ -92,7 +99,7 @@ impl Service for Vllm {
         rank: &Rank,
     ) -> Result<Start, ServiceError> {
         let options: Options = common::read(plan)?;
-        let command = command::command(&options, plan, context, Some(rank));
+        let command = command::command(&options, plan, context, Backend::Ranks(rank));
         Ok(Start::Launch(command))
     }
 
@@ -105,6 +112,10 @@ impl Service for Vllm {
             probe: Probe::new("/health"),
             models: Some(models),
         })
+    }
+
+    fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
+        Some(FirstRequest::openai(&plan.model))
     }
 
     fn endpoints(

@@ -57,6 +57,12 @@ const RESERVED_FLAGS: &[Reserved] = &[
     ),
 ];
 
+/// A flag that hpcbench sets where an instance has several processes.
+pub(crate) const RESERVED_BACKEND: &[Reserved] = &[(
+    "--distributed-executor-backend",
+    "it follows from `kind`: vLLM's own means, or Ray",
+)];
+
 /// Variables that hpcbench sets.
 const RESERVED_VARIABLES: &[Reserved] = &[
     ("HF_HOME", "use `options.hf_home`"),
@@ -70,60 +76,60 @@ const RESERVED_VARIABLES: &[Reserved] = &[
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "VllmOptions")]
-pub(super) struct Options {
+pub(crate) struct Options {
     /// The program: an absolute path, in the image if there is one, or a name to look up in PATH.
     #[schemars(regex(pattern = PROGRAM), length(max = 4096))]
-    pub(super) program: String,
+    pub(crate) program: String,
     /// The directory with the model's files, an absolute path; none: `service.model` is looked up in `hf_home`.
     #[schemars(regex(pattern = ABSOLUTE), length(max = 4096))]
-    pub(super) model_path: Option<String>,
+    pub(crate) model_path: Option<String>,
     /// The model's revision: a commit, so that every run loads the same files.
     #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._/-]*$"), length(max = 256))]
-    pub(super) revision: Option<String>,
+    pub(crate) revision: Option<String>,
     /// GPUs that share each layer.
     #[schemars(range(max = 4096))]
-    pub(super) tensor_parallel_size: NonZeroU32,
+    pub(crate) tensor_parallel_size: NonZeroU32,
     /// Groups of GPUs that each have a part of the layers.
     #[schemars(range(max = 4096))]
-    pub(super) pipeline_parallel_size: NonZeroU32,
+    pub(crate) pipeline_parallel_size: NonZeroU32,
     /// Copies of the model behind one endpoint.
     #[schemars(range(max = 4096))]
-    pub(super) data_parallel_size: NonZeroU32,
+    pub(crate) data_parallel_size: NonZeroU32,
     /// Nodes of an instance: vLLM's own way to use several.
     #[schemars(range(max = 1000))]
-    pub(super) nodes_per_instance: NonZeroU32,
+    pub(crate) nodes_per_instance: NonZeroU32,
     /// Tokens of a request: the longest prompt with its answer; none: as the model says.
     #[schemars(range(max = 10_000_000))]
-    pub(super) max_model_len: Option<NonZeroU32>,
+    pub(crate) max_model_len: Option<NonZeroU32>,
     /// Share of each GPU's memory that the server takes; none: the server's default.
     #[schemars(range(min = 0.01, max = 1.0))]
-    pub(super) gpu_memory_utilization: Option<f64>,
+    pub(crate) gpu_memory_utilization: Option<f64>,
     /// Requests in a batch; none: the server's default.
     #[schemars(range(max = 100_000))]
-    pub(super) max_num_seqs: Option<NonZeroU32>,
+    pub(crate) max_num_seqs: Option<NonZeroU32>,
     /// Tokens that are computed in one step; none: the server's default.
     #[schemars(range(max = 10_000_000))]
-    pub(super) max_num_batched_tokens: Option<NonZeroU32>,
+    pub(crate) max_num_batched_tokens: Option<NonZeroU32>,
     /// Whether long prompts are computed in parts, between the tokens of others; none: the server's default.
-    pub(super) enable_chunked_prefill: Option<bool>,
+    pub(crate) enable_chunked_prefill: Option<bool>,
     /// Whether beginnings that prompts have in common are computed once; none: the server's default.
-    pub(super) enable_prefix_caching: Option<bool>,
+    pub(crate) enable_prefix_caching: Option<bool>,
     /// The type of weights and activations, such as `bfloat16`; none: as the model says.
     #[schemars(regex(pattern = "^[a-z0-9_]+$"), length(max = 32))]
-    pub(super) dtype: Option<String>,
+    pub(crate) dtype: Option<String>,
     /// Whether CUDA graphs are left out: a quicker start, a slower service.
-    pub(super) enforce_eager: bool,
+    pub(crate) enforce_eager: bool,
     /// Hugging Face's directory of models, an absolute path that all server nodes see; none: below HOME.
     #[schemars(regex(pattern = ABSOLUTE), length(max = 4096))]
-    pub(super) hf_home: Option<String>,
+    pub(crate) hf_home: Option<String>,
     /// Whether nothing is fetched from the network: the model must be there.
-    pub(super) offline: bool,
+    pub(crate) offline: bool,
     /// Whether the server opens its development end points, such as the one that empties the prefix cache. Everybody who reaches
     /// its port can use them.
-    pub(super) dev_mode: bool,
+    pub(crate) dev_mode: bool,
     /// More arguments, each a text of its own.
     #[schemars(length(max = 200))]
-    pub(super) extra_args: Vec<String>,
+    pub(crate) extra_args: Vec<String>,
 }
 
 impl Default for Options {
@@ -154,7 +160,7 @@ impl Default for Options {
 
 impl Options {
     /// What the schema cannot say.
-    pub(super) fn problems(&self, service: &ServiceSection, workload: &Workload) -> Vec<ServiceProblem> {
+    pub(crate) fn problems(&self, service: &ServiceSection, workload: &Workload) -> Vec<ServiceProblem> {
         let mut problems = options::extra_arguments(&self.extra_args, RESERVED_FLAGS);
         problems.extend(options::environment(service, RESERVED_VARIABLES));
         problems.extend(options::in_plain(service, &[super::KEY_VARIABLE, "HF_TOKEN"]));
@@ -170,6 +176,9 @@ impl Options {
             ));
         }
         problems.extend(self.check_dev_mode(service));
+        if self.nodes_per_instance.get() > 1 {
+            problems.extend(options::extra_arguments(&self.extra_args, RESERVED_BACKEND));
+        }
         problems
     }
 
@@ -223,7 +232,7 @@ impl Options {
     }
 
     /// Whether an instance fits on its nodes, and uses them.
-    pub(super) fn problems_with(&self, nodes: &Nodes) -> Vec<ServiceProblem> {
+    pub(crate) fn problems_with(&self, nodes: &Nodes) -> Vec<ServiceProblem> {
         let servers = &nodes.servers;
         let per_instance = self.nodes_per_instance.get();
         if per_instance > 1 {
@@ -236,15 +245,18 @@ impl Options {
                 return vec![problem];
             }
         }
-        let there = u64::from(gpus_per_instance(nodes)) * u64::from(per_instance);
-        // Nothing is known about nodes without GPUs: vLLM runs on CPUs too.
-        if there == 0 {
-            return Vec::new();
-        }
-        self.check_gpus(there).into_iter().collect()
+        self.check_gpus(per_instance, gpus_per_instance(nodes))
+            .into_iter()
+            .collect()
     }
 
-    fn check_gpus(&self, there: u64) -> Option<ServiceProblem> {
+    /// Whether an instance on so many nodes, each with so many GPUs for it, has what it needs, and uses what it has.
+    pub(crate) fn check_gpus(&self, nodes: u32, gpus: u32) -> Option<ServiceProblem> {
+        let there = u64::from(nodes) * u64::from(gpus);
+        // Nothing is known about nodes without GPUs: vLLM runs on CPUs too.
+        if there == 0 {
+            return None;
+        }
         let needed = self.gpus();
         let option = self.largest_size();
         let product = format!(
@@ -282,7 +294,7 @@ impl Options {
     }
 
     /// How its instances lie on the server nodes.
-    pub(super) fn placement(&self) -> Placement {
+    pub(crate) fn placement(&self) -> Placement {
         if self.nodes_per_instance.get() == 1 {
             Placement::PerNode
         } else {

@@ -2,6 +2,7 @@
 
 mod client;
 mod counts;
+mod endpoints;
 mod goodput;
 mod rates;
 mod record;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use client::ClientTotals;
 pub(crate) use counts::share;
 pub use counts::{Outcomes, TokenTotals};
+pub(crate) use endpoints::{EndpointTotals, Endpoints};
 pub use goodput::GoodputCounts;
 pub use rates::Little;
 
@@ -38,6 +40,9 @@ pub struct TrialAggregate {
     pub(crate) metrics: Metrics,
     /// How the cohort's requests ended.
     pub(crate) outcomes: Outcomes,
+    /// The cohort by endpoint. Aggregates of earlier versions have none.
+    #[serde(default)]
+    pub(crate) endpoints: Endpoints,
     /// Tokens of the cohort.
     pub(crate) tokens: TokenTotals,
     /// Gaps between chunks of which an end is not known to a millisecond.
@@ -80,6 +85,7 @@ impl TrialAggregate {
             clients: [(client.into(), ClientTotals::new(window))].into(),
             metrics: Metrics::default(),
             outcomes: Outcomes::default(),
+            endpoints: Endpoints::default(),
             tokens: TokenTotals::default(),
             unresolved_gaps: 0,
             goodput: GoodputCounts::new(expectations.goodput),
@@ -151,6 +157,7 @@ impl TrialAggregate {
         }
         self.metrics.merge(&other.metrics);
         self.outcomes.merge(&other.outcomes);
+        self.endpoints.merge(&other.endpoints);
         self.tokens.merge(&other.tokens);
         self.unresolved_gaps += other.unresolved_gaps;
         self.goodput.merge(&other.goodput);

@@ -15,6 +15,7 @@ impl TrialAggregate {
     pub(super) fn add_cohort(&mut self, record: &Record, window: Window) {
         let metrics = RequestMetrics::of(record);
         self.outcomes.add(record);
+        self.endpoints.add(record, &metrics);
         self.goodput.add(record, &metrics, self.start);
         let batch = batch_in_cohort(record, self.start, window);
         if let Some(queue) = metrics.queue {
@@ -84,7 +85,7 @@ impl Metrics {
     }
 }
 
-fn record_some(distribution: &mut crate::Distribution, value: Option<u64>) {
+pub(super) fn record_some(distribution: &mut crate::Distribution, value: Option<u64>) {
     if let Some(value) = value {
         distribution.record(value);
     }

@@ -2,8 +2,8 @@
 
 use super::note::{Note, NoteCode};
 use super::{
-    Concurrency, Goodput, MetricSummaries, MetricSummary, PercentileIntervals, RequestCounts, ServiceSummary,
-    SloSummary, ThroughputIntervals, TrialSummary, interval,
+    Concurrency, EndpointSummary, Goodput, MetricSummaries, MetricSummary, PercentileIntervals,
+    RequestCounts, ServiceSummary, SloSummary, ThroughputIntervals, TrialSummary, interval,
 };
 use crate::aggregate::TrialAggregate;
 use crate::aggregate::share;
@@ -31,13 +31,7 @@ impl TrialAggregate {
         let facts = Facts::gather(self, expectations);
         TrialSummary {
             verdict: Verdict::of(&facts),
-            requests: RequestCounts {
-                issued: self.outcomes.issued(),
-                ok: self.outcomes.ok,
-                error: self.outcomes.error,
-                timeout: self.outcomes.timeout,
-                cancelled: self.outcomes.cancelled,
-            },
+            requests: RequestCounts::of(&self.outcomes),
             errors: self
                 .outcomes
                 .errors
@@ -63,6 +57,7 @@ impl TrialAggregate {
             slo,
             goodput,
             service: self.service.as_ref().and_then(ServiceSummary::of),
+            endpoints: EndpointSummary::of_each(self),
             notes,
         }
     }

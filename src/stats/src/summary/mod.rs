@@ -1,6 +1,7 @@
 //! A trial in numbers, as `summary.json` has it.
 
 mod build;
+mod endpoint;
 mod interval;
 mod metric;
 mod note;
@@ -14,12 +15,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use endpoint::EndpointSummary;
 pub use interval::{Bounds, IntervalMethod, NoInterval, PercentileIntervals, ThroughputIntervals};
 pub use metric::MetricSummary;
 pub use note::{Note, NoteCode};
 pub use service::ServiceSummary;
 pub use slo::{SloResult, SloSummary};
 
+use crate::aggregate::Outcomes;
 use crate::{SteadyState, Verdict};
 
 /// One trial's part of `summary.json`, apart from what names the trial. Times are seconds; `None` (`null`) is written
@@ -59,6 +62,9 @@ pub struct TrialSummary {
     /// How the service was used, by its own account; `None` where it was not asked.
     #[serde(default)]
     pub service: Option<ServiceSummary>,
+    /// What the clients saw of each endpoint, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<EndpointSummary>,
     /// What a reader of the numbers has to know: labels, and why a value is missing.
     pub notes: Vec<Note>,
 }
@@ -76,6 +82,19 @@ pub struct RequestCounts {
     pub timeout: u64,
     /// Stopped by us.
     pub cancelled: u64,
+}
+
+impl RequestCounts {
+    /// Outcomes without the kinds of failures.
+    pub(crate) fn of(outcomes: &Outcomes) -> Self {
+        Self {
+            issued: outcomes.issued(),
+            ok: outcomes.ok,
+            error: outcomes.error,
+            timeout: outcomes.timeout,
+            cancelled: outcomes.cancelled,
+        }
+    }
 }
 
 /// Requests in flight.
@@ -143,6 +162,7 @@ impl TrialSummary {
             slo: None,
             goodput: None,
             service: None,
+            endpoints: Vec::new(),
             notes: Vec::new(),
         }
     }

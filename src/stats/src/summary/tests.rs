@@ -99,6 +99,7 @@ fn the_keys_are_those_that_scripts_rely_on() {
         "metrics",
         "slo",
         "goodput",
+        "service",
         "notes",
     ];
     assert_eq!(keys(&value), trial);

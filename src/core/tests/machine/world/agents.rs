@@ -1,8 +1,8 @@
 //! Agents and what they answer.
 
 use hpcbench_core::event::{
-    ClientConnected, ClientFailed, CollectionStarted, CollectionStopped, EndpointProbe, ServiceExited,
-    ServiceFailed, ServiceLaunched, ServiceObserved, ServiceReady, TrialPrepared,
+    ClientConnected, ClientFailed, CollectionStarted, CollectionStopped, EndpointProbe, Rendezvous,
+    ServiceExited, ServiceFailed, ServiceLaunched, ServiceObserved, ServiceRank, ServiceReady, TrialPrepared,
 };
 use hpcbench_core::message::{AgentCommand, CommandBody, Report, ReportBody, ReportId};
 use hpcbench_core::{Attempt, Command, InstanceId, NodeId, Role, Seq, TrialId};
@@ -167,9 +167,12 @@ impl World {
         agent.seen.push(command.id);
         let cause = Some(command.cause);
         match command.body {
-            CommandBody::LaunchService { instance, launch, .. } => {
-                self.launch_service(node, cause, instance, launch);
-            }
+            CommandBody::LaunchService {
+                instance,
+                launch,
+                rank,
+                ..
+            } => self.launch_service(node, cause, (instance, launch), rank.as_ref()),
             CommandBody::StopService { instance, launch } => {
                 let fault = self.luck(&Point::StopService(instance.clone()));
                 if let Some(delay) = self.delay(node, fault) {
@@ -256,7 +259,19 @@ impl World {
         }
     }
 
-    fn launch_service(&mut self, node: &NodeId, cause: Option<Seq>, instance: InstanceId, launch: u32) {
+    fn launch_service(
+        &mut self,
+        node: &NodeId,
+        cause: Option<Seq>,
+        (instance, launch): (InstanceId, u32),
+        rank: Option<&ServiceRank>,
+    ) {
+        let is_head = rank.is_some_and(|rank| rank.index == 0);
+        if let Some(rank) = rank {
+            // The first one chooses, and the others are told.
+            assert_eq!(rank.rendezvous.is_none(), is_head, "{rank:?}");
+            assert_eq!(rank.head == instance, is_head, "{rank:?}");
+        }
         let fault = self.luck(&Point::Service(instance.clone(), launch));
         if fault == Fault::Freezes {
             self.delay(node, fault);
@@ -271,14 +286,21 @@ impl World {
             pid: Some(8),
             command: vec!["serve".to_owned()],
             image: None,
+            rendezvous: is_head.then(|| Rendezvous {
+                address: "10.0.0.1".parse().unwrap(),
+                port: 29_500,
+            }),
         };
         self.report(node, USUAL, cause, ReportBody::ServiceLaunched(launched));
+        let is_followed = rank.is_some() && !is_head;
         let ready = ServiceReady {
             instance: instance.clone(),
             launch,
             endpoints: vec![format!("http://{instance}:8000")],
             seconds: 0.3,
             models: vec!["m".to_owned()],
+            load_seconds: None,
+            first_token_seconds: None,
         };
         let ready_after = match fault {
             Fault::Late(delay) => delay,
@@ -301,7 +323,7 @@ impl World {
                 );
             }
             Fault::EndsAfter(delay) => {
-                if delay > ready_after {
+                if delay > ready_after && !is_followed {
                     self.report(node, ready_after, cause, ReportBody::ServiceReady(ready));
                 }
                 self.report(
@@ -312,6 +334,8 @@ impl World {
                 );
             }
             Fault::Silent => {}
+            // Only the first process of an instance answers.
+            _ if is_followed => {}
             _ => self.report(node, ready_after, cause, ReportBody::ServiceReady(ready)),
         }
     }
@@ -368,6 +392,7 @@ fn exited(instance: InstanceId, launch: u32, how: &str, expected: bool) -> Repor
         launch,
         how: how.to_owned(),
         expected,
+        diagnosis: None,
         log_tail: vec!["out".to_owned(), "of luck".to_owned()],
     })
 }

@@ -1,7 +1,7 @@
 //! What holds in every run, at every step.
 
 use hpcbench_core::event::{Body, Draft, Event, RawEvent};
-use hpcbench_core::state::{Instance, InstanceStatus, TrialStatus};
+use hpcbench_core::state::{Instance, TrialStatus};
 use hpcbench_core::{Command, decide, upcast};
 
 use super::World;
@@ -52,9 +52,7 @@ impl World {
                 let deployment = self.state.deployment.as_ref();
                 let ready = deployment.is_some_and(|d| {
                     let given_up = |i: &Instance| self.state.given_up().any(|node| *node == i.node);
-                    d.instances
-                        .values()
-                        .all(|i| given_up(i) || matches!(i.status, InstanceStatus::Ready { .. }))
+                    d.instances.values().all(|i| given_up(i) || i.is_up())
                 });
                 assert!(ready, "no service: {}", story());
             }
@@ -80,6 +78,13 @@ impl World {
                     .get(&e.instance)
                     .is_some_and(Instance::may_run);
                 assert!(!running, "it may still run: {}", story());
+                let mut others = deployment.instances.values();
+                let is_followed = |i: &Instance| i.part_of.as_ref() == Some(&e.instance) && i.may_run();
+                assert!(
+                    !others.any(is_followed),
+                    "another process of it may still run: {}",
+                    story()
+                );
                 let other = deployment.service != e.service && deployment.may_run();
                 assert!(!other, "another configuration may still run: {}", story());
             }

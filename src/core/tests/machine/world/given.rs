@@ -51,6 +51,7 @@ pub(crate) fn outline(services: &[usize]) -> Outline {
     }
     let service = ServiceOutline {
         instances: BTreeMap::from([(server_instance(), node("server"))]),
+        spans: Vec::new(),
         ready_within: 20.0,
         restarts: 2,
         restart_backoff: 1.0,
@@ -79,6 +80,18 @@ pub(crate) fn wide_outline(services: &[usize]) -> Outline {
             .iter()
             .flat_map(|server| [0, 1].map(|index| (InstanceId::new(server, index), server.clone())))
             .collect();
+    }
+    outline
+}
+
+/// The same nodes, with one instance over both servers.
+pub(crate) fn spanning_outline(services: &[usize]) -> Outline {
+    let mut outline = wide_outline(services);
+    for service in &mut outline.services {
+        let servers = ["server-a", "server-b"].map(node);
+        let processes = servers.map(|server| (InstanceId::new(&server, 0), server));
+        service.spans = vec![processes.iter().map(|(id, _)| id.clone()).collect()];
+        service.instances = processes.into();
     }
     outline
 }

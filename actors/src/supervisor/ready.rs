@@ -1,0 +1,212 @@
+//! Waiting until a service is ready: it answers, has its model, has loaded it, and has made its first token.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use hpcbench_core::event::ServiceReady;
+use hpcbench_services::{FirstRequest, Probe, ProbeResult, Readiness, ServiceEndpoint, Warmup};
+
+use super::environment::secrets;
+use super::instance::Instance;
+use super::probe::Server;
+use crate::shell::describe;
+use crate::tls::connector;
+
+/// How long the list of models may take.
+const LIST_PATIENCE: Duration = Duration::from_secs(5);
+/// Longest pause between two probes while a service starts: the first ones come at short distances, so that a quick service is
+/// noticed quickly.
+const FIRST_PROBE: Duration = Duration::from_millis(20);
+/// Most of a refusal that is shown.
+const MAX_SHOWN_CHARS: usize = 300;
+
+/// The endpoints of an instance, and how long there is to wait for them.
+struct Waiting<'a> {
+    instance: &'a Instance,
+    timeout: Duration,
+    since: Instant,
+}
+
+impl Instance {
+    /// Asks every endpoint until all are ready.
+    pub(super) async fn until_ready(
+        &self,
+        endpoints: &[ServiceEndpoint],
+        since: Instant,
+    ) -> Result<ServiceReady, String> {
+        let plan = &self.plan;
+        let readiness = self.service.readiness(plan).map_err(|error| describe(&error))?;
+        let keys = secrets(&plan.secrets).map_err(|error| describe(&error))?;
+        let mut servers = Vec::new();
+        for endpoint in endpoints {
+            servers.push(server(endpoint, &keys).await?);
+        }
+        let waiting = Waiting {
+            instance: self,
+            timeout: plan.health.timeout.as_std(),
+            since,
+        };
+        waiting.until_healthy(&readiness.probe, &servers).await?;
+        let seconds = since.elapsed().as_secs_f64();
+        let models = match servers.first() {
+            Some(first) => waiting.models(&readiness, first).await?,
+            None => Vec::new(),
+        };
+        let load_seconds = match self.service.warmup(plan) {
+            Some(warmup) => Some(waiting.load(&warmup, &servers).await?),
+            None => None,
+        };
+        let first_token_seconds = match self.service.first_request(plan) {
+            Some(request) => Some(waiting.first_token(&request, &servers).await?),
+            None => None,
+        };
+        Ok(ServiceReady {
+            instance: self.order.id.clone(),
+            launch: self.order.launch,
+            endpoints: endpoints
+                .iter()
+                .map(|endpoint| endpoint.url.to_string())
+                .collect(),
+            seconds,
+            models,
+            load_seconds,
+            first_token_seconds,
+        })
+    }
+}
+
+impl Waiting<'_> {
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.since.elapsed())
+    }
+
+    async fn until_healthy(&self, probe: &Probe, servers: &[Server<'_>]) -> Result<(), String> {
+        let interval = self.instance.plan.health.interval.as_std();
+        let mut pause = FIRST_PROBE.min(interval);
+        for server in servers {
+            while let Err(last) = ask(probe, server, self.left()).await? {
+                let left = self.left();
+                if left.is_zero() {
+                    let seconds = self.timeout.as_secs_f64();
+                    return Err(format!("it did not become healthy within {seconds} s: {last}"));
+                }
+                tokio::time::sleep(pause.min(left)).await;
+                pause = (pause * 2).min(interval);
+            }
+        }
+        Ok(())
+    }
+
+    /// The models that a service says it has; a list without the wanted one is an error.
+    async fn models(&self, readiness: &Readiness, server: &Server<'_>) -> Result<Vec<String>, String> {
+        let Some(list) = &readiness.models else {
+            return Ok(Vec::new());
+        };
+        let answer = server.get(&list.path, LIST_PATIENCE).await;
+        // Not every server has such a list.
+        let Some(names) = answer
+            .ok()
+            .filter(|(status, _)| *status == 200)
+            .and_then(|(_, body)| list.names(&body).ok())
+        else {
+            return Ok(Vec::new());
+        };
+        let plan = &self.instance.plan;
+        if !list.lacks(&names, &plan.model) {
+            return Ok(names);
+        }
+        let has = if names.is_empty() {
+            "and no other".to_owned()
+        } else {
+            format!("only {}", names.join(", "))
+        };
+        Err(format!(
+            "{} has no model {:?}, {has}: {}",
+            server.url,
+            plan.model,
+            self.instance.service.missing_model(plan)
+        ))
+    }
+
+    /// Has every endpoint load the model, and says how long that took.
+    async fn load(&self, warmup: &Warmup, servers: &[Server<'_>]) -> Result<f64, String> {
+        let began = Instant::now();
+        for server in servers {
+            let what = format!("load {:?}", warmup.model);
+            self.send(&what, warmup.path, &warmup.body, server).await?;
+            let listed = server.get(warmup.loaded_path, LIST_PATIENCE);
+            let (_, body) = listed.await.map_err(|error| describe(&error))?;
+            let loaded = warmup.loaded(&body).map_err(|error| describe(&error))?;
+            let Some(loaded) = loaded else {
+                return Err(format!(
+                    "{} has not loaded {:?} though it was asked to",
+                    server.url, warmup.model
+                ));
+            };
+            let (bytes, gpu_bytes) = (loaded.bytes, loaded.gpu_bytes);
+            tracing::info!(bytes, gpu_bytes, "{} has loaded {}", server.url, warmup.model);
+            if gpu_bytes < bytes && !self.instance.context.resources.gpus.is_empty() {
+                tracing::warn!("a part of {} is not in the GPUs' memory", warmup.model);
+            }
+        }
+        Ok(began.elapsed().as_secs_f64())
+    }
+
+    /// Seconds to the first token of the endpoint that took longest.
+    async fn first_token(&self, request: &FirstRequest, servers: &[Server<'_>]) -> Result<f64, String> {
+        let mut longest = 0.0_f64;
+        for server in servers {
+            let began = Instant::now();
+            self.send("answer its first request", request.path, &request.body, server)
+                .await?;
+            longest = longest.max(began.elapsed().as_secs_f64());
+        }
+        Ok(longest)
+    }
+
+    async fn send(
+        &self,
+        what: &str,
+        path: &str,
+        body: &serde_json::Value,
+        server: &Server<'_>,
+    ) -> Result<(), String> {
+        let answer = server.post(path, body, self.left()).await;
+        let (status, body) = answer.map_err(|error| format!("it did not {what}: {}", describe(&error)))?;
+        if (200..300).contains(&status) {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&body);
+        let said: String = said.trim().chars().take(MAX_SHOWN_CHARS).collect();
+        Err(format!(
+            "it did not {what}: {} answers with status {status}: {said}",
+            server.url
+        ))
+    }
+}
+
+/// An endpoint as it is asked.
+async fn server<'a>(
+    endpoint: &'a ServiceEndpoint,
+    keys: &'a BTreeMap<String, String>,
+) -> Result<Server<'a>, String> {
+    let key = endpoint.api_key.as_ref().and_then(|name| keys.get(name));
+    Ok(Server {
+        url: &endpoint.url,
+        key: key.map(String::as_str),
+        tls: connector(endpoint).await?,
+    })
+}
+
+/// Whether the service is ready; the inner error says why not yet, the outer one why never.
+async fn ask(probe: &Probe, server: &Server<'_>, patience: Duration) -> Result<Result<(), String>, String> {
+    Ok(match server.get(&probe.path, patience).await {
+        Ok((status, _)) => match probe.judge(status) {
+            ProbeResult::Ready => Ok(()),
+            ProbeResult::NotYet => Err(format!("{} answers with status {status}", server.url)),
+            ProbeResult::Hopeless(reason) => return Err(reason.to_owned()),
+        },
+        Err(error) if error.is_final() => return Err(describe(&error)),
+        Err(error) => Err(describe(&error)),
+    })
+}

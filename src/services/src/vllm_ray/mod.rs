@@ -1,0 +1,138 @@
+//! vLLM distributed over Ray: a cluster of Ray's over all server nodes, and on it one vLLM with one endpoint.
+
+mod command;
+mod options;
+mod status;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use hpcbench_recipes::plan::ServicePlan;
+use hpcbench_recipes::recipe::{Nodes, Service as ServiceSection, ServiceKind, Workload};
+use hpcbench_recipes::{KindDescription, Placement, ServiceProblem};
+use schemars::{Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use self::options::Options;
+use crate::endpoint::ServiceEndpoint;
+use crate::launch::{LaunchCommand, LaunchContext, Needs, OnCluster, Start, StopPolicy};
+use crate::options as common;
+use crate::rank::Rank;
+use crate::readiness::Readiness;
+use crate::service::{Metrics, Service, ServiceError, Wanted};
+use crate::vllm::Vllm;
+use crate::warmup::FirstRequest;
+
+/// vLLM over Ray.
+pub(crate) struct VllmRay;
+
+impl Service for VllmRay {
+    fn kind(&self) -> ServiceKind {
+        ServiceKind::VllmRay
+    }
+
+    fn describe(&self) -> KindDescription {
+        Vllm.describe()
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Options>()
+    }
+
+    fn complete_options(
+        &self,
+        options: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, serde_json::Error> {
+        common::complete::<Options>(options)
+    }
+
+    fn check(&self, service: &ServiceSection, workload: &Workload) -> Vec<ServiceProblem> {
+        Options::deserialize(&service.options)
+            .map(|options| options.problems(service, workload))
+            .unwrap_or_default()
+    }
+
+    fn check_nodes(&self, service: &ServiceSection, nodes: &Nodes) -> Vec<ServiceProblem> {
+        Options::deserialize(&service.options)
+            .map(|options| options.problems_with(nodes))
+            .unwrap_or_default()
+    }
+
+    fn placement(&self, _: &Map<String, Value>) -> Placement {
+        Placement::AllNodes
+    }
+
+    fn needs(&self, _: &ServicePlan) -> Needs {
+        Needs {
+            ports: command::PORTS,
+            short_path: true,
+        }
+    }
+
+    fn preflight(
+        &self,
+        plan: &ServicePlan,
+        context: &LaunchContext,
+    ) -> Result<Option<LaunchCommand>, ServiceError> {
+        let options: Options = common::read(plan)?;
+        Ok(Some(command::version(&options, plan, context)))
+    }
+
+    fn judge_preflight(&self, plan: &ServicePlan, printed: &str) -> Result<(), String> {
+        version::judge(printed, plan.insecure)
+    }
+
+    /// On one node.
+    fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {
+        self.start_rank(plan, context, &command::only_rank(context))
+    }
+
+    fn start_rank(
+        &self,
+        plan: &ServicePlan,
+        context: &LaunchContext,
+        rank: &Rank,
+    ) -> Result<Start, ServiceError> {
+        let options: Options = common::read(plan)?;
+        let node = command::node(&options, plan, context, rank);
+        if !rank.is_head() {
+            return Ok(Start::Launch(node));
+        }
+        Ok(Start::OnCluster(Box::new(OnCluster {
+            node,
+            status: command::status(&options, plan, context, rank),
+            service: command::service(&options, plan, context, rank),
+        })))
+    }
+
+    fn judge_cluster(&self, plan: &ServicePlan, wanted: Wanted, printed: &str) -> Result<(), String> {
+        let pretended = common::read::<Options>(plan).map_or(None, |options| options.ray.gpus);
+        let gpus = pretended.unwrap_or(wanted.gpus);
+        status::judge(printed, Wanted { gpus, ..wanted })
+    }
+
+    fn readiness(&self, plan: &ServicePlan) -> Result<Readiness, ServiceError> {
+        Vllm.readiness(plan)
+    }
+
+    fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
+        Vllm.first_request(plan)
+    }
+
+    fn endpoints(
+        &self,
+        plan: &ServicePlan,
+        context: &LaunchContext,
+    ) -> Result<Vec<ServiceEndpoint>, ServiceError> {
+        Vllm.endpoints(plan, context)
+    }
+
+    fn metrics(&self, plan: &ServicePlan) -> Option<Metrics> {
+        Vllm.metrics(plan)
+    }
+
+    fn stop(&self) -> StopPolicy {
+        Vllm.stop()
+    }
+}

@@ -1,0 +1,270 @@
+//! Services with a process on each of several nodes: here the nodes are processes of one machine.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::summary::{count, trials};
+use hpcbench_tests::{Process, Recipe, Workdir, binary, data, events, of_type, ray, wait_until};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+const START: Duration = Duration::from_secs(30);
+const SETTLE: Duration = Duration::from_secs(10);
+/// Ray starts a dozen processes, most of them in Python.
+const RAY_START: Duration = Duration::from_secs(150);
+const RAY_RUN: Duration = Duration::from_mins(4);
+
+/// `vllm serve` over several nodes as far as it concerns who starts it: the others come to where the first one listens.
+const VLLM: &str = r#"#!/bin/bash
+shift 2
+headless=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --headless) headless=headless; shift; continue ;;
+    --host) host=$2 ;; --port) port=$2 ;; --served-model-name) name=$2 ;;
+    --nnodes) nnodes=$2 ;; --node-rank) rank=$2 ;; --master-addr) head=$2 ;; --master-port) meeting=$2 ;;
+    --tensor-parallel-size | --pipeline-parallel-size | --distributed-executor-backend) ;;
+    *) echo "vllm serve: error: unrecognized arguments: $1" >&2; exit 2 ;;
+  esac
+  shift 2
+done
+echo "$rank of $nnodes at $head:$meeting as $VLLM_HOST_IP $headless" >> "$HF_HOME/ranks"
+if [ -n "$headless" ]; then
+  for _ in $(seq 100); do exec 3<>"/dev/tcp/$head/$meeting" && break; sleep 0.1; done 2>/dev/null
+  # Until the first one goes.
+  read -r -u 3 _
+  echo "ValueError: lost the first process" >&2
+  exit 1
+fi
+python3 - "$head" "$meeting" "$HF_HOME/met" <<'PYTHON' &
+import socket, sys, time
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+peer, _ = server.accept()
+open(sys.argv[3], "w").close()
+time.sleep(1000)
+PYTHON
+until [ -e "$HF_HOME/met" ]; do sleep 0.05; done
+rm "$HF_HOME/met"
+exec "$SIMULATOR" simulate --host "$host" --port "$port" --model "$name"
+"#;
+
+/// `vllm serve` over Ray: what it would ask of Ray it asks: a worker with a GPU on each node.
+const VLLM_OVER_RAY: &str = r#"
+import json, os, sys
+import ray
+ray.init(log_to_driver=False)
+@ray.remote(num_cpus=0, num_gpus=1)
+class Worker:
+    def where(self):
+        return [ray.get_runtime_context().get_node_id(), os.environ["VLLM_HOST_IP"], os.environ["CUDA_VISIBLE_DEVICES"]]
+workers = [Worker.remote() for _ in range(2)]
+seen = {"nodes": len(ray.nodes()), "workers": ray.get([worker.where.remote() for worker in workers], timeout=60),
+        "token": os.environ["RAY_AUTH_TOKEN"], "arguments": sys.argv[1:]}
+with open(os.path.join(os.environ["HF_HOME"], "seen"), "w") as file:
+    json.dump(seen, file)
+value = lambda name: sys.argv[sys.argv.index(name) + 1]
+simulator = os.environ["SIMULATOR"]
+os.execv(simulator, [simulator, "simulate", "--host", value("--host"), "--port", value("--port"), "--model", "org/model"])
+"#;
+
+fn install(workdir: &Workdir, text: &str) -> Result<(PathBuf, PathBuf)> {
+    let program = workdir.write("vllm", text)?;
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).context("cannot make it executable")?;
+    let models = workdir.path().join("models");
+    fs::create_dir(&models).context("cannot make a directory")?;
+    Ok((program, models))
+}
+
+fn recipe(kind: &str, options: &str) -> Result<Recipe> {
+    Ok(Recipe::of(kind)
+        .service("model", "org/model")
+        .service("options", options)
+        .service("environment", &format!("{{SIMULATOR: {}}}", binary()?.display()))
+        .service("health", "{timeout: 120s, interval: 200ms}")
+        .workload("duration", "4s")
+        .top("nodes", "{servers: {count: 2}}")
+        .top("sweep", "{matrix: {workload.load.concurrency: [2, 4]}}"))
+}
+
+/// Waits for the load of trial `number`, from 1, then kills what is found.
+fn kill_in_trial(
+    workdir: &Workdir,
+    number: usize,
+    patience: Duration,
+    is_meant: impl Fn(&Process) -> bool,
+) -> Result<()> {
+    wait_until(patience, "the load", || {
+        let log = events(&workdir.run()).unwrap_or_default();
+        Ok((of_type(&log, "load.started").len() >= number).then_some(()))
+    })?;
+    let processes = workdir.processes()?;
+    let meant = processes.iter().find(|process| is_meant(process));
+    meant
+        .with_context(|| format!("nothing to kill among {processes:?}"))?
+        .signal(Signal::SIGKILL)
+}
+
+fn text<'v>(event: &'v Value, key: &str) -> &'v str {
+    event["data"][key].as_str().unwrap_or_default()
+}
+
+/// The only event of a type, which has to name these things.
+fn names(log: &[Value], kind: &str, words: &[&str]) -> Result<()> {
+    let [event] = of_type(log, kind)[..] else {
+        anyhow::bail!("not one {kind}: {:?}", of_type(log, kind));
+    };
+    ensure!(
+        words.iter().all(|word| event.to_string().contains(word)),
+        "{event}"
+    );
+    Ok(())
+}
+
+#[test]
+fn vllm_spans_nodes_and_a_lost_process_is_named_and_replaced() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let (program, models) = install(&workdir, VLLM)?;
+    let options = format!(
+        "{{program: {}, hf_home: {}, tensor_parallel_size: 2, nodes_per_instance: 2}}",
+        program.display(),
+        models.display()
+    );
+    let recipe = recipe("vllm", &options)?.service("restart", "{max: 1, backoff: 100ms}");
+    let running = workdir.bench(&recipe)?.start()?;
+    kill_in_trial(&workdir, 1, START, |process| {
+        process.command.contains("--headless")
+    })?;
+    let finished = running.wait()?.expect_code(1)?;
+    workdir.expect_no_process(SETTLE)?;
+    let log = events(&workdir.run())?;
+    names(
+        &log,
+        "trial.failed",
+        &["service server-1-0, its process server-2-0 on server-2, ended in the middle"],
+    )?;
+    ensure!(of_type(&log, "trial.completed").len() == 1, "{finished}");
+    // Each start: the first process with its own address, the second one told of it, and one endpoint of both.
+    let requested = of_type(&log, "service.requested");
+    let instances: Vec<&str> = requested.iter().map(|event| text(event, "instance")).collect();
+    assert_eq!(
+        instances,
+        ["server-1-0", "server-2-0", "server-1-0", "server-2-0"],
+        "{finished}"
+    );
+    for pair in requested.chunks(2) {
+        assert_eq!(pair[0]["data"]["rank"]["rendezvous"], Value::Null);
+        assert_eq!(pair[1]["data"]["rank"]["rendezvous"]["address"], "127.0.0.1");
+    }
+    assert_eq!(of_type(&log, "service.ready").len(), 2, "{finished}");
+    let ranks = fs::read_to_string(models.join("ranks"))?;
+    assert_eq!(
+        ranks
+            .lines()
+            .filter(|line| line.starts_with("0 of 2 at 127.0.0.1:"))
+            .count(),
+        2
+    );
+    assert_eq!(
+        ranks
+            .lines()
+            .filter(|line| line.starts_with("1 of 2 at") && line.ends_with("as 127.0.0.1 headless"))
+            .count(),
+        2,
+        "{ranks}"
+    );
+    workdir
+        .hpcbench()?
+        .arg("verify")
+        .arg(workdir.run())
+        .run()?
+        .expect_code(0)?;
+    Ok(())
+}
+
+#[test]
+fn an_instance_that_does_not_fit_its_nodes_is_refused() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let recipe = recipe("vllm-ray", "{tensor_parallel_size: 4, pipeline_parallel_size: 4}")?
+        .top("nodes", "{servers: {count: 3, gpus: 4}}");
+    let finished = workdir.bench(&recipe)?.run()?.expect_code(2)?;
+    let message = "4 × 4 × 1 = 16 GPUs, but an instance has 12";
+    ensure!(finished.stderr.contains(message), "{finished}");
+    ensure!(!workdir.run().exists(), "it began");
+    Ok(())
+}
+
+/// Whether a file below the folder has the text.
+fn is_in_a_file(folder: &Path, text: &str) -> Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let found = if path.is_dir() {
+            is_in_a_file(&path, text)?
+        } else {
+            fs::read(&path)?
+                .windows(text.len())
+                .any(|part| part == text.as_bytes())
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[test]
+fn ray_is_complete_before_vllm_starts_and_a_lost_worker_is_named() -> Result<()> {
+    let Some(ray) = ray("ray_is_complete_before_vllm_starts_and_a_lost_worker_is_named")? else {
+        return Ok(());
+    };
+    let workdir = Workdir::new()?;
+    let python = ray.with_file_name("python");
+    let (program, models) = install(&workdir, &format!("#!{}{VLLM_OVER_RAY}", python.display()))?;
+    let options = format!(
+        "{{program: {}, hf_home: {}, tensor_parallel_size: 2, \
+         ray: {{program: {}, gpus: 1, cpus: 1, object_store_memory: 100MiB, client_server: false}}}}",
+        program.display(),
+        models.display(),
+        ray.display()
+    );
+    let recipe = recipe("vllm-ray", &options)?.service("restart", "{max: 0}");
+    let running = workdir.bench(&recipe)?.limit(RAY_RUN).start()?;
+    // That of the first node knows that it is.
+    let is_workers =
+        |process: &Process| process.command.contains("/raylet ") && !process.command.contains("--head");
+    kill_in_trial(&workdir, 2, RAY_START, is_workers)?;
+    let finished = running.wait()?.expect_code(1)?;
+    workdir.expect_no_process(SETTLE)?;
+    let log = events(&workdir.run())?;
+    // vLLM found what was there when it started: a worker on each of two nodes, and nobody's but this run's.
+    let seen: Value = serde_json::from_str(&fs::read_to_string(models.join("seen"))?)?;
+    assert_eq!(seen["nodes"], 2, "{seen}");
+    assert_ne!(seen["workers"][0][0], seen["workers"][1][0], "{seen}");
+    let arguments = seen["arguments"].to_string();
+    ensure!(
+        arguments.contains(r#""--distributed-executor-backend","ray""#),
+        "{arguments}"
+    );
+    let token = seen["token"].as_str().context("no token")?;
+    ensure!(
+        token.len() == 64 && !is_in_a_file(&workdir.run(), token)?,
+        "the token is in a file"
+    );
+    assert_eq!(data(&log, "service.ready")?["instance"], "server-1-0");
+    names(&log, "trial.completed", &[])?;
+    names(
+        &log,
+        "trial.failed",
+        &["service server-1-0, its process server-2-0 on server-2, ended in the middle"],
+    )?;
+    let trial = &trials(&workdir.run())?[0];
+    ensure!(count(trial, "/requests/ok")? > 0, "{finished}");
+    let left: Vec<_> = fs::read_dir("/tmp")?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| fs::read_link(path).is_ok_and(|target| target.starts_with(workdir.path())))
+        .collect();
+    ensure!(left.is_empty(), "{left:?}");
+    Ok(())
+}

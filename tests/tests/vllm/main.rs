@@ -1,0 +1,98 @@
+//! Real vLLM on CPUs, on one node and by its own means on two: `make test-vllm`.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::summary::{count, trials};
+use hpcbench_tests::{Recipe, VllmFiles, Workdir, data, events, of_type};
+
+/// vLLM takes a minute to start on an idle machine of two cores.
+const START: &str = "{timeout: 15m, interval: 1s}";
+const RUN: Duration = Duration::from_mins(20);
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// A short load on a small server.
+fn recipe(files: &VllmFiles, options: &str) -> Recipe {
+    let options = format!(
+        "{{program: {}, model_path: {}, max_model_len: 1024, max_num_seqs: 8, dtype: bfloat16, enforce_eager: true{options}}}",
+        files.program.display(),
+        files.model.display()
+    );
+    Recipe::of("vllm")
+        .service("model", "tiny")
+        .service("options", &options)
+        .service(
+            "environment",
+            "{VLLM_CPU_KVCACHE_SPACE: \"1\", VLLM_CPU_OMP_THREADS_BIND: nobind}",
+        )
+        .service("health", START)
+        .service("restart", "{max: 0}")
+        .workload("load", "{shape: closed, concurrency: 2}")
+        .workload("duration", "20s")
+        .workload("timeout", "60s")
+        .workload(
+            "prompts",
+            "{source: synthetic, input_tokens: 32, output_tokens: 16}",
+        )
+}
+
+/// Runs it, shows what it printed, and looks at what vLLM was measured to do.
+fn run(recipe: &Recipe, instances: usize, processes: usize) -> Result<()> {
+    let workdir = Workdir::new()?;
+    let finished = workdir.bench(recipe)?.limit(RUN).run()?;
+    println!("{finished}");
+    // Whether so short a measurement on a busy machine is valid is not asked here.
+    ensure!(matches!(finished.code, Some(0 | 1)), "it did not end in order");
+    workdir.expect_no_process(SETTLE)?;
+    let log = events(&workdir.run())?;
+    ensure!(
+        of_type(&log, "trial.completed").len() == 1,
+        "{:?}",
+        of_type(&log, "trial.failed")
+    );
+    assert_eq!(of_type(&log, "service.launched").len(), processes);
+    assert_eq!(of_type(&log, "service.ready").len(), instances);
+    let ready = data(&log, "service.ready")?;
+    println!("service.ready: {ready}");
+    assert_eq!(ready["models"][0], "tiny");
+    ensure!(
+        ready["first_token_seconds"]
+            .as_f64()
+            .is_some_and(|taken| taken > 0.0)
+    );
+    for exited in of_type(&log, "service.exited") {
+        assert_eq!(exited["data"]["expected"], true, "{exited}");
+    }
+    let trial = trials(&workdir.run())?.into_iter().next().context("no trial")?;
+    println!("trial: {trial}");
+    ensure!(count(&trial, "/requests/ok")? > 0, "{trial}");
+    assert_eq!(count(&trial, "/requests/error")?, 0);
+    // What vLLM counted is what the clients sent.
+    let service = &data(&log, "service.observed")?["service"];
+    println!("service.observed: {service}");
+    workdir
+        .hpcbench()?
+        .arg("verify")
+        .arg(workdir.run())
+        .run()?
+        .expect_code(0)?;
+    Ok(())
+}
+
+#[test]
+fn one_node() -> Result<()> {
+    let Some(files) = VllmFiles::get("one_node")? else {
+        return Ok(());
+    };
+    run(&recipe(&files, ""), 1, 1)
+}
+
+#[test]
+fn two_nodes_share_each_layer() -> Result<()> {
+    let Some(files) = VllmFiles::get("two_nodes_share_each_layer")? else {
+        return Ok(());
+    };
+    let recipe = recipe(&files, ", tensor_parallel_size: 2, nodes_per_instance: 2")
+        .top("nodes", "{servers: {count: 2}}");
+    run(&recipe, 1, 2)
+}
