@@ -20,6 +20,8 @@ mod lock;
 mod program;
 mod pull;
 mod stage;
+#[cfg(test)]
+mod testing;
 
 pub use bind::{Access, Bind, BindError};
 pub use container::{Container, ContainerError, exec, exec_argv, prepare};

@@ -89,11 +89,10 @@ fn version_in(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn script(folder: &Path, text: &str) {
-        let path = folder.join(NAME);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        testing::program(&folder.join(NAME), text);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Stand-ins for programs that fail in ways which a real cluster cannot be made to.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -11,8 +11,15 @@ use crate::Slurm;
 pub(crate) fn stand_in(name: &str, lines: &str) -> (TempDir, Slurm) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(name);
-    fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    let text = directory.path().join(format!("{name}.text"));
+    fs::write(&text, format!("#!/bin/sh\n{lines}\n")).unwrap();
+    // Another test's child may have inherited a file that is open for writing here, and such a file cannot be executed: it is
+    // made by a process of its own.
+    let install = Command::new("install")
+        .args(["-m", "700"])
+        .args([&text, &path])
+        .status();
+    assert!(install.unwrap().success());
     let slurm = Slurm::in_directory(directory.path());
     (directory, slurm)
 }

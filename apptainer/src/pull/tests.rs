@@ -1,7 +1,5 @@
 //! With a script in the place of Apptainer: what it does when it fails, or is slow, cannot be had from the real one here.
 
-use std::os::unix::fs::PermissionsExt;
-
 use super::*;
 use crate::image::ImageForm;
 
@@ -26,8 +24,7 @@ impl Bench {
             "#!/bin/sh\n[ \"$2\" = -- ] || shift\necho \"$1 $4\" >> {}/calls\n{script}\n",
             dir.path().display()
         );
-        fs::write(&program, text).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        crate::testing::program(&program, &text);
         let version = "1.0".to_owned();
         Self {
             dir,
