@@ -121,6 +121,8 @@ fn goes_on_without(cluster: &Cluster, lost: [&str; 2], accident: Accident) -> Re
     ensure!(lost.iter().all(|node| reasons.contains(node)), "{verdict}");
     assert_eq!(terminal(&events)?["data"]["exit_code"], 1);
     expect_verified(submission.workdir())?;
+    // Whoever is cut off ends by itself. Once the node is back, Slurm would kill it in the midst of that.
+    submission.workdir().expect_no_process(GONE)?;
     for host in hosts {
         accident.undo(cluster, &host?)?;
     }
