@@ -60,11 +60,20 @@ fn expect(trial: &Value, status: &str, words: &str) -> Result<()> {
 
 #[test]
 fn a_client_that_was_stopped_measured_itself() -> Result<()> {
+    // Of some 3,000 chunks each stop delays the 4 streams' 8 each: often enough for a p99 to see them.
+    const STOPS: usize = 5;
+    /// Above the longest loop gap that a trial may have.
+    const STOPPED: Duration = Duration::from_millis(150);
+    const BETWEEN: Duration = Duration::from_millis(100);
     let workdir = Workdir::new()?;
     let trial = disturbed(&workdir, |client| {
-        client.signal(Signal::SIGSTOP)?;
-        std::thread::sleep(Duration::from_millis(400));
-        client.signal(Signal::SIGCONT)
+        for _ in 0..STOPS {
+            client.signal(Signal::SIGSTOP)?;
+            std::thread::sleep(STOPPED);
+            client.signal(Signal::SIGCONT)?;
+            std::thread::sleep(BETWEEN);
+        }
+        Ok(())
     })?;
     expect(&trial, "client-bound", "loop gap")?;
     // What came meanwhile was read late, and all at once.
