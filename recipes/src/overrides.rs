@@ -68,7 +68,19 @@ fn pointer(path: &str) -> Option<Pointer> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
     });
-    (valid && path.split('.').count() <= tree::MAX_DEPTH).then(|| Pointer::from_dotted(path))
+    (valid && path.split('.').count() <= tree::MAX_DEPTH).then(|| in_sweep(path))
+}
+
+/// A parameter of a sweep is named by its path, dots included: that is one key.
+fn in_sweep(path: &str) -> Pointer {
+    let pointer = Pointer::from_dotted(path);
+    let above = match pointer.segments() {
+        [sweep, matrix, ..] if sweep == "sweep" && matrix == "matrix" => 2,
+        [sweep, zip, _, ..] if sweep == "sweep" && zip == "zip" => 3,
+        _ => return pointer,
+    };
+    let segments = path.splitn(above + 1, '.');
+    segments.fold(Pointer::root(), |pointer, segment| pointer.child(segment))
 }
 
 fn set(root: &mut Node, pointer: &Pointer, value: Node, key_span: Span) -> Result<(), Box<Diagnostic>> {

@@ -400,6 +400,29 @@ fn overrides_are_part_of_the_plan() {
     assert_eq!(plan.trials[0].workload.load.max_in_flight().get(), 7);
 }
 
+#[test]
+fn overrides_reach_the_parameters_of_a_sweep() {
+    let source = format!(
+        "{BASE}  matrix: {{workload.load.concurrency: [1, 2]}}\n  zip: [{{workload.warmup: [1s, 2s], service.model: [a, b]}}]\n"
+    );
+    let overrides = [
+        "sweep.matrix.workload.load.concurrency=[8]",
+        "sweep.zip.0.workload.warmup=[3s]",
+        "sweep.zip.0.service.model=[c]",
+        "sweep.matrix.workload.timeout=[4s]",
+    ];
+    let plan = check_with(source.as_bytes(), &overrides).plan.unwrap();
+    assert_eq!(points(&plan), ["8,\"4s\",\"3s\",\"c\"#1"]);
+    let wrong = check_with(source.as_bytes(), &["sweep.matrix.workload.load.concurrency=[]"]);
+    assert_eq!(wrong.diagnostics[0].code, Code::WrongValue);
+    assert_eq!(
+        wrong.diagnostics[0].in_override(),
+        Some(0),
+        "{:#?}",
+        wrong.diagnostics
+    );
+}
+
 proptest! {
     /// Any sweep of this form has as many trials as its product says, with distinct ids, grouped by service.
     #[test]
