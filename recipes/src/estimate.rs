@@ -1,7 +1,7 @@
 //! How long a plan takes and what it leaves behind: estimates, with the assumptions that they rest on.
 
 use crate::ids::Role;
-use crate::plan::{Plan, ServicePlan, TrialPlan, Window, WorkloadPlan};
+use crate::plan::{Plan, ServicePlan, Window, WorkloadPlan};
 use crate::recipe::{Load, Prompts, ServiceKind, TokenCount};
 use crate::units::Duration;
 
@@ -36,32 +36,34 @@ pub struct Estimate {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Seconds that nodes spend idle, each counted, since a trial uses fewer of them than another one.
+    pub idle_node_seconds: f64,
     /// Whether some trial's length or number of requests cannot be told, so that it is missing in the sums.
     pub at_least: bool,
 }
 
 /// What a plan is expected to take.
 pub fn estimate(plan: &Plan) -> Estimate {
-    let count = |role| plan.nodes.iter().filter(|node| node.role == role).count() as u64;
-    let (clients, servers) = (count(Role::Client), count(Role::Server));
-    let instances: u64 = plan
-        .services
-        .iter()
-        .map(|service| instances(service, servers))
-        .max()
-        .unwrap_or(0);
+    let all_clients = plan.nodes_of(Role::Client).count() as u64;
+    let instances = plan.services.iter().map(|service| instances(plan, service));
+    let instances = instances.max().unwrap_or(0);
     // Each node logs, and each instance of the service.
     let files = RUN_FILES + plan.nodes.len() as u64 + instances + plan.report.formats.len() as u64;
     let mut sum = Estimate {
         seconds: 0.0,
         files,
         bytes: RUN_BYTES,
+        idle_node_seconds: 0.0,
         at_least: false,
     };
-    for TrialPlan { workload, .. } in &plan.trials {
+    for trial in &plan.trials {
+        let workload = &trial.workload;
+        let clients = trial.client_nodes.map_or(all_clients, |count| count.get().into());
         let load = LoadEstimate::of(workload);
         let row = ROW_BYTES + TOKEN_BYTES * output_tokens(&workload.prompts);
-        sum.seconds += load.seconds.unwrap_or(workload.warmup.as_secs_f64()) + TRIAL_OVERHEAD_SECONDS;
+        let seconds = load.seconds.unwrap_or(workload.warmup.as_secs_f64()) + TRIAL_OVERHEAD_SECONDS;
+        sum.seconds += seconds;
+        sum.idle_node_seconds += seconds * f64::from(plan.idle_hosts(trial));
         sum.files += clients * FILES_PER_CLIENT;
         sum.bytes += clients * AGGREGATE_BYTES + TRIAL_BYTES;
         sum.bytes += (load.requests.unwrap_or(0.0) * row) as u64;
@@ -70,12 +72,14 @@ pub fn estimate(plan: &Plan) -> Estimate {
     sum
 }
 
-/// Instances of the service that hpcbench starts.
-pub fn instances(service: &ServicePlan, servers: u64) -> u64 {
+/// Instances of a service that hpcbench starts.
+pub fn instances(plan: &Plan, service: &ServicePlan) -> u64 {
+    let servers = service.server_nodes.unwrap_or(plan.resources.servers.count);
     if service.kind == ServiceKind::Openai {
         0
     } else {
-        servers * u64::from(service.instances_per_node) / u64::from(service.nodes_per_instance.get())
+        u64::from(servers.get()) * u64::from(service.instances_per_node)
+            / u64::from(service.nodes_per_instance.get())
     }
 }
 

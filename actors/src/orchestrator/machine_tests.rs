@@ -28,6 +28,7 @@ fn outline() -> Arc<Outline> {
         trials: vec![TrialOutline {
             id: trial,
             service: 0,
+            clients: [node("client")].into(),
             load_at_least: 0.0,
             load_within: Some(1.0),
         }],

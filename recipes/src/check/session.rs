@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::Input;
@@ -24,7 +25,7 @@ use crate::tree::{Node, Pointer, Span};
 /// After so many wrong points the rest of a sweep is not looked at.
 const MAX_WRONG_POINTS: usize = 100;
 
-/// Most values of service and workload, over all points of a sweep: each point is checked in full.
+/// Most values of the sections that may vary, over all points of a sweep: each point is checked in full.
 const MAX_SWEPT_VALUES: usize = 10_000_000;
 
 /// Most parameters of a point that a message names.
@@ -143,7 +144,7 @@ impl<'a> Session<'a> {
 
     /// Checks every point and makes the plan of them.
     fn expand(&mut self, document: &mut Value, space: &Space, sections: &Sections) -> Option<Plan> {
-        let values = ["service", "workload"]
+        let values = SWEPT
             .iter()
             .filter_map(|key| document.get(key))
             .map(count)
@@ -160,18 +161,10 @@ impl<'a> Session<'a> {
             return None;
         }
         let mut expansion = Expansion::new(self.catalog, self.input.paths);
-        let nodes = sections.nodes.clone().unwrap_or_default();
         let mut wrong_points = 0;
         let mut read = Read::default();
         for point in &space.points {
-            let problems = self.point(
-                document,
-                (space, point),
-                sections,
-                &nodes,
-                &mut expansion,
-                &mut read,
-            );
+            let problems = self.point(document, (space, point), sections, &mut expansion, &mut read);
             if problems
                 .iter()
                 .any(|problem| problem.code.severity() == Severity::Error)
@@ -208,26 +201,25 @@ impl<'a> Session<'a> {
         document: &mut Value,
         (space, point): (&Space, &Point),
         sections: &Sections,
-        nodes: &Nodes,
         expansion: &mut Expansion<'_>,
         read: &mut Read,
     ) -> Vec<Problem> {
         if let Some(problem) = apply_point(document, space, point) {
             return vec![problem];
         }
-        let texts =
-            ["service", "workload"].map(|key| document.get(key).map(Value::to_string).unwrap_or_default());
+        let texts = SWEPT.map(|key| document.get(key).map(Value::to_string).unwrap_or_default());
         // Without a sweep the document is the one that was checked already.
         if !point.indexes.is_empty() && !read.knows(&texts) && !self.checker.is_valid(document) {
             return self.checker.problems(document);
         }
-        let (service, workload) = match read.sections(document, &texts) {
+        let (service, workload, nodes) = match read.sections(document, &texts) {
             Ok(sections) => sections,
             Err(problem) => return vec![*problem],
         };
         let subject = Subject {
             service: Some(service),
             workload: Some(workload),
+            nodes: Some(nodes),
             ..self.subject(sections)
         };
         let mut problems = rules::check_point(&subject);
@@ -238,7 +230,7 @@ impl<'a> Session<'a> {
             return problems;
         }
         if let Some(workload) = resolve_workload(workload.clone(), self.input.paths) {
-            let [text, _] = texts;
+            let [text, ..] = texts;
             if let Err(error) = expansion.add(parameters(space, point), (service, text), workload, nodes) {
                 problems.push(unreadable(Pointer::from_dotted("service.options"), &error.source));
             }
@@ -247,34 +239,41 @@ impl<'a> Session<'a> {
     }
 }
 
+/// The sections that a sweep may vary.
+const SWEPT: [&str; 3] = ["service", "workload", "nodes"];
+
 /// The sections of the points so far, by their text. Each keeps to the schema, which says nothing about two sections
 /// together, so that points made of known ones do too.
 #[derive(Default)]
 struct Read {
     services: HashMap<String, Service>,
     workloads: HashMap<String, Workload>,
+    nodes: HashMap<String, Nodes>,
 }
 
 impl Read {
-    fn knows(&self, [service, workload]: &[String; 2]) -> bool {
-        self.services.contains_key(service) && self.workloads.contains_key(workload)
+    fn knows(&self, [service, workload, nodes]: &[String; 3]) -> bool {
+        self.services.contains_key(service)
+            && self.workloads.contains_key(workload)
+            && self.nodes.contains_key(nodes)
     }
 
     /// A point's sections.
     fn sections(
         &mut self,
         document: &Value,
-        [service, workload]: &[String; 2],
-    ) -> Result<(&Service, &Workload), Box<Problem>> {
+        [service, workload, nodes]: &[String; 3],
+    ) -> Result<(&Service, &Workload, &Nodes), Box<Problem>> {
         Ok((
             read(&mut self.services, service, document, "service")?,
             read(&mut self.workloads, workload, document, "workload")?,
+            read(&mut self.nodes, nodes, document, "nodes")?,
         ))
     }
 }
 
 /// A section with this text, read once.
-fn read<'r, T: for<'d> Deserialize<'d>>(
+fn read<'r, T: DeserializeOwned>(
     known: &'r mut HashMap<String, T>,
     text: &str,
     document: &Value,
@@ -369,8 +368,10 @@ fn parameters(space: &Space, point: &Point) -> Map<String, Value> {
     values.collect()
 }
 
-fn section<'d, T: Deserialize<'d>>(document: &'d Value, key: &str) -> Result<T, Box<Problem>> {
-    T::deserialize(document.get(key).unwrap_or(&Value::Null))
+/// A section; what is not there is read as if it were empty.
+fn section<T: DeserializeOwned>(document: &Value, key: &str) -> Result<T, Box<Problem>> {
+    let empty = Value::Object(Map::new());
+    T::deserialize(document.get(key).unwrap_or(&empty))
         .map_err(|error| Box::new(unreadable(Pointer::root().child(key), &error)))
 }
 

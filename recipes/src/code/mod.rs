@@ -84,7 +84,7 @@ codes! {
     NoEffect "no-effect" Warning "A setting has no effect in this recipe.";
     SloSample "slo-sample" Warning "A percentile needs enough requests: a p99 of fewer than 1,000 requests is not a measurement.";
     LittleData "little-data" Warning "Fewer than 30 requests per trial cannot give a valid verdict.";
-    SweepPath "sweep-path" Error "A sweep varies fields of the service or the workload, each named by its path and only once.";
+    SweepPath "sweep-path" Error "A sweep varies fields of the service or the workload, and how many nodes a trial uses, each named by its path and only once. All else stays the same in a run.";
     SweepZip "sweep-zip" Error "Parameters that are zipped advance together, so they need equally many values.";
     SweepValue "sweep-value" Error "A sweep names each value of a parameter once; to measure a point several times, use repetitions.";
     SweepExclude "sweep-exclude" Error "An exclusion names parameters of the sweep, and must leave points over.";

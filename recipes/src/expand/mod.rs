@@ -1,37 +1,43 @@
 //! From checked sections to the plan.
 
+mod nodes;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
 
 use serde_json::{Map, Value};
 
 use crate::canonical::{point_digits, sha256_hex, trial_id, trial_seed};
 use crate::catalog::{InvalidOptions, ServiceCatalog};
 use crate::files::PathBase;
-use crate::ids::{NodeId, Role};
-use crate::plan::{
-    PLAN_VERSION, Plan, PlannedNode, SecretSource, ServicePlan, TrialPlan, Window, WorkloadPlan,
-};
+use crate::plan::{PLAN_VERSION, Plan, SecretSource, ServicePlan, TrialPlan, Window, WorkloadPlan};
 use crate::recipe::{Cooldown, Image, Load, Nodes, Prompts, Recipe, Secrets, Service, Workload};
 use crate::sweep::arrange;
+use nodes::Most;
 
 /// Collects the points of a sweep.
 pub(crate) struct Expansion<'a> {
     catalog: &'a dyn ServiceCatalog,
     paths: &'a PathBase,
     services: Vec<ServicePlan>,
-    /// Services by their text in the recipe, then by what they are with all defaults: both lead to an index.
-    by_recipe: HashMap<String, usize>,
+    /// Services by their text in the recipe and their nodes, then by what they are with all defaults: both lead to an index.
+    by_recipe: HashMap<(String, ServerCounts), usize>,
     by_plan: HashMap<String, usize>,
     points: Vec<PointPlan>,
+    /// What the points so far need of the allocation.
+    most: Most,
 }
+
+/// Server nodes, and instances on each: what a service depends on besides its own section.
+type ServerCounts = (NonZeroU32, NonZeroU32);
 
 /// A point of the sweep, explicit but not yet repeated.
 struct PointPlan {
     parameters: Map<String, Value>,
     service: usize,
+    clients: NonZeroU32,
     workload: WorkloadPlan,
 }
 
@@ -45,10 +51,11 @@ impl<'a> Expansion<'a> {
             by_recipe: HashMap::new(),
             by_plan: HashMap::new(),
             points: Vec::new(),
+            most: Most::LEAST,
         }
     }
 
-    /// Adds a point. `text` is the service's section as text: points with the same one share the service.
+    /// Adds a point. `text` is the service's section as text: points with the same one, on as many nodes, share the service.
     pub(crate) fn add(
         &mut self,
         parameters: Map<String, Value>,
@@ -56,13 +63,16 @@ impl<'a> Expansion<'a> {
         workload: WorkloadPlan,
         nodes: &Nodes,
     ) -> Result<(), InvalidOptions> {
-        let service = match self.by_recipe.get(&text) {
+        self.most.include(nodes);
+        let key = (text, (nodes.servers.count, nodes.servers.instances_per_node));
+        let service = match self.by_recipe.get(&key) {
             Some(index) => *index,
-            None => self.add_service(service, text, nodes)?,
+            None => self.add_service(service, key, nodes)?,
         };
         self.points.push(PointPlan {
             parameters,
             service,
+            clients: nodes::agents(nodes),
             workload,
         });
         Ok(())
@@ -71,7 +81,7 @@ impl<'a> Expansion<'a> {
     fn add_service(
         &mut self,
         service: &Service,
-        text: String,
+        key: (String, ServerCounts),
         nodes: &Nodes,
     ) -> Result<usize, InvalidOptions> {
         let plan = resolve_service(service, nodes, self.catalog, self.paths)?;
@@ -84,17 +94,19 @@ impl<'a> Expansion<'a> {
         if index == next {
             self.services.push(plan);
         }
-        self.by_recipe.insert(text, index);
+        self.by_recipe.insert(key, index);
         Ok(index)
     }
 
     /// Repeats and orders the points and adds what all trials have in common.
-    pub(crate) fn finish(self, recipe: Recipe, source: &[u8], overrides: &[String]) -> Plan {
+    pub(crate) fn finish(mut self, mut recipe: Recipe, source: &[u8], overrides: &[String]) -> Plan {
         let seed = recipe.sweep.seed;
+        self.most.apply(&mut recipe.nodes);
         let mut trials = repeat(&self.points, recipe.sweep.repetitions.get(), seed);
+        self.most.leave_out_all(&mut self.services, &mut trials);
         arrange(&mut trials, recipe.sweep.order, seed);
         let services = in_order_of_use(self.services, &mut trials);
-        let nodes = planned_nodes(&recipe.nodes);
+        let nodes = nodes::planned(&recipe.nodes);
         let mut storage = recipe.storage;
         if storage.scratch != "auto" {
             storage.scratch = self.paths.absolute_text(&storage.scratch);
@@ -140,6 +152,7 @@ fn repeat(points: &[PointPlan], repetitions: u32, seed: u64) -> Vec<TrialPlan> {
                 parameters: point.parameters.clone(),
                 repetition,
                 service: point.service,
+                client_nodes: Some(point.clients),
                 workload: point.workload.clone(),
             });
         }
@@ -162,34 +175,6 @@ fn in_order_of_use(services: Vec<ServicePlan>, trials: &mut [TrialPlan]) -> Vec<
         trial.service = new_index.get(trial.service).copied().unwrap_or_default();
     }
     ordered
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "role names, and role names with a number, are tokens"
-)]
-fn planned_nodes(nodes: &Nodes) -> Vec<PlannedNode> {
-    let named = |role: Role, count: u32| {
-        (1..=count).map(move |number| {
-            let name = if count == 1 {
-                role.to_string()
-            } else {
-                format!("{role}-{number}")
-            };
-            let node: NodeId = name.parse().expect("a token");
-            PlannedNode { node, role }
-        })
-    };
-    // Each agent is a node of the plan, whether or not it shares its host with others.
-    let clients = nodes
-        .clients
-        .count
-        .get()
-        .saturating_mul(nodes.clients.agents_per_node.get());
-    named(Role::Orchestrator, 1)
-        .chain(named(Role::Server, nodes.servers.count.get()))
-        .chain(named(Role::Client, clients))
-        .collect()
 }
 
 fn resolve_nodes(mut nodes: Nodes, paths: &PathBase) -> Nodes {
@@ -227,6 +212,7 @@ fn resolve_service(
         image,
         options: catalog.complete_options(service.kind, &service.options)?,
         endpoints: service.endpoints.clone(),
+        server_nodes: Some(nodes.servers.count),
         instances_per_node: nodes.servers.instances_per_node.get(),
         nodes_per_instance: catalog.placement(service).nodes_per_instance(nodes.servers.count),
         environment: service.environment.clone(),

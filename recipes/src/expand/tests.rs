@@ -262,12 +262,6 @@ fn wrong_sweeps_are_shown_where_they_are_wrong() {
         44,
     );
     refused(
-        "  matrix: {workload.load.concurrency: [1], nodes.clients.count: [1]}\n",
-        Code::Unsupported,
-        9,
-        44,
-    );
-    refused(
         "  matrix: {workload.load.concurrency: [1, 2, 1]}\n",
         Code::SweepValue,
         9,

@@ -1,15 +1,19 @@
 //! The plan: a recipe expanded, with every default explicit, seeds fixed and paths absolute.
 
+mod nodes;
 mod service;
 mod workload;
+
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::canonical::{canonical_json, canonical_list, canonical_object, sha256_hex};
-use crate::ids::{NodeId, Role, TrialId};
+use crate::ids::TrialId;
 use crate::recipe::{Launch, Logging, Metadata, Monitoring, Network, Nodes, Report, SchemaVersion, Storage};
 
+pub use nodes::PlannedNode;
 pub use service::{SecretSource, ServicePlan};
 pub use workload::{Window, WorkloadPlan};
 
@@ -40,7 +44,7 @@ pub struct Plan {
     pub seed: u64,
     /// Where the run happens.
     pub launch: Launch,
-    /// What each role's nodes have.
+    /// What each role's nodes have. Where trials differ in the number of nodes, or of instances on them: the most of any trial.
     pub resources: Nodes,
     /// Which network the nodes use.
     pub network: Network,
@@ -60,16 +64,6 @@ pub struct Plan {
     pub report: Report,
 }
 
-/// A node and what it is there for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlannedNode {
-    /// The node's token. In local mode: the role's name.
-    pub node: NodeId,
-    /// What the node is there for.
-    pub role: Role,
-}
-
 /// One point of the sweep, measured once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +76,9 @@ pub struct TrialPlan {
     pub repetition: u32,
     /// Index into [`Plan::services`].
     pub service: usize,
+    /// So many of the client nodes, from the first, drive the load; absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_nodes: Option<NonZeroU32>,
     /// The load, fully explicit.
     pub workload: WorkloadPlan,
     /// Seed of arrivals and prompts. At most 2^53 - 1, so that every JSON reader keeps it exact.

@@ -23,7 +23,10 @@ pub struct ServicePlan {
     pub options: Map<String, Value>,
     /// Base URLs of services that already run; empty where hpcbench starts them.
     pub endpoints: Vec<String>,
-    /// Instances on each server node.
+    /// So many of the server nodes, from the first, run it; absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_nodes: Option<NonZeroU32>,
+    /// Instances on each of its server nodes.
     pub instances_per_node: u32,
     /// Nodes of each instance: it has a process on each, and its endpoint on the first.
     #[serde(default = "one")]

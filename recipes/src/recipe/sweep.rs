@@ -12,7 +12,11 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sweep {
-    /// Parameters with their values; every combination is a point.
+    /// Parameters with their values; every combination is a point. A parameter is named by its path, such as
+    /// `workload.load.concurrency`, `service.options.ttft`, `nodes.servers.count`, `nodes.clients.count` or
+    /// `nodes.servers.instances_per_node`. Where numbers of nodes are varied, the run has as many as any trial needs: each trial
+    /// uses the first ones of each role, and the others are idle meanwhile. All else in `nodes` is the same for all trials, since
+    /// they share one allocation.
     #[schemars(schema_with = "axes")]
     pub matrix: Map<String, Value>,
     /// Groups of parameters whose values advance together; each group is combined with all else.

@@ -39,8 +39,6 @@ type PlanRule = fn(&Plan) -> Vec<Problem>;
 const OF_THE_RUN: &[Rule] = &[
     launch::without_effect,
     launch::empty_intervals,
-    nodes::too_many_here,
-    nodes::instances_fit,
     unsupported::nodes,
     unsupported::report,
 ];
@@ -54,6 +52,9 @@ const OF_A_POINT: &[Rule] = &[
     workload::token_ranges,
     workload::shared_prefix,
     workload::prompt_files,
+    nodes::too_many_here,
+    nodes::instances_fit,
+    nodes::clients_beside_servers,
     load::trace,
     load::ramp,
     load::conversation,

@@ -3,7 +3,7 @@
 use super::{Subject, place};
 use crate::code::Code;
 use crate::problem::Problem;
-use crate::recipe::LaunchMode;
+use crate::recipe::{ClientPlacement, LaunchMode};
 
 /// Agents of a local run: each is a process with threads of its own on this machine.
 const MAX_LOCAL_NODES: u64 = 64;
@@ -33,6 +33,22 @@ pub(super) fn too_many_here(subject: &Subject<'_>) -> Vec<Problem> {
             ))
         })
         .collect()
+}
+
+/// Clients that share the servers' nodes need as many of them.
+pub(super) fn clients_beside_servers(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(nodes) = subject.nodes else {
+        return Vec::new();
+    };
+    let (clients, servers) = (nodes.clients.count, nodes.servers.count);
+    if nodes.clients.placement == ClientPlacement::Dedicated || clients <= servers {
+        return Vec::new();
+    }
+    let message = format!(
+        "each client node shares a server's, and there are {clients} of the former, {servers} of the latter"
+    );
+    let help = "use at most as many client nodes as server nodes, or placement: dedicated".to_owned();
+    vec![Problem::value(Code::Resources, place(["nodes", "clients", "count"]), message).with_help(help)]
 }
 
 /// What a node's instances are given must be there.

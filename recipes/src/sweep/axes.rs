@@ -151,21 +151,42 @@ fn check_paths(groups: &[Group], problems: &mut Vec<Problem>) {
     }
 }
 
+/// What may differ from trial to trial in how many nodes there are, and how they are used.
+const OF_NODES: [&str; 3] = [
+    "nodes.servers.count",
+    "nodes.clients.count",
+    "nodes.servers.instances_per_node",
+];
+
 fn check_section(axis: &Axis) -> Option<Problem> {
     let place = axis.listed_at.clone();
     match axis.target.segments() {
         [section, _, ..] if matches!(section.as_str(), "service" | "workload") => None,
-        [section, _, ..] if section == "nodes" => {
-            let message = "this build cannot vary the number and size of nodes within a run";
-            Some(Problem::key(Code::Unsupported, place, message))
-        }
+        [section, ..] if section == "nodes" => wrong_nodes(axis),
         _ => {
             let message = format!("`{}` cannot be varied", axis.path);
             let help =
-                "a path begins with `service.` or `workload.`, such as workload.load.concurrency".to_owned();
+                "a path begins with `service.`, `workload.` or `nodes.`, such as workload.load.concurrency"
+                    .to_owned();
             Some(Problem::key(Code::SweepPath, place, message).with_help(help))
         }
     }
+}
+
+/// All trials share one allocation: a trial can leave nodes of it idle, but not have other ones.
+fn wrong_nodes(axis: &Axis) -> Option<Problem> {
+    let path = axis.path.as_str();
+    if OF_NODES.contains(&path) {
+        return None;
+    }
+    let message = format!(
+        "`{path}` cannot be varied within a run: all of its trials share one allocation, and its nodes stay as they are"
+    );
+    let help = format!(
+        "vary {}, or make one run for each value: --set {path}=VALUE",
+        suggest::list(&OF_NODES)
+    );
+    Some(Problem::key(Code::SweepPath, axis.listed_at.clone(), message).with_help(help))
 }
 
 /// Equal points would have equal trial ids.

@@ -49,7 +49,7 @@ pub enum Effect {
         aggregates: Vec<ArtifactRecorded>,
         /// The services' own accounts, one a node that gave one.
         services: Vec<ServiceReport>,
-        /// The nodes that the run goes on without.
+        /// The nodes that the trial would have used, and that the run goes on without.
         without: Vec<NodeId>,
         /// The endpoints as records number them: their instances and base URLs.
         endpoints: Vec<(InstanceId, String)>,
@@ -274,13 +274,15 @@ fn put_together(state: &State, trial: &TrialId, attempt: &AttemptState, event: &
             Observation::Reported(service) => Some(service.clone()),
             _ => None,
         });
-    let without = state.nodes.iter().filter(|(_, node)| node.is_given_up());
+    let planned = state.outline.trial(trial);
+    let is_missed = |node: &NodeId| planned.is_none_or(|planned| state.outline.uses(planned, node));
+    let without = state.given_up().filter(|node| is_missed(node));
     Some(Effect::Measure {
         trial: trial.clone(),
         attempt: attempt.attempt,
         aggregates: aggregates.collect(),
         services: observations.collect(),
-        without: without.map(|(node, _)| node.clone()).collect(),
+        without: without.cloned().collect(),
         endpoints: state
             .deployment
             .as_ref()

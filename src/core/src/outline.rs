@@ -1,6 +1,7 @@
 //! What the state machine needs to know of a plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hpcbench_recipes::plan::{Window, WorkloadPlan};
 use hpcbench_recipes::recipe::{Launch, Load, OnNodeLoss, OnTimeLimit};
@@ -79,6 +80,8 @@ pub struct TrialOutline {
     pub id: TrialId,
     /// Index of the service configuration that it needs.
     pub service: usize,
+    /// The clients that take part.
+    pub clients: Arc<[NodeId]>,
     /// Seconds that the load takes at the very least.
     pub load_at_least: f64,
     /// Seconds that the load may take at the very most, time-outs included; none where a recorded trace sets its pace.
@@ -89,15 +92,23 @@ impl Outline {
     /// What a plan says.
     pub fn of(plan: &Plan) -> Self {
         let nodes: BTreeMap<NodeId, Role> = plan.nodes.iter().map(|n| (n.node.clone(), n.role)).collect();
-        // In the plan's order: neighbours there are neighbours in an instance.
-        let servers = plan.nodes.iter().filter(|planned| planned.role == Role::Server);
-        let servers: Vec<NodeId> = servers.map(|planned| planned.node.clone()).collect();
-        let services = plan
-            .services
-            .iter()
-            .map(|service| ServiceOutline::of(service, &servers))
-            .collect();
-        let trials = plan.trials.iter().map(TrialOutline::of).collect();
+        let services = plan.services.iter().map(|service| {
+            // In the plan's order: neighbours there are neighbours in an instance.
+            let servers = plan.servers_of(service).map(|planned| planned.node.clone());
+            ServiceOutline::of(service, &servers.collect::<Vec<_>>())
+        });
+        let services = services.collect();
+        let mut clients = BTreeMap::new();
+        let trials = plan.trials.iter().map(|trial| {
+            let listed = || {
+                plan.clients_of(trial)
+                    .map(|planned| planned.node.clone())
+                    .collect()
+            };
+            let clients: &Arc<[NodeId]> = clients.entry(trial.client_nodes).or_insert_with(listed);
+            TrialOutline::of(trial, Arc::clone(clients))
+        });
+        let trials = trials.collect();
         Self {
             nodes,
             services,
@@ -106,12 +117,17 @@ impl Outline {
         }
     }
 
-    /// The nodes of a role, in order.
-    pub fn nodes_of(&self, role: Role) -> impl Iterator<Item = &NodeId> {
-        self.nodes
-            .iter()
-            .filter(move |(_, r)| **r == role)
-            .map(|(node, _)| node)
+    /// Whether a trial has a use for a node.
+    pub fn uses(&self, trial: &TrialOutline, node: &NodeId) -> bool {
+        match self.nodes.get(node) {
+            Some(Role::Client) => trial.clients.contains(node),
+            Some(Role::Server) => {
+                let service = self.services.get(trial.service);
+                service.is_some_and(|service| service.instances.values().any(|other| other == node))
+            }
+            Some(Role::Orchestrator) => true,
+            None => false,
+        }
     }
 
     /// The trial with this id.
@@ -156,7 +172,7 @@ fn spans(service: &ServicePlan, servers: &[NodeId]) -> Vec<Vec<InstanceId>> {
 }
 
 impl TrialOutline {
-    fn of(trial: &TrialPlan) -> Self {
+    fn of(trial: &TrialPlan, clients: Arc<[NodeId]>) -> Self {
         let workload = &trial.workload;
         let window = match workload.window {
             Window::Duration(duration) => Some(duration.as_secs_f64()),
@@ -168,6 +184,7 @@ impl TrialOutline {
         Self {
             id: trial.id.clone(),
             service: trial.service,
+            clients,
             load_at_least: workload.warmup.as_secs_f64() + shortest(workload),
             load_within: window.map(|window| window + around),
         }

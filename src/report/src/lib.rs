@@ -43,4 +43,4 @@ pub use table::results_table;
 pub use timeline::Timeline;
 pub use trace::{MAX_TRACED_EVENTS, Trace};
 pub use why::{why, why_text};
-pub use words::{Style, length_of_time};
+pub use words::{ParameterNames, Style, length_of_time};

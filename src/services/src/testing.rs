@@ -21,6 +21,7 @@ pub(crate) fn plan(kind: ServiceKind, model: &str, options: &Value) -> ServicePl
         image: None,
         options,
         endpoints: Vec::new(),
+        server_nodes: None,
         instances_per_node: 1,
         nodes_per_instance: std::num::NonZeroU32::MIN,
         environment: [("FROM_RECIPE".to_owned(), "yes".to_owned())].into(),

@@ -173,6 +173,43 @@ fn an_instance_may_span_nodes() {
 }
 
 #[test]
+fn instances_that_span_nodes_are_held_against_the_nodes_of_each_trial() {
+    let spans = |service: &str, sweep: &str| {
+        let checked = check(service, &format!("{{servers: {{gpus: 4}}}}\nsweep: {sweep}"));
+        let problems: Vec<String> = checked
+            .diagnostics
+            .iter()
+            .map(|found| found.message.clone())
+            .collect();
+        let services = checked.plan.into_iter().flat_map(|plan| plan.services);
+        let nodes: Vec<u32> = services.map(|service| service.nodes_per_instance.get()).collect();
+        (problems, nodes)
+    };
+    let ray = "{kind: vllm-ray, model: m, options: {tensor_parallel_size: 4}}";
+    let together =
+        "{zip: [{nodes.servers.count: [1, 2, 4], service.options.pipeline_parallel_size: [1, 2, 4]}]}";
+    assert_eq!(spans(ray, together), (vec![], vec![1, 2, 4]));
+    let (problems, _) = spans(
+        "{kind: vllm-ray, model: m, options: {tensor_parallel_size: 4, pipeline_parallel_size: 2}}",
+        "{matrix: {nodes.servers.count: [2, 1]}}",
+    );
+    assert!(
+        problems.len() == 1 && problems[0].ends_with("an instance has 4 (at nodes.servers.count=1)"),
+        "{problems:?}"
+    );
+    let own = "{kind: vllm, model: m, options: {tensor_parallel_size: 8, nodes_per_instance: 2}}";
+    assert_eq!(
+        spans(own, "{matrix: {nodes.servers.count: [2, 4]}}"),
+        (vec![], vec![2, 2])
+    );
+    let (problems, _) = spans(own, "{matrix: {nodes.servers.count: [2, 3]}}");
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("3 server nodes cannot be divided"),
+        "{problems:?}"
+    );
+}
+
+#[test]
 fn rays_options_are_suggested_at_their_place() {
     let checked = check(
         "{kind: vllm-ray, model: m, options: {ray: {objectstore_memory: 1GiB}}}",

@@ -61,6 +61,7 @@ fn plan(model: &str) -> ServicePlan {
             .complete_options(&Map::new())
             .unwrap(),
         endpoints: Vec::new(),
+        server_nodes: None,
         instances_per_node: 1,
         nodes_per_instance: std::num::NonZeroU32::MIN,
         environment: [].into(),

@@ -12,6 +12,7 @@ mod kill_resume;
 mod llama;
 mod llama_cpp;
 mod models;
+mod node_counts;
 mod orphans;
 mod plain_client;
 mod recomputed;

@@ -11,7 +11,7 @@ use crate::state::{
     AttemptState, AttemptStatus, BusStatus, Client, Collection, Deployment, Node, NodeStatus, State,
     TrialStatus,
 };
-use crate::{Attempt, NodeId, Phase, Role, Timestamp, TrialId, limits};
+use crate::{Attempt, NodeId, Phase, Timestamp, TrialId, limits};
 
 /// A step's finding.
 pub(super) enum Step {
@@ -101,6 +101,12 @@ fn agents(state: &State, now: Timestamp) -> Step {
     let mut waiting = false;
     for (node, role) in &state.outline.nodes {
         let launches = match state.nodes.get(node) {
+            // No trial to come uses it.
+            None
+            | Some(Node {
+                status: NodeStatus::Lost { .. },
+                ..
+            }) if !state.needs(node) => continue,
             None => 0,
             Some(known) => match known.status {
                 NodeStatus::Joined { .. } | NodeStatus::GivenUp { .. } => continue,
@@ -146,7 +152,8 @@ fn monitor(state: &State) -> Step {
 
 fn connect(state: &State, trial: &TrialOutline, now: Timestamp) -> Step {
     let mut waiting = false;
-    let clients = state.nodes.iter().filter(|(_, known)| known.role == Role::Client);
+    let clients = trial.clients.iter();
+    let clients = clients.filter_map(|node| Some((node, state.nodes.get(node)?)));
     for (node, known) in clients.filter(|(_, known)| !known.is_given_up()) {
         match &known.client {
             Client::Connected => {}
@@ -198,12 +205,11 @@ fn execute(state: &State, trial: &TrialOutline) -> Step {
         };
         return Step::event(failed);
     }
-    let clients = state.outline.nodes_of(Role::Client);
-    let clients = clients.filter(|node| is_in(state, node)).cloned().collect();
+    let clients = trial.clients.iter().filter(|node| is_in(state, node));
     Step::event(TrialStarted {
         trial: trial.id.clone(),
         attempt: attempts.next(),
-        clients,
+        clients: clients.cloned().collect(),
     })
 }
 

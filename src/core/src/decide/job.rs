@@ -53,7 +53,11 @@ pub(super) fn ending(run: &mut DraftRun<'_>, reason: String, at_once: bool) {
     } else {
         repeated(run.state(), run.state().outline.policy.on_time_limit)
     };
-    wind_down(run, reason.clone(), at_once, afterwards);
+    run.emit(JobEnding {
+        reason: reason.clone(),
+        at_once,
+        afterwards,
+    });
     if at_once {
         interrupt_active(run, &reason);
         run.emit(RunPaused {
@@ -61,18 +65,9 @@ pub(super) fn ending(run: &mut DraftRun<'_>, reason: String, at_once: bool) {
             reason,
             afterwards,
         });
-    }
-}
-
-fn wind_down(run: &mut DraftRun<'_>, reason: String, at_once: bool, afterwards: Afterwards) {
-    let interruption = format!("its job ends: {reason}");
-    run.emit(JobEnding {
-        reason,
-        at_once,
-        afterwards,
-    });
-    if !at_once {
-        stop_active(run, StopCause::Interruption { reason: interruption });
+    } else {
+        let reason = format!("its job ends: {reason}");
+        stop_active(run, StopCause::Interruption { reason });
     }
 }
 
@@ -146,14 +141,17 @@ pub(super) fn node_cannot_be_had(run: &mut DraftRun<'_>, node: &NodeId) {
             OnNodeLoss::Requeue => repeated(state, Afterwards::Requeue),
             OnNodeLoss::Continue | OnNodeLoss::Stop => Afterwards::Wait,
         };
-        wind_down(run, reason, false, afterwards);
+        // An attempt that goes on without the node is one that has no use for it: it may end in order.
+        run.emit(JobEnding {
+            reason,
+            at_once: false,
+            afterwards,
+        });
     }
 }
 
+/// Whether every trial to come has a service and a client without this node.
 fn others_are_left(state: &State, node: &NodeId) -> bool {
-    let Some(role) = state.outline.nodes.get(node) else {
-        return false;
-    };
     let stays = |other: &NodeId| other != node && !state.nodes.get(other).is_some_and(Node::is_given_up);
     // An instance needs all of its nodes.
     let serves = |service: &ServiceOutline| {
@@ -162,8 +160,10 @@ fn others_are_left(state: &State, node: &NodeId) -> bool {
             nodes.all(stays)
         })
     };
-    match role {
-        Role::Server => state.outline.services.iter().all(serves),
-        _ => state.outline.nodes_of(*role).any(stays),
-    }
+    let can_be_had = |trial: &TrialOutline| match state.outline.nodes.get(node) {
+        Some(Role::Server) => state.outline.services.get(trial.service).is_some_and(serves),
+        Some(Role::Client) => trial.clients.iter().any(stays),
+        Some(Role::Orchestrator) | None => false,
+    };
+    state.unsettled().all(can_be_had)
 }

@@ -35,8 +35,10 @@ pub(super) fn handle(run: &mut DraftRun<'_>, node: &NodeId, report: Report) -> R
                 suspended.seconds
             );
             run.emit_from(&origin, suspended);
-            // What was measured meanwhile is worth nothing.
-            stop_active(run, StopCause::Interruption { reason });
+            // What was measured with it meanwhile is worth nothing.
+            if run.state().is_in_use(node) {
+                stop_active(run, StopCause::Interruption { reason });
+            }
         }
         ReportBody::ServiceLaunched(launched) => {
             check_launch(run, node, &launched.instance, launched.launch)?;

@@ -17,6 +17,7 @@ pub use nodes::{Client, Collection, Node, NodeStatus};
 pub use trials::{AttemptState, AttemptStatus, Observation, Share, Trial, TrialStatus};
 
 use crate::event::{Body, CancelRequested, JobEnding, RunPaused, StateVerified};
+use crate::outline::TrialOutline;
 use crate::{Epoch, NodeId, Outline, Phase, Role, RunId, Seq, Timestamp, TrialId, limits};
 
 /// A run's state.
@@ -211,11 +212,25 @@ impl State {
     }
 
     /// The first trial of the plan that is neither executed nor failed.
-    pub fn next_trial(&self) -> Option<&crate::outline::TrialOutline> {
-        self.outline
-            .trials
-            .iter()
-            .find(|trial| !self.trials.get(&trial.id).is_some_and(Trial::is_settled))
+    pub fn next_trial(&self) -> Option<&TrialOutline> {
+        self.unsettled().next()
+    }
+
+    /// The trials of the plan that are neither executed nor failed, the one under way included.
+    pub(crate) fn unsettled(&self) -> impl Iterator<Item = &TrialOutline> {
+        let trials = self.outline.trials.iter();
+        trials.filter(|trial| !self.trials.get(&trial.id).is_some_and(Trial::is_settled))
+    }
+
+    /// Whether a node is still needed: some trial that is not settled uses it.
+    pub(crate) fn needs(&self, node: &NodeId) -> bool {
+        self.unsettled().any(|trial| self.outline.uses(trial, node))
+    }
+
+    /// Whether the attempt under way uses a node.
+    pub(crate) fn is_in_use(&self, node: &NodeId) -> bool {
+        let active = self.active().and_then(|(id, _)| self.outline.trial(id));
+        active.is_some_and(|trial| self.outline.uses(trial, node))
     }
 
     /// What makes it impossible to go on, with the program's exit code.
@@ -236,15 +251,16 @@ impl State {
         ))
     }
 
-    /// A node that was lost too often to be asked for again.
+    /// A node that was lost too often to be asked for again, and is still needed.
     pub(crate) fn lost_for_good(&self) -> Option<(&NodeId, &Node)> {
         let most = match self.outline.policy.on_node_loss {
             OnNodeLoss::Continue => limits::AGENT_LOSSES_TO_GIVE_UP,
             OnNodeLoss::Requeue | OnNodeLoss::Stop => limits::AGENT_LOSSES,
         };
+        let is_lost = |node: &Node| matches!(node.status, NodeStatus::Lost { .. }) && node.losses >= most;
         self.nodes
             .iter()
-            .find(|(_, node)| matches!(node.status, NodeStatus::Lost { .. }) && node.losses >= most)
+            .find(|(id, node)| is_lost(node) && self.needs(id))
     }
 
     /// Whether the run goes on and only this agent, the boot `boot` of `node`, was cut off: others are there, and it counts as lost.

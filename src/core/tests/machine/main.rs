@@ -9,6 +9,7 @@ mod format;
 mod jobs;
 mod losses;
 mod properties;
+mod scaling;
 mod scenarios;
 mod spanning;
 mod suspension;

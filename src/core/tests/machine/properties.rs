@@ -6,7 +6,7 @@ use hpcbench_recipes::recipe::OnNodeLoss;
 use hpcbench_stats::VerdictStatus;
 use proptest::prelude::*;
 
-use crate::world::given::{cancel, outline, spanning_outline, summary, wide_outline};
+use crate::world::given::{cancel, outline, scaling_outline, spanning_outline, summary, wide_outline};
 use crate::world::{Fault, World};
 
 /// A run's luck: what becomes of the things that it asks for, in their order; when these are used up, all goes well.
@@ -52,16 +52,23 @@ fn interference() -> impl Strategy<Value = Vec<(usize, Interference)>> {
 enum Shape {
     One,
     Several,
+    Scaling,
     Spanning,
 }
 
 fn plans() -> impl Strategy<Value = Outline> {
     let services = prop::collection::vec(0_usize..4, 1..4);
-    let shape = prop_oneof![Just(Shape::One), Just(Shape::Several), Just(Shape::Spanning)];
+    let shape = prop_oneof![
+        Just(Shape::One),
+        Just(Shape::Several),
+        Just(Shape::Scaling),
+        Just(Shape::Spanning)
+    ];
     (services, shape, any::<bool>()).prop_map(|(services, shape, fragile)| {
         let mut outline = match shape {
             Shape::One => outline(&services),
             Shape::Several => wide_outline(&services),
+            Shape::Scaling => scaling_outline(&services),
             Shape::Spanning => spanning_outline(&services),
         };
         if fragile {

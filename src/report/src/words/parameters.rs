@@ -9,14 +9,14 @@ use super::one_line;
 
 /// What a plan's parameters are called where room is short: the last parts of their paths, as many as tell them apart.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ParameterNames {
+pub struct ParameterNames {
     /// Path in the recipe and short name, in the order in which the plan names them.
     names: Vec<(String, String)>,
 }
 
 impl ParameterNames {
     /// The names for a plan's parameters.
-    pub(crate) fn of(plan: &Plan) -> Self {
+    pub fn of(plan: &Plan) -> Self {
         let mut paths: Vec<&str> = Vec::new();
         for trial in &plan.trials {
             for path in trial.parameters.keys() {
@@ -34,7 +34,9 @@ impl ParameterNames {
             *uses.entry(ending).or_insert(0_usize) += 1;
         }
         let name = |path: &str| {
-            let unique = endings(path).find(|ending| uses.get(ending) == Some(&1));
+            // Nobody knows what a count counts.
+            let mut clear = endings(path).filter(|ending| *ending != "count");
+            let unique = clear.find(|ending| uses.get(ending) == Some(&1));
             unique.unwrap_or(path).to_owned()
         };
         Self {
@@ -53,7 +55,7 @@ impl ParameterNames {
     }
 
     /// A trial's parameters as `name=value`, in the plan's order; empty for a trial without.
-    pub(crate) fn pairs(&self, trial: &TrialPlan) -> Vec<String> {
+    pub fn pairs(&self, trial: &TrialPlan) -> Vec<String> {
         self.iter()
             .filter_map(|(path, name)| {
                 let value = trial.parameters.get(path)?;
@@ -87,6 +89,9 @@ mod tests {
         let names = ParameterNames::short(&paths);
         let short: Vec<&str> = names.iter().map(|(_, name)| name).collect();
         assert_eq!(short, ["concurrency", "b.count", "c.count", "count"]);
+        let names = ParameterNames::short(&["nodes.servers.count"]);
+        let short: Vec<&str> = names.iter().map(|(_, name)| name).collect();
+        assert_eq!(short, ["servers.count"]);
     }
 
     #[test]

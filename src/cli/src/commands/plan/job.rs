@@ -2,18 +2,20 @@
 
 use std::fmt::Write as _;
 
+use hpcbench_recipes::estimate::Estimate;
 use hpcbench_slurm::Layout;
 use hpcbench_slurm::layout::Component;
 
-/// The job in words: its parts, its time, what it costs; `seconds` is how long its trials are expected to take.
-pub(super) fn in_words(layout: &Layout, seconds: f64) -> String {
+/// The job in words: its parts, its time, what it costs; the estimate is that of its trials.
+pub(super) fn in_words(layout: &Layout, estimate: &Estimate) -> String {
     let nodes = layout.node_count();
     let mut text = format!(
-        "\nA Slurm job: {nodes} nodes for {}, {:.1} node-hours at most, about {:.1} for the trials; it winds down {} s before \
+        "\nA Slurm job: {nodes} nodes for {}, {:.1} node-hours at most, about {:.1} for the trials{}; it winds down {} s before \
          its time limit.\n",
         layout.time_limit,
         layout.node_hours(),
-        seconds / 3600.0 * nodes as f64,
+        estimate.seconds / 3600.0 * nodes as f64,
+        idle(estimate),
         layout.stop_before
     );
     for (index, component) in layout.components.iter().enumerate() {
@@ -29,6 +31,18 @@ pub(super) fn in_words(layout: &Layout, seconds: f64) -> String {
         }
     }
     text
+}
+
+/// What nodes cost that a trial does not use.
+fn idle(estimate: &Estimate) -> String {
+    if estimate.idle_node_seconds > 0.0 {
+        format!(
+            ", {:.1} of them on nodes that are idle",
+            estimate.idle_node_seconds / 3600.0
+        )
+    } else {
+        String::new()
+    }
 }
 
 fn part(component: &Component) -> String {

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &PlanArgs, runs_dir: &Path) -> anyhow::Result<ExitCode> 
         Format::Text => {
             terminal::print(&text::in_words(&plan))?;
             if let Some(target) = target {
-                terminal::print(&job::in_words(&target.layout, estimate(&plan).seconds))?;
+                terminal::print(&job::in_words(&target.layout, &estimate(&plan)))?;
             }
         }
         Format::Json => terminal::print_json(&plan)?,

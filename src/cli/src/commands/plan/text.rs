@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use hpcbench_recipes::PlannedNode;
 use hpcbench_recipes::estimate::{
     Estimate, FIRST_TOKEN_SECONDS, TOKEN_SECONDS, TRIAL_OVERHEAD_SECONDS, estimate, in_words as length,
     instances,
 };
 use hpcbench_recipes::plan::{Plan, ServicePlan, TrialPlan, Window};
 use hpcbench_recipes::recipe::Load;
-use hpcbench_recipes::{PlannedNode, Role};
-use serde_json::Value;
+use hpcbench_report::ParameterNames;
 
 /// Digits of a hash that tell plans apart.
 const SHORT_HASH: usize = 12;
@@ -24,6 +24,10 @@ pub(crate) fn in_words(plan: &Plan) -> String {
     }
     let nodes: Vec<String> = plan.nodes.iter().map(node).collect();
     let _ = writeln!(text, "\nnodes: {}", nodes.join(", "));
+    let fewer_servers = plan.services.iter().any(|service| service.server_nodes.is_some());
+    if fewer_servers || plan.trials.iter().any(|trial| trial.client_nodes.is_some()) {
+        text.push_str("Each trial uses the first of each role's nodes, as many as it needs; the others are idle meanwhile.\n");
+    }
     let _ = writeln!(
         text,
         "\n{}\n\n{}\n",
@@ -54,24 +58,30 @@ fn table(header: &[&str]) -> Table {
 
 fn services(plan: &Plan) -> Table {
     let mut table = table(&["service", "kind", "model", "instances", "trials"]);
-    let servers = plan.nodes.iter().filter(|node| node.role == Role::Server).count() as u64;
     for (index, service) in plan.services.iter().enumerate() {
         let trials = plan.trials.iter().filter(|trial| trial.service == index).count();
         table.add_row([
             (index + 1).to_string(),
             service.kind.to_string(),
             service.model.clone(),
-            where_it_runs(service, servers),
+            where_it_runs(plan, service),
             trials.to_string(),
         ]);
     }
     table
 }
 
-fn where_it_runs(service: &ServicePlan, servers: u64) -> String {
-    match instances(service, servers) {
-        0 => service.endpoints.join(", "),
-        count => count.to_string(),
+fn where_it_runs(plan: &Plan, service: &ServicePlan) -> String {
+    match (instances(plan, service), service.server_nodes) {
+        (0, _) => service.endpoints.join(", "),
+        (count, None) => count.to_string(),
+        (count, Some(_)) => {
+            let nodes: Vec<&str> = plan.servers_of(service).map(|node| node.node.as_str()).collect();
+            match nodes[..] {
+                [first, .., last] => format!("{count} on {first} to {last}"),
+                _ => format!("{count} on {}", nodes.concat()),
+            }
+        }
     }
 }
 
@@ -85,20 +95,19 @@ fn trials(plan: &Plan) -> Table {
         "warm-up",
         "measured",
     ]);
+    let names = ParameterNames::of(plan);
     for (index, trial) in plan.trials.iter().enumerate() {
         let TrialPlan {
             id,
-            parameters,
             service,
             workload,
             ..
         } = trial;
-        let parameters: Vec<String> = parameters.iter().map(parameter).collect();
         table.add_row([
             (index + 1).to_string(),
             id.to_string(),
             (service + 1).to_string(),
-            parameters.join(", "),
+            names.pairs(trial).join(", "),
             load(&workload.load),
             workload.warmup.to_string(),
             match workload.window {
@@ -108,15 +117,6 @@ fn trials(plan: &Plan) -> Table {
         ]);
     }
     table
-}
-
-/// `concurrency=20`: the last part of the path is enough beside the load's own words.
-fn parameter((path, value): (&String, &Value)) -> String {
-    let name = path.rsplit('.').next().unwrap_or(path);
-    match value {
-        Value::String(text) => format!("{name}={text}"),
-        other => format!("{name}={other}"),
-    }
 }
 
 fn load(load: &Load) -> String {
@@ -143,6 +143,7 @@ fn expected(estimate: &Estimate) -> String {
         files,
         bytes,
         at_least,
+        ..
     } = estimate;
     let about = if *at_least { "at least" } else { "about" };
     format!(

@@ -55,6 +55,20 @@ impl World {
                     d.instances.values().all(|i| given_up(i) || i.is_up())
                 });
                 assert!(ready, "no service: {}", story());
+                let planned = self.state.outline.trial(&e.trial).unwrap();
+                let clients = planned.clients.iter();
+                let clients = clients.filter(|node| !self.state.given_up().any(|gone| gone == *node));
+                assert!(
+                    !e.clients.is_empty() && e.clients.iter().eq(clients),
+                    "{}",
+                    story()
+                );
+                let mut served_on = deployment.into_iter().flat_map(|d| d.instances.values());
+                assert!(
+                    served_on.all(|i| self.state.outline.uses(planned, &i.node)),
+                    "on another node: {}",
+                    story()
+                );
             }
             Body::TrialCompleted(_) | Body::TrialInterrupted(_) => {
                 assert!(self.state.active().is_some(), "not running: {}", story());

@@ -44,6 +44,7 @@ pub(crate) fn outline(services: &[usize]) -> Outline {
             trials.push(TrialOutline {
                 id: trial(trials.len() + 1),
                 service,
+                clients: [node("client")].into(),
                 load_at_least: LOAD_AT_LEAST_SECONDS,
                 load_within: Some(LOAD_SECONDS),
             });
@@ -74,12 +75,27 @@ pub(crate) fn wide_outline(services: &[usize]) -> Outline {
         (node("client-a"), Role::Client),
         (node("client-b"), Role::Client),
     ]);
+    for trial in &mut outline.trials {
+        trial.clients = ["client-a", "client-b"].map(node).into();
+    }
     for service in &mut outline.services {
         let servers = ["server-a", "server-b"].map(node);
         service.instances = servers
             .iter()
             .flat_map(|server| [0, 1].map(|index| (InstanceId::new(server, index), server.clone())))
             .collect();
+    }
+    outline
+}
+
+/// The same nodes. Services with an even number run on the first server only, and the first client alone drives their load.
+pub(crate) fn scaling_outline(services: &[usize]) -> Outline {
+    let mut outline = wide_outline(services);
+    for service in outline.services.iter_mut().step_by(2) {
+        service.instances.retain(|_, server| *server == node("server-a"));
+    }
+    for trial in outline.trials.iter_mut().filter(|trial| trial.service % 2 == 0) {
+        trial.clients = [node("client-a")].into();
     }
     outline
 }
