@@ -9,6 +9,7 @@ mod heterogeneous;
 mod leftovers;
 mod loss;
 mod lost_nodes;
+mod node_counts;
 mod preemption;
 mod refusals;
 mod staging;
