@@ -16,6 +16,8 @@ pub const MAX_FAULT_SHARES: usize = 32;
 pub const MAX_TRUTH_REQUESTS: usize = 5_000_000;
 /// Largest slow-down per concurrent request.
 pub const MAX_SLOWDOWN: f64 = 10.0;
+/// Largest slow-down a second.
+pub const MAX_DRIFT: f64 = 10.0;
 /// Longest model name, in bytes.
 pub const MAX_MODEL_NAME_BYTES: usize = 256;
 
@@ -42,6 +44,10 @@ pub struct SimulatorConfig {
     /// Slow-down: with n requests in the batch all times are multiplied by 1 + slowdown × (n − 1).
     #[schemars(range(min = 0.0, max = 10.0))]
     pub slowdown: f64,
+    /// Slow-down with time: t seconds after the start all times are multiplied by 1 + drift × t. Such a service never
+    /// becomes steady.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub drift: f64,
     /// Most requests in the batch at a time; others wait in the order of their arrival.
     #[schemars(range(min = 1))]
     pub max_num_seqs: u32,
@@ -60,6 +66,9 @@ pub struct SimulatorConfig {
     /// Tokens that fit into the pretended KV cache; only shown in the metrics.
     #[schemars(range(min = 1))]
     pub kv_cache_tokens: u64,
+    /// Share of the input tokens that it claims to have found in a prefix cache, from 0 to 1; only shown in the metrics.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub prefix_hits: f64,
     /// Time from the start until the service says that it is healthy; before, it answers 503.
     pub start_delay: SimDuration,
     /// It never says that it is healthy.
@@ -118,6 +127,7 @@ impl Default for SimulatorConfig {
             itl: SimDuration::from_millis(10),
             jitter: 0.0,
             slowdown: 0.0,
+            drift: 0.0,
             max_num_seqs: 100_000,
             max_queue: 100_000,
             default_output_tokens: 64,
@@ -125,6 +135,7 @@ impl Default for SimulatorConfig {
             seed: 0,
             role_chunk: RoleChunk::Empty,
             kv_cache_tokens: 1_000_000,
+            prefix_hits: 0.0,
             start_delay: SimDuration::ZERO,
             never_ready: false,
             load_time: SimDuration::ZERO,
@@ -161,7 +172,9 @@ impl SimulatorConfig {
         for (setting, value, top) in [
             ("jitter", self.jitter, 1.0),
             ("slowdown", self.slowdown, MAX_SLOWDOWN),
+            ("drift", self.drift, MAX_DRIFT),
             ("early_stop", self.early_stop, 1.0),
+            ("prefix_hits", self.prefix_hits, 1.0),
         ] {
             check(
                 (0.0..=top).contains(&value),
@@ -251,6 +264,8 @@ mod tests {
             model: String::new(),
             jitter: 1.5,
             slowdown: f64::NAN,
+            drift: -0.1,
+            prefix_hits: 1.01,
             max_num_seqs: 0,
             die_after: Some(0),
             truth_requests: usize::MAX,
@@ -264,6 +279,8 @@ mod tests {
                 "model",
                 "jitter",
                 "slowdown",
+                "drift",
+                "prefix_hits",
                 "max_num_seqs",
                 "die_after",
                 "truth_requests",

@@ -1,13 +1,16 @@
 //! Faults that a request can suffer, and how they are written.
 //!
 //! A fault is a word, some with a number: `status=500`, `cut-after=3`. Several are joined by commas where they go
-//! together: one that decides how the response ends, and the two that change its shape (`multi-token`, `no-usage`).
+//! together: one that decides how the response ends, and the three that change its shape (`multi-token`, `no-usage`,
+//! `tokens`).
 
 use std::fmt;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::config::MAX_OUTPUT_TOKENS;
 
 /// Most tokens that one chunk can carry.
 pub const MAX_TOKENS_PER_CHUNK: u32 = 1_024;
@@ -16,7 +19,7 @@ pub const MAX_TOKENS_PER_CHUNK: u32 = 1_024;
 pub const FAULT_HELP: &str = "status=N (answer with this HTTP status, 400-599), close-before-headers, \
 stall-before-first, stall-after=N (tokens), cut-after=N (connection closed after N tokens), malformed-after=N (one \
 broken event), error-event-after=N (an error inside the stream), role-only (no token at all), empty (a 200 without any \
-event), multi-token=K (tokens per chunk), no-usage";
+event), multi-token=K (tokens per chunk), no-usage, tokens=N (N tokens, whatever was asked for)";
 
 /// How a response deviates from a good one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub struct Faults {
     pub tokens_per_chunk: u32,
     /// Whether token counts are left out although they were asked for.
     pub omit_usage: bool,
+    /// Tokens instead of the number that was asked for.
+    pub tokens: Option<u32>,
 }
 
 /// A text that names no fault.
@@ -66,6 +71,7 @@ impl Faults {
         ending: Ending::Complete,
         tokens_per_chunk: 1,
         omit_usage: false,
+        tokens: None,
     };
 }
 
@@ -96,6 +102,10 @@ impl FromStr for Faults {
                 }
                 ("no-usage", None) => {
                     faults.omit_usage = true;
+                    continue;
+                }
+                ("tokens", Some(count @ 1..=MAX_OUTPUT_TOKENS)) => {
+                    faults.tokens = Some(count);
                     continue;
                 }
                 _ => Ending::from_parts(name, value)
@@ -141,11 +151,14 @@ impl fmt::Display for Faults {
             Ending::RoleOnly => words.push("role-only".to_owned()),
             Ending::Empty => words.push("empty".to_owned()),
         }
-        if self.tokens_per_chunk > 1 || words.is_empty() && !self.omit_usage {
-            words.push(format!("multi-token={}", self.tokens_per_chunk));
-        }
         if self.omit_usage {
             words.push("no-usage".to_owned());
+        }
+        if let Some(tokens) = self.tokens {
+            words.push(format!("tokens={tokens}"));
+        }
+        if self.tokens_per_chunk > 1 || words.is_empty() {
+            words.push(format!("multi-token={}", self.tokens_per_chunk));
         }
         f.write_str(&words.join(","))
     }
@@ -230,13 +243,15 @@ mod tests {
         assert_eq!(ending("stall-before-first"), Ending::StallAfter(0));
         assert_eq!(ending("cut-after = 3"), Ending::CutAfter(3));
         assert_eq!(ending("role-only"), Ending::RoleOnly);
+        assert_eq!("tokens=9".parse::<Faults>().unwrap().tokens, Some(9));
         let both: Faults = "multi-token=4, no-usage, empty".parse().unwrap();
         assert_eq!(
             both,
             Faults {
                 ending: Ending::Empty,
                 tokens_per_chunk: 4,
-                omit_usage: true
+                omit_usage: true,
+                tokens: None
             }
         );
     }
@@ -252,6 +267,9 @@ mod tests {
             "stall-after",
             "empty=1",
             "multi-token=0",
+            "tokens",
+            "tokens=0",
+            "tokens=1000001",
             "multi-token=99999",
             "role-only,empty",
             "stall-after=1,cut-after=2",
@@ -297,11 +315,13 @@ mod tests {
             Just(Ending::RoleOnly),
             Just(Ending::Empty),
         ];
-        (ending, 1..=MAX_TOKENS_PER_CHUNK, any::<bool>()).prop_map(
-            |(ending, tokens_per_chunk, omit_usage)| Faults {
+        let tokens = proptest::option::of(1..=MAX_OUTPUT_TOKENS);
+        (ending, 1..=MAX_TOKENS_PER_CHUNK, any::<bool>(), tokens).prop_map(
+            |(ending, tokens_per_chunk, omit_usage, tokens)| Faults {
                 ending,
                 tokens_per_chunk,
                 omit_usage,
+                tokens,
             },
         )
     }

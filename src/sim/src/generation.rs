@@ -119,7 +119,7 @@ impl Generation {
         running: usize,
         model: &TimingModel,
     ) -> Monotonic {
-        let delay = model.first_delay(self.plan.ordinal, self.plan.request.prompt_tokens, running);
+        let delay = model.first_delay(self.plan.ordinal, self.plan.request.prompt_tokens, running, at);
         self.admitted = at;
         self.load_nanos = load_nanos;
         self.first_place = at.plus_nanos(load_nanos).plus_nanos(delay);
@@ -127,7 +127,7 @@ impl Generation {
         if self.stage == Stage::Opening {
             return at;
         }
-        let later = i64::from(self.plan.tokens.saturating_sub(1)).saturating_mul(model.step(running));
+        let later = i64::from(self.plan.tokens.saturating_sub(1)).saturating_mul(model.step(running, at));
         self.place.plus_nanos(later)
     }
 
@@ -197,7 +197,8 @@ impl Generation {
                 due: moment.now.plus_nanos(CLOSING_DELAY_NANOS),
             };
         }
-        let step = moment.model.step(moment.running).saturating_mul(i64::from(count));
+        let step = moment.model.step(moment.running, moment.now);
+        let step = step.saturating_mul(i64::from(count));
         self.place = self.place.plus_nanos(step);
         Progress::Next {
             due: self

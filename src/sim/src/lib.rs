@@ -41,7 +41,7 @@ mod timing_model;
 mod truth;
 
 pub use config::{
-    InvalidConfig, MAX_FAULT_SHARES, MAX_MODEL_NAME_BYTES, MAX_OUTPUT_TOKENS, MAX_SLOWDOWN,
+    InvalidConfig, MAX_DRIFT, MAX_FAULT_SHARES, MAX_MODEL_NAME_BYTES, MAX_OUTPUT_TOKENS, MAX_SLOWDOWN,
     MAX_TRUTH_REQUESTS, RoleChunk, SimulatorConfig,
 };
 pub use duration::{InvalidDuration, MAX_DURATION, SimDuration};

@@ -39,6 +39,8 @@ pub(crate) enum Finished {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     prompt_tokens: u64,
+    /// Share of these that count as hits of a prefix cache.
+    prefix_hits: f64,
     generation_tokens: u64,
     finished: [u64; 4],
     ttft: Histogram,
@@ -76,9 +78,11 @@ impl Histogram {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// Nothing was counted; `prefix_hits` is the share of input tokens that will count as hits of a prefix cache.
+    pub(crate) fn new(prefix_hits: f64) -> Self {
         Self {
             prompt_tokens: 0,
+            prefix_hits,
             generation_tokens: 0,
             finished: [0; 4],
             ttft: Histogram::new(TTFT_BOUNDS),
@@ -153,13 +157,14 @@ impl Metrics {
             "Number of generation tokens processed.",
             self.generation_tokens,
         );
-        // There is no prefix cache and nothing is ever preempted: true zeros.
+        // There is no prefix cache: what it finds is as the settings say. Nothing is ever preempted: a true zero.
+        let hits = (self.prompt_tokens as f64 * self.prefix_hits) as u64;
         text.counter(
             "prefix_cache_queries_total",
             "Prefix cache queries, in tokens.",
             self.prompt_tokens,
         );
-        text.counter("prefix_cache_hits_total", "Prefix cache hits, in tokens.", 0);
+        text.counter("prefix_cache_hits_total", "Prefix cache hits, in tokens.", hits);
         text.counter("num_preemptions_total", "Cumulative number of preemptions.", 0);
         text.request_success(&self.finished);
         text.histogram("time_to_first_token_seconds", "Time to first token.", &self.ttft);
@@ -261,7 +266,7 @@ mod tests {
 
     #[test]
     fn shows_what_was_counted() {
-        let mut metrics = Metrics::new();
+        let mut metrics = Metrics::new(0.25);
         metrics.admitted(12, 700_000_000);
         metrics.first_tokens(1, 50_000_000);
         metrics.more_tokens(2, 10_000_000);
@@ -275,6 +280,8 @@ mod tests {
         assert_eq!(of("kv_cache_usage_perc", ""), "0.25");
         assert_eq!(of("prompt_tokens_total", ""), "12");
         assert_eq!(of("generation_tokens_total", ""), "3");
+        assert_eq!(of("prefix_cache_queries_total", ""), "12");
+        assert_eq!(of("prefix_cache_hits_total", ""), "3");
         assert_eq!(of("request_success_total", r#",finished_reason="length""#), "1");
         assert_eq!(of("request_success_total", r#",finished_reason="abort""#), "1");
         assert_eq!(of("request_success_total", r#",finished_reason="error""#), "0");
@@ -305,7 +312,7 @@ mod tests {
 
     #[test]
     fn every_series_has_a_help_and_a_type() {
-        let text = Metrics::new().render("m", GAUGES);
+        let text = Metrics::new(0.0).render("m", GAUGES);
         let heads = |kind: &str| text.lines().filter(|line| line.starts_with(kind)).count();
         assert_eq!(heads("# HELP"), 13);
         assert_eq!(heads("# TYPE"), 13);

@@ -41,6 +41,9 @@ pub(crate) struct SimulateArgs {
     /// With n requests in the batch all times are multiplied by 1 + S × (n − 1) [default: 0]
     #[arg(long, value_name = "S")]
     slowdown: Option<f64>,
+    /// t seconds after the start all times are multiplied by 1 + D × t [default: 0]
+    #[arg(long, value_name = "D")]
+    drift: Option<f64>,
     /// Most requests in the batch; others wait in the order of their arrival [default: 100000]
     #[arg(long, value_name = "N")]
     max_num_seqs: Option<u32>,
@@ -59,6 +62,9 @@ pub(crate) struct SimulateArgs {
     /// What `content` is in the first chunk of a chat: empty, null, or none (no such chunk) [default: empty]
     #[arg(long, value_name = "KIND", value_parser = parse_role_chunk)]
     role_chunk: Option<RoleChunk>,
+    /// Share of the input tokens that it claims to have found in a prefix cache, in its metrics [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    prefix_hits: Option<f64>,
     /// Time until the service says that it is healthy [default: 0ms]
     #[arg(long, value_name = "DURATION")]
     start_delay: Option<SimDuration>,
@@ -117,12 +123,14 @@ impl SimulateArgs {
             itl: self.itl.unwrap_or(base.itl),
             jitter: self.jitter.unwrap_or(base.jitter),
             slowdown: self.slowdown.unwrap_or(base.slowdown),
+            drift: self.drift.unwrap_or(base.drift),
             max_num_seqs: self.max_num_seqs.unwrap_or(base.max_num_seqs),
             max_queue: self.max_queue.unwrap_or(base.max_queue),
             default_output_tokens: self.default_output_tokens.unwrap_or(base.default_output_tokens),
             early_stop: self.early_stop.unwrap_or(base.early_stop),
             seed: self.seed.unwrap_or(base.seed),
             role_chunk: self.role_chunk.unwrap_or(base.role_chunk),
+            prefix_hits: self.prefix_hits.unwrap_or(base.prefix_hits),
             start_delay: self.start_delay.unwrap_or(base.start_delay),
             never_ready: self.never_ready || base.never_ready,
             load_time: self.load_time.unwrap_or(base.load_time),

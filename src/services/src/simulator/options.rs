@@ -30,6 +30,9 @@ pub(super) struct Options {
     /// With n requests in the batch all times are multiplied by 1 + slowdown × (n − 1).
     #[schemars(range(min = 0.0, max = 10.0))]
     slowdown: f64,
+    /// t seconds after the start all times are multiplied by 1 + drift × t: such a service never becomes steady.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    drift: f64,
     /// Most requests in the batch at a time; others wait in the order of their arrival.
     max_num_seqs: NonZeroU32,
     /// Most requests that wait; more are answered with 503.
@@ -48,6 +51,9 @@ pub(super) struct Options {
     /// Tokens that fit into the pretended KV cache; only shown in the metrics.
     #[schemars(range(max = 9_007_199_254_740_991u64))]
     kv_cache_tokens: NonZeroU64,
+    /// Share of the input tokens that it claims to have found in a prefix cache; only shown in the metrics.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    prefix_hits: f64,
     /// Time from the start until the service says that it is healthy.
     start_delay: Duration,
     /// It never says that it is healthy.
@@ -94,7 +100,8 @@ struct FaultShare {
     share: f64,
     /// What happens to them: one of `status=N` (400 to 599), `close-before-headers`, `stall-before-first`,
     /// `stall-after=N`, `cut-after=N`, `malformed-after=N`, `error-event-after=N` (N tokens), `role-only`, `empty`;
-    /// and besides `multi-token=K` (tokens a chunk, up to 1024) and `no-usage`; joined by commas.
+    /// and besides `multi-token=K` (tokens a chunk, up to 1024), `no-usage` and `tokens=N` (so many, whatever was asked
+    /// for); joined by commas.
     #[schemars(regex(pattern = FAULT_PATTERN), extend("title" = "a fault", "examples" = ["status=503", "cut-after=3", "multi-token=4,no-usage"]))]
     fault: String,
 }
@@ -102,9 +109,9 @@ struct FaultShare {
 /// Words joined by commas.
 const FAULT_PATTERN: &str = concat!(
     "^(?:status=[45][0-9]{2}|close-before-headers|stall-before-first|(?:stall|cut|malformed|error-event)-after=[0-9]{1,9}",
-    "|role-only|empty|multi-token=(?:[1-9][0-9]{0,2}|10[01][0-9]|102[0-4])|no-usage)",
+    "|role-only|empty|multi-token=(?:[1-9][0-9]{0,2}|10[01][0-9]|102[0-4])|no-usage|tokens=(?:[1-9][0-9]{0,5}|1000000))",
     "(?:,(?:status=[45][0-9]{2}|close-before-headers|stall-before-first|(?:stall|cut|malformed|error-event)-after=[0-9]{1,9}",
-    "|role-only|empty|multi-token=(?:[1-9][0-9]{0,2}|10[01][0-9]|102[0-4])|no-usage))*$",
+    "|role-only|empty|multi-token=(?:[1-9][0-9]{0,2}|10[01][0-9]|102[0-4])|no-usage|tokens=(?:[1-9][0-9]{0,5}|1000000)))*$",
 );
 
 fn count(number: u32) -> NonZeroU32 {
@@ -119,6 +126,7 @@ impl Default for Options {
             itl: Duration::from_millis(10),
             jitter: 0.0,
             slowdown: 0.0,
+            drift: 0.0,
             max_num_seqs: count(100_000),
             max_queue: 100_000,
             default_output_tokens: count(64),
@@ -126,6 +134,7 @@ impl Default for Options {
             seed: 0,
             role_chunk: RoleChunk::Empty,
             kv_cache_tokens: count(1_000_000).into(),
+            prefix_hits: 0.0,
             start_delay: Duration::ZERO,
             never_ready: false,
             load_time: Duration::ZERO,
@@ -164,7 +173,9 @@ impl Options {
             ));
         }
         let endings = |fault: &FaultShare| {
-            let extra = |word: &&str| word.starts_with("multi-token=") || *word == "no-usage";
+            let extra = |word: &&str| {
+                word.starts_with("multi-token=") || word.starts_with("tokens=") || *word == "no-usage"
+            };
             fault.fault.split(',').filter(|word| !extra(word)).count()
         };
         for fault in self.faults.iter().filter(|fault| endings(fault) > 1) {

@@ -115,7 +115,10 @@ impl<K: PartialEq + Copy> Engine<K> {
             }
             _ => {}
         }
-        let (tokens, finish) = self.length(intake.ordinal, &wanted);
+        let (tokens, finish) = match faults.tokens {
+            Some(tokens) => (tokens, FinishReason::Stop),
+            None => self.length(intake.ordinal, &wanted),
+        };
         let header = Header {
             endpoint: intake.endpoint,
             model: wanted.model.as_deref().unwrap_or(&self.config.model),

@@ -97,10 +97,10 @@ impl<K: PartialEq + Copy> Engine<K> {
     pub(crate) fn new(config: SimulatorConfig, now: Now) -> Self {
         let ready_at = (!config.never_ready).then(|| now.mono.plus(config.start_delay.get()));
         Self {
-            model: TimingModel::new(&config),
+            model: TimingModel::new(&config, now.mono),
             scheduler: Scheduler::new(config.max_num_seqs as usize, config.max_queue as usize),
             truth: Truth::new(config.truth_requests, MAX_SENDS),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(config.prefix_hits),
             catalog: Catalog::new(&config.model, config.load_time.nanos(), now.wall),
             ready_at,
             received: 0,

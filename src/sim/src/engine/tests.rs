@@ -313,6 +313,15 @@ fn not_ready_means_503_until_it_is() {
 }
 
 #[test]
+fn answers_may_be_longer_than_was_asked_for() {
+    let mut bench = bench(|config| config.faults = vec!["1:tokens=5".parse().unwrap()]);
+    let (mut job, due) = running(bench.complete(1));
+    let (text, _) = bench.play(&mut job, due);
+    assert!(text.contains("\"finish_reason\":\"stop\""), "{text}");
+    assert_eq!(bench.metric("generation_tokens_total"), "5");
+}
+
+#[test]
 fn only_received_inference_requests_bring_the_end() {
     let mut dying = bench(|config| (config.die_after, config.die_exit_code) = (Some(2), 9));
     dying.get("/health");

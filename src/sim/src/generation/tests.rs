@@ -69,7 +69,7 @@ fn plan(endpoint: Endpoint, delivery: Delivery, tokens: u32, faults: &str) -> Pl
 
 /// Plays a response whose every write happens `late` after it is due.
 fn play(plan: Plan, config: &SimulatorConfig, late: i64) -> Course {
-    let model = TimingModel::new(config);
+    let model = TimingModel::new(config, Monotonic(0));
     let renderer = Renderer::new(&Header {
         endpoint: plan.request.endpoint,
         model: "m",

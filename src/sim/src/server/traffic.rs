@@ -127,8 +127,12 @@ impl Traffic {
         match fill {
             Fill::Drained => self.take_requests(key),
             Fill::Overflow => self.refuse(key, HttpError::BodyTooLong),
-            // A client that has closed its side does not want the rest; servers abort then.
-            Fill::Closed => self.close(key),
+            // A client that has closed its side does not want the rest; servers abort then. What it had asked for
+            // before was received all the same.
+            Fill::Closed => {
+                self.take_requests(key);
+                self.close(key);
+            }
         }
     }
 

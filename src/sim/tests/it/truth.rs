@@ -103,6 +103,29 @@ fn clients_that_leave_are_noticed() {
 }
 
 #[test]
+fn requests_count_even_if_their_clients_are_gone_when_they_are_read() {
+    const REQUESTS: usize = 50;
+    let service = Service::start(r#"{"ttft": "1h"}"#);
+    for n in 0..REQUESTS {
+        drop(ask(&service, &format!("r{n}"), 1));
+    }
+    let truth = service.truth_when(|truth| truth["requests"].as_object().unwrap().len() == REQUESTS);
+    let requests = truth["requests"].as_object().unwrap();
+    assert!(
+        requests.values().all(|entry| entry["outcome"] == "aborted"),
+        "{truth}"
+    );
+    let metrics = service.get("/metrics").body;
+    let aborted = metrics
+        .lines()
+        .find(|line| line.contains("finished_reason=\"abort\""));
+    assert!(
+        aborted.is_some_and(|line| line.ends_with(&format!(" {REQUESTS}"))),
+        "{metrics}"
+    );
+}
+
+#[test]
 fn can_be_reset_and_is_bounded() {
     let service = Service::start(r#"{"truth_requests": 3}"#);
     for n in 0..5 {
