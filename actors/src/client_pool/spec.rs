@@ -40,7 +40,7 @@ pub(super) fn load_spec(trial: &TrialPlan, share: Share) -> Result<LoadSpec, Str
         endpoints: share.endpoints,
         model: share.model,
         dialect: dialect(workload.endpoint),
-        stream: true,
+        stream: workload.stream,
         shape: shape(&workload.load)?,
         warmup: workload.warmup.as_std(),
         length: length(workload),

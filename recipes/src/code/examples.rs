@@ -49,6 +49,7 @@ impl Code {
             | Self::Trace
             | Self::TraceLength
             | Self::Conversation
+            | Self::WholeAnswers
             | Self::SloSample
             | Self::LittleData => self.of_workload(),
             Self::EndpointDialect
@@ -147,6 +148,10 @@ impl Code {
             Self::Conversation => example(
                 "workload: {endpoint: completions, load: {shape: closed, concurrency: 8, turns: 4}}",
                 "workload: {endpoint: chat, load: {shape: closed, concurrency: 8, turns: 4}}",
+            ),
+            Self::WholeAnswers => example(
+                "workload: {stream: false, goodput: {ttft: 500ms}}",
+                "workload: {stream: false, goodput: {e2e: 5s}}",
             ),
             Self::SloSample => example(
                 "workload: {requests: 2000, slo: {ttft_p999: 1s}}",

@@ -66,6 +66,7 @@ codes! {
     Trace "trace" Error "A trace is JSON Lines in the order of their time stamps, and some of its arrivals must be in the measured window.";
     TraceLength "trace-length" Warning "A trace that ends before the measured window leaves the service idle in the rest of it.";
     Conversation "conversation" Error "A request can carry what was said before only through an endpoint that takes messages.";
+    WholeAnswers "whole-answers" Error "An answer that comes as a whole has no first token and no time between tokens that could have limits.";
     EndpointDialect "endpoint-dialect" Error "The service does not answer requests of this endpoint.";
     Endpoints "endpoints" Error "Endpoints name services that already run: kind openai needs them, other kinds start their own.";
     ServiceOption "service-option" Error "An option of the service, or a combination of options, is not possible.";

@@ -261,6 +261,7 @@ pub(crate) fn resolve_workload(workload: Workload, paths: &PathBase) -> Option<W
     }
     Some(WorkloadPlan {
         endpoint: workload.endpoint,
+        stream: workload.stream,
         load,
         warmup: workload.warmup,
         window,

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::{
-    Connections, Cooldown, Endpoint, Engine, Goodput, Load, Prompts, Sampling, Slo, Tolerance,
+    Connections, Cooldown, Endpoint, Engine, Goodput, Load, Prompts, Sampling, Slo, Tolerance, default_stream,
 };
 use crate::units::Duration;
 
@@ -15,6 +15,9 @@ use crate::units::Duration;
 pub struct WorkloadPlan {
     /// The API that requests use.
     pub endpoint: Endpoint,
+    /// Whether an answer comes as it is made, or as a whole.
+    #[serde(default = "default_stream")]
+    pub stream: bool,
     /// When requests are sent.
     pub load: Load,
     /// How long the load runs before measuring begins.

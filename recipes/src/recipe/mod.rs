@@ -29,6 +29,7 @@ pub use observe::{GpuMonitoring, LogCategory, LogFormat, Logging, Monitoring, Re
 pub use prompts::{ChoiceCount, FileFormat, NormalCount, Prompts, TokenCount};
 pub use service::{Health, Image, Restart, SecretFile, Secrets, Service, ServiceKind};
 pub use sweep::{Order, Sweep};
+pub(crate) use workload::default_stream;
 pub use workload::{Cooldown, Endpoint, Sampling, Workload};
 
 /// The recipe layouts that this build reads.

@@ -16,6 +16,10 @@ pub struct Workload {
     /// The API that requests use.
     #[serde(default)]
     pub endpoint: Endpoint,
+    /// Whether an answer comes as it is made. Without, it comes as a whole: then nothing is known of its first token and of
+    /// the time between tokens.
+    #[serde(default = "default_stream")]
+    pub stream: bool,
     /// When requests are sent.
     pub load: Load,
     /// How long the load runs before measuring begins.
@@ -57,6 +61,10 @@ pub struct Workload {
     /// Limits that a request must keep to count as good.
     #[serde(default)]
     pub goodput: Goodput,
+}
+
+pub(crate) const fn default_stream() -> bool {
+    true
 }
 
 fn default_timeout() -> Duration {

@@ -58,6 +58,7 @@ const OF_A_POINT: &[Rule] = &[
     load::trace,
     load::ramp,
     load::conversation,
+    workload::whole_answers,
     load::max_age,
     clients::limits,
     clients::idle,

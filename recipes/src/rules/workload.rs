@@ -3,7 +3,7 @@
 use super::{Subject, in_workload};
 use crate::code::Code;
 use crate::problem::Problem;
-use crate::recipe::{ChoiceCount, Cooldown, Load, NormalCount, Prompts, TokenCount};
+use crate::recipe::{ChoiceCount, Cooldown, Goodput, Load, Metric, NormalCount, Prompts, TokenCount};
 use crate::units::Duration;
 
 /// Exactly one of `duration` and `requests` ends the window.
@@ -171,6 +171,30 @@ pub(super) fn shared_prefix(subject: &Subject<'_>) -> Vec<Problem> {
         in_workload(["prompts", "shared_prefix_tokens"]),
         message,
     )]
+}
+
+/// Only an answer that comes as it is made has a first token, and others after it.
+pub(super) fn whole_answers(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(workload) = subject.workload.filter(|workload| !workload.stream) else {
+        return Vec::new();
+    };
+    let Goodput { ttft, tpot, e2e: _ } = workload.goodput;
+    let goodput = [("ttft", ttft), ("tpot", tpot)];
+    let goodput = goodput.iter().filter(|(_, limit)| limit.is_some());
+    let goodput = goodput.map(|(name, _)| in_workload(["goodput", *name]));
+    let targets = workload
+        .slo
+        .0
+        .keys()
+        .filter(|target| target.metric != Metric::E2e);
+    let slo = targets.map(|target| in_workload(["slo", target.to_string().as_str()]));
+    let problem = |place| {
+        let message =
+            "with `stream: false` an answer comes as a whole: there is nothing to hold this limit against";
+        let help = "limit `e2e`, or let answers be streamed".to_owned();
+        Problem::value(Code::WholeAnswers, place, message).with_help(help)
+    };
+    goodput.chain(slo).map(problem).collect()
 }
 
 /// A prompt file and a tokenizer are there.

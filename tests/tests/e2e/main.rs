@@ -5,6 +5,7 @@ mod bad_luck;
 mod bus_loss;
 mod cancel;
 mod definitions;
+mod dialects;
 mod event_log;
 mod fencing;
 mod images;
