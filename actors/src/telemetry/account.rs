@@ -20,8 +20,8 @@ impl Window {
 /// Readings of one instance in the course of an attempt.
 #[derive(Debug, Default)]
 pub(super) struct Account {
-    /// Before the load; none if it could not be read.
-    pub(super) before: Option<Reading>,
+    /// Before the load, and by when it was read, nanoseconds; none if it could not be read.
+    pub(super) before: Option<(i64, Reading)>,
     running: Mean,
     waiting: Mean,
     kv_cache_max: Option<f64>,
@@ -47,6 +47,19 @@ impl Mean {
 }
 
 impl Account {
+    /// The load begins at this time. A reading that came later is none of the time before it.
+    pub(super) fn begin(&mut self, start_ns: i64) {
+        if self
+            .before
+            .take_if(|(read_by_ns, _)| *read_by_ns > start_ns)
+            .is_some()
+        {
+            tracing::warn!(
+                "the service was read only when the load was on: what it counts for the load is not known"
+            );
+        }
+    }
+
     /// Takes the gauges of a reading in the window.
     pub(super) fn add(&mut self, reading: &Reading) {
         self.running.add(reading.running);
@@ -60,7 +73,7 @@ impl Account {
     /// The account, with the reading after the load.
     pub(super) fn report(&self, after: Option<&Reading>) -> ServiceReport {
         let counted = self.before.as_ref().zip(after);
-        let counted = counted.map(|(before, after)| difference(before, after));
+        let counted = counted.map(|((_, before), after)| difference(before, after));
         let counted = counted.unwrap_or_default();
         ServiceReport {
             requests: counted.requests,
@@ -101,7 +114,7 @@ mod tests {
     #[test]
     fn gauges_are_averaged_and_counters_subtracted() {
         let mut account = Account {
-            before: Some(reading(10.0, 0.0)),
+            before: Some((7, reading(10.0, 0.0))),
             ..Account::default()
         };
         account.add(&reading(20.0, 3.0));
@@ -125,7 +138,7 @@ mod tests {
     #[test]
     fn what_could_not_be_read_is_not_known() {
         let account = Account {
-            before: Some(reading(10.0, 0.0)),
+            before: Some((7, reading(10.0, 0.0))),
             ..Account::default()
         };
         assert_eq!(account.report(None), ServiceReport::default());
@@ -133,6 +146,19 @@ mod tests {
             Account::default().report(Some(&reading(40.0, 0.0))),
             ServiceReport::default()
         );
+    }
+
+    #[test]
+    fn a_reading_that_came_too_late_is_none() {
+        let counted = |start_ns| {
+            let mut account = Account {
+                before: Some((7, reading(10.0, 0.0))),
+                ..Account::default()
+            };
+            account.begin(start_ns);
+            account.report(Some(&reading(40.0, 0.0))).requests
+        };
+        assert_eq!((counted(7), counted(6)), (Some(30), None));
     }
 
     #[test]

@@ -8,10 +8,11 @@ use hpcbench_core::message::{AgentCommand, CommandBody, ReportBody};
 use hpcbench_core::{Attempt, Epoch, InstanceId, Role, Seq, TrialId};
 use hpcbench_recipes::recipe::GpuMonitoring;
 use hpcbench_stats::ServiceReport;
+use hpcbench_telemetry::clock::monotonic_ns;
 use hpcbench_telemetry::gpu::Gpus;
 use tokio::sync::mpsc;
 
-use super::observation::{Observation, TELLS, Teller, Told};
+use super::observation::{Observation, TELLS, Teller, Told, nanos};
 use super::recorder::{Recorder, table_path};
 use super::sampler::{Sampler, Throttling};
 use crate::agent::AgentContext;
@@ -84,7 +85,8 @@ impl Telemetry {
                 delay_ms,
             } => {
                 // Whoever is not observed needs not be told.
-                self.tell(trial, *attempt, Told::Begins(Duration::from_millis(*delay_ms)));
+                let start_ns = monotonic_ns().saturating_add(nanos(Duration::from_millis(*delay_ms)));
+                self.tell(trial, *attempt, Told::Begins(start_ns));
                 return Taken::Wholly;
             }
             CommandBody::FinishObservation { trial, attempt } => {

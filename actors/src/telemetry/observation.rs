@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use hpcbench_core::event::ServiceObserved;
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{Attempt, InstanceId, Seq, TrialId};
@@ -14,6 +14,7 @@ use hpcbench_services::{BaseUrl, find};
 use hpcbench_stats::{ServiceReport, ThrottledGpu};
 use hpcbench_telemetry::clock::monotonic_ns;
 use hpcbench_telemetry::gpu::ThrottleClock;
+use hpcbench_telemetry::service::Reading;
 use tokio::sync::mpsc;
 
 use super::account::{Account, Window};
@@ -26,12 +27,16 @@ use crate::shell::describe;
 
 /// The shortest time between two looks at a service.
 const SHORTEST: Duration = Duration::from_millis(100);
+/// How long a service has, after the load, to notice what its clients have given up.
+const SETTLING: Duration = Duration::from_secs(2);
+/// Time between two looks at a service that has not noticed yet.
+const SETTLING_LOOK: Duration = Duration::from_millis(50);
 
 /// What an observation is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
-    /// The load begins after this time.
-    Begins(Duration),
+    /// The load begins at this time of the node's monotonic clock, nanoseconds.
+    Begins(i64),
     /// The load has ended, by this event.
     Ended(Seq),
 }
@@ -63,10 +68,11 @@ impl Observation {
             .into_iter()
             .map(|target| (target, Account::default()))
             .collect();
-        let mut strangers = self.strangers("before the load").await;
-        let before = self.look(&watched).await;
+        // At the same time, for the load does not wait for either.
+        let first_look = async { (self.look(&watched).await, monotonic_ns()) };
+        let ((before, read_by_ns), mut strangers) = join(first_look, self.strangers("before the load")).await;
         for ((_, account), reading) in watched.iter_mut().zip(before) {
-            account.before = reading.map(|(_, reading)| reading);
+            account.before = reading.map(|(_, reading)| (read_by_ns, reading));
         }
         let pause = self
             .context
@@ -82,7 +88,12 @@ impl Observation {
             tokio::select! {
                 biased;
                 told = told.recv() => match told {
-                    Some(Told::Begins(delay)) => window = Some(self.begin(delay)),
+                    Some(Told::Begins(start_ns)) => {
+                        window = Some(self.begin(start_ns));
+                        for (_, account) in &mut watched {
+                            account.begin(start_ns);
+                        }
+                    }
                     Some(Told::Ended(cause)) => break cause,
                     None => return,
                 },
@@ -96,7 +107,7 @@ impl Observation {
                 }
             }
         };
-        let after = self.look(&watched).await;
+        let after = self.settled(&watched).await;
         let accounts = watched
             .iter()
             .zip(after)
@@ -119,8 +130,8 @@ impl Observation {
     }
 
     /// The load begins: from here on GPUs are watched.
-    fn begin(&self, delay: Duration) -> Window {
-        let window = self.window(delay);
+    fn begin(&self, start_ns: i64) -> Window {
+        let window = self.window(start_ns);
         let clock = ThrottleClock::new(window.from_ns, window.until_ns);
         *self.throttling() = Some(clock);
         window
@@ -131,8 +142,7 @@ impl Observation {
     }
 
     /// The window as far as it is known here, where the order comes a little earlier or later than to the clients.
-    fn window(&self, delay: Duration) -> Window {
-        let start = monotonic_ns().saturating_add(nanos(delay));
+    fn window(&self, start_ns: i64) -> Window {
         let workload = self
             .context
             .plan
@@ -141,7 +151,7 @@ impl Observation {
             .find(|trial| trial.id == self.trial)
             .map(|trial| &trial.workload);
         let warmup = workload.map_or(Duration::ZERO, |workload| workload.warmup.as_std());
-        let from_ns = start.saturating_add(nanos(warmup));
+        let from_ns = start_ns.saturating_add(nanos(warmup));
         let until_ns = match workload.map(|workload| &workload.window) {
             Some(PlanWindow::Duration(duration)) => Some(from_ns.saturating_add(nanos(duration.as_std()))),
             _ => None,
@@ -193,10 +203,7 @@ impl Observation {
     }
 
     /// A look at all of them at once.
-    async fn look(
-        &self,
-        watched: &[(Target, Account)],
-    ) -> Vec<Option<(i64, hpcbench_telemetry::service::Reading)>> {
+    async fn look(&self, watched: &[(Target, Account)]) -> Vec<Option<(i64, Reading)>> {
         let looks = watched.iter().map(|(target, _)| async {
             let looked = scrape(target, &self.recorder).await;
             looked
@@ -204,6 +211,23 @@ impl Observation {
                 .ok()
         });
         join_all(looks).await
+    }
+
+    /// A look at all of them when they have noticed the end of what was cancelled with the load: until then they do not
+    /// count it.
+    async fn settled(&self, watched: &[(Target, Account)]) -> Vec<Option<(i64, Reading)>> {
+        let deadline = Instant::now() + SETTLING;
+        loop {
+            let readings = self.look(watched).await;
+            let is_busy = readings
+                .iter()
+                .flatten()
+                .any(|(_, reading)| reading.under_way() > 0.0);
+            if !is_busy || Instant::now() >= deadline {
+                return readings;
+            }
+            tokio::time::sleep(SETTLING_LOOK).await;
+        }
     }
 
     fn together(&self, accounts: impl ExactSizeIterator<Item = ServiceReport>) -> ServiceReport {
@@ -242,6 +266,6 @@ fn stranger(instance: &InstanceId, url: &str) -> Option<String> {
     }
 }
 
-fn nanos(duration: Duration) -> i64 {
+pub(super) fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -254,13 +254,19 @@ impl Engine {
                     self.past_window = true;
                     self.shared.threads_past_window.fetch_add(1, Ordering::Release);
                 }
-                let all_past = self.shared.threads_past_window.load(Ordering::Acquire) >= self.plan.threads;
-                now >= give_up || (all_past && self.shared.measured_open.load(Ordering::Acquire) <= 0)
+                now >= give_up || self.all_is_measured()
             }
             WindowEnd::At { give_up: None, .. } | WindowEnd::LastSend => {
                 self.nothing_more_to_begin(now) && self.in_flight == 0
             }
         }
+    }
+
+    /// Whether no thread can bring about a measured request any more, and all of them have ended: a load that is kept up
+    /// for their sake has done its work.
+    fn all_is_measured(&self) -> bool {
+        let all_past = self.shared.threads_past_window.load(Ordering::Acquire) >= self.plan.threads;
+        all_past && self.shared.measured_open.load(Ordering::Acquire) <= 0
     }
 
     /// Whether no request is left that may begin.
@@ -273,9 +279,9 @@ impl Engine {
         }
     }
 
-    /// Whether a request may begin at `now`.
+    /// Whether a request may begin at `now`. One that would be cancelled at once does not.
     fn may_begin(&self, now: Monotonic) -> bool {
-        !self.shared.is_stopped() && !self.nothing_more_to_begin(now)
+        !self.shared.is_stopped() && !self.nothing_more_to_begin(now) && !self.all_is_measured()
     }
 }
 

@@ -156,6 +156,18 @@ fn users_think() {
     let (records, _) = run(spec);
     for pair in records.windows(2) {
         assert_eq!(pair[1].times.intended, pair[0].times.end.unwrap() + 80_000_000);
+#[test]
+fn nothing_begins_when_all_that_was_measured_has_ended() {
+    let scratch = tempfile::tempdir().unwrap();
+    // In flight at the end of the window, and its user's only one.
+    let server = Server::start(|_, socket| stream(socket, 1, Duration::from_secs(1)));
+    let mut spec = spec(server.address, &scratch);
+    spec.length = lasting(500, Cooldown::Load);
+    let (records, _) = run(spec);
+    assert_eq!(phases(&records), [0, 1, 0]);
+    assert_eq!((records[0].status, server.requests().len()), (Status::Ok, 1));
+}
+
         assert!(pair[1].times.sent.unwrap() >= pair[1].times.intended);
     }
 }

@@ -21,13 +21,12 @@ pub struct Difference {
 /// may be what a former load gave up and the service has not noticed yet.
 pub fn difference(before: &Reading, after: &Reading) -> Difference {
     let ended = between(before.finished, after.finished);
-    let under_way = before.running.unwrap_or(0.0) + before.waiting.unwrap_or(0.0);
     let queries = between(before.prefix_queries, after.prefix_queries);
     let hits = between(before.prefix_hits, after.prefix_hits);
     let seconds = between(before.queue_seconds, after.queue_seconds);
     let waited = between(before.queue_count, after.queue_count);
     Difference {
-        requests: ended.map(|ended| count((ended - under_way).max(0.0))),
+        requests: ended.map(|ended| count((ended - before.under_way()).max(0.0))),
         prefix_cache: queries
             .zip(hits)
             .map(|(queries, hits)| (count(queries), count(hits))),

@@ -49,6 +49,11 @@ pub fn read(dialect: Dialect, all: &[Series<'_>]) -> Reading {
 }
 
 impl Reading {
+    /// Requests that have begun and not ended.
+    pub fn under_way(&self) -> f64 {
+        self.running.unwrap_or(0.0) + self.waiting.unwrap_or(0.0)
+    }
+
     fn of(&mut self, quantity: Quantity) -> &mut Option<f64> {
         match quantity {
             Quantity::Running => &mut self.running,
