@@ -2,6 +2,7 @@
 //! at what is left behind. They know the program only from outside: by its arguments, files, processes and ports.
 
 mod apptainer_tool;
+mod bad_kernel;
 mod bus_server;
 mod cluster;
 mod events;
@@ -10,6 +11,7 @@ mod harness;
 mod hpcbench;
 mod http;
 mod image;
+mod library;
 mod listener;
 mod llama;
 mod llama_files;
@@ -33,6 +35,7 @@ mod wait;
 mod workdir;
 
 pub use apptainer_tool::Apptainer;
+pub use bad_kernel::BadKernel;
 pub use bus_server::ForgetfulBus;
 pub use cluster::{Cluster, Job, Profile};
 pub use events::{Line, data, events, history, of_type, terminal};
@@ -40,6 +43,7 @@ pub use guide::{GuideVerifier, blocks};
 pub use hpcbench::{Finished, Hpcbench, Running};
 pub use http::{Response, get, post};
 pub use image::LlamaImage;
+pub use library::library;
 pub use listener::Listener;
 pub use llama::Llama;
 pub use llama_files::LlamaFiles;

@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::paths::workspace;
-use crate::{Hpcbench, Running, Workdir, wait_until};
+use crate::{Hpcbench, Running, Workdir, library, wait_until};
 
 /// A point on an event's way out of the orchestrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +47,7 @@ impl StopAt {
     ///
     /// There is no C compiler, or it refuses.
     pub fn new(workdir: &Workdir) -> Result<Self> {
-        let library = workdir.path().join("stop-at.so");
-        let compiled = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .arg(&library)
-            .arg(workspace().join("tests/harness/stop-at.c"))
-            .output()
-            .context("cannot run cc")?;
-        ensure!(
-            compiled.status.success(),
-            "{}",
-            String::from_utf8_lossy(&compiled.stderr)
-        );
+        let library = library(workdir, "stop-at.c", "stop-at.so")?;
         let report = workdir.path().join("after-the-stop.txt");
         Ok(Self { library, report })
     }

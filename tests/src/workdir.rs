@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::paths::binary;
-use crate::{Hpcbench, Process, Recipe, processes_of, wait_until};
+use crate::{Hpcbench, Process, Recipe, processes_of, stand_in, wait_until};
 
 /// A temporary folder that holds all that a test's programs write, their home folder and runs included. Every process
 /// they start is recognized by it, and ended with it.
@@ -81,6 +81,16 @@ impl Workdir {
         let copy = self.path().join("hpcbench");
         fs::copy(binary()?, &copy).context("cannot copy the program")?;
         Ok(Hpcbench::at(&copy, self.path()).env("PATH", self.path()))
+    }
+
+    /// The program, of whose processes none may have more open files than that.
+    ///
+    /// # Errors
+    ///
+    /// It has not been built.
+    pub fn hpcbench_with_open_files(&self, limit: u32) -> Result<Hpcbench> {
+        let script = format!("ulimit -n {limit}\nexec {} \"$@\"\n", binary()?.display());
+        Ok(Hpcbench::at(&stand_in(self, "limited", &script)?, self.path()))
     }
 
     /// `hpcbench run` of this recipe into [`Self::run`].

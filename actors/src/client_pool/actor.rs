@@ -9,7 +9,7 @@ use hpcbench_core::{NodeId, Seq};
 use hpcbench_load::{CancelHandle, Monotonic, Prepared, Start};
 
 use super::links::probe_links;
-use super::load::{Key, follow_and_keep, get_ready, report_share};
+use super::load::{Kept, Key, follow_and_keep, get_ready, report_share};
 use super::probe::probe;
 use crate::agent::{AgentContext, Deliver};
 use crate::shell::{catch, catch_future, describe};
@@ -131,8 +131,8 @@ impl ClientPool {
             let kept = catch(|| follow_and_keep(&context, &key, running)).and_then(|kept| kept);
             // Before the report, which may bring the next attempt.
             address.do_send(Finished(key.clone()));
-            let problem = kept.as_ref().err().cloned();
-            report_share(&context, &key, kept.ok(), problem, cause);
+            let Kept { files, problem } = kept.unwrap_or_else(Kept::nothing);
+            report_share(&context, &key, files, problem, cause);
         });
         if let Err(error) = spawned {
             self.attempt = None;

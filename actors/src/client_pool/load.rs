@@ -13,7 +13,7 @@ use hpcbench_recipes::{ServicePlan, TrialPlan};
 use hpcbench_services::{LaunchContext, ServiceEndpoint, Trust, find};
 
 use super::probe::resolve;
-use super::share::{ShareOf, keep};
+use super::share::{ShareOf, keep, set_aside};
 use super::spec::{Share, endpoint, load_spec};
 use crate::agent::AgentContext;
 use crate::expectations::expectations;
@@ -145,17 +145,39 @@ pub(super) fn report_share(
     context.outbox.report(Some(cause), ReportBody::Share(share));
 }
 
-/// Follows a running load to its end and keeps what it measured. Blocks: for a thread of its own.
-pub(super) fn follow_and_keep(
-    context: &AgentContext,
-    key: &Key,
-    running: Running,
-) -> Result<ShareFiles, String> {
+/// What becomes of a load.
+pub(super) struct Kept {
+    /// What it measured, if anything could be kept.
+    pub(super) files: Option<ShareFiles>,
+    /// What went wrong, if anything did.
+    pub(super) problem: Option<String>,
+}
+
+impl Kept {
+    pub(super) const fn nothing(problem: String) -> Self {
+        Self {
+            files: None,
+            problem: Some(problem),
+        }
+    }
+}
+
+/// Follows a running load to its end and keeps what it measured, also when it ends early. Blocks: for a thread of its own.
+pub(super) fn follow_and_keep(context: &AgentContext, key: &Key, running: Running) -> Result<Kept, String> {
     let trial = context.plan.trials.iter().find(|trial| trial.id == key.trial);
     let trial = trial.ok_or_else(|| format!("the plan has no trial {}", key.trial))?;
     follow(context, key, trial, &running);
     context.set_progress(None);
-    let outcome = running.join().map_err(|error| describe(&error))?;
+    let (outcome, problem) = match running.join() {
+        Ok(outcome) => (outcome, None),
+        Err(failure) => {
+            let problem = describe(&failure);
+            match failure.kept {
+                Some(outcome) => (*outcome, Some(problem)),
+                None => return Ok(Kept::nothing(problem)),
+            }
+        }
+    };
     let of = ShareOf {
         run_dir: context.run_dir.clone(),
         trial: key.trial.clone(),
@@ -170,7 +192,16 @@ pub(super) fn follow_and_keep(
             .filter(|_| trial.workload.keep_text)
             .map(Into::into),
     };
-    keep(&of, &outcome, &expectations(&context.plan, trial)).map_err(|error| describe(&error))
+    Ok(match keep(&of, &outcome, &expectations(&context.plan, trial)) {
+        Ok(files) => Kept {
+            files: Some(files),
+            problem,
+        },
+        Err(error) => {
+            set_aside(&of, &outcome);
+            Kept::nothing(problem.unwrap_or_else(|| describe(&error)))
+        }
+    })
 }
 
 fn follow(context: &AgentContext, key: &Key, trial: &TrialPlan, running: &Running) {

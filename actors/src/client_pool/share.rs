@@ -56,13 +56,20 @@ pub(super) struct ShareOf {
     pub(super) tokenizer: Option<PathBuf>,
 }
 
+impl ShareOf {
+    /// Where its files go, below the run directory.
+    fn folder(&self) -> String {
+        format!("records/{}/{}", self.trial, self.attempt)
+    }
+}
+
 /// Writes the share's files and removes the engine's.
 pub(super) fn keep(
     of: &ShareOf,
     outcome: &Outcome,
     expectations: &Expectations,
 ) -> Result<ShareFiles, ShareError> {
-    let folder = format!("records/{}/{}", of.trial, of.attempt);
+    let folder = of.folder();
     let directory = of.run_dir.join(&folder);
     private_dir(&directory).map_err(failed(&directory))?;
     let records = format!("{folder}/{}.parquet", of.node);
@@ -93,6 +100,18 @@ pub(super) fn keep(
         }
     }
     Ok(ShareFiles { records, aggregate })
+}
+
+/// Puts the engine's files beside the records that could not be made of them. That takes no space, but works on one disk only.
+pub(super) fn set_aside(of: &ShareOf, outcome: &Outcome) {
+    let directory = of.run_dir.join(of.folder());
+    for (number, file) in outcome.files.iter().enumerate() {
+        let place = directory.join(format!("{}-{number:03}.blocks", of.node));
+        match fs::rename(&file.path, &place) {
+            Ok(()) => tracing::info!("raw records are kept in {}", place.display()),
+            Err(error) => tracing::warn!(%error, "failed to keep the raw records of {}", file.path.display()),
+        }
+    }
 }
 
 /// Counts the tokens of an answer, if its text is there.

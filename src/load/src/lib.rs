@@ -41,7 +41,7 @@ mod writer;
 
 pub use hpcbench_timing::Monotonic;
 pub use limits::LimitError;
-pub use outcome::{BlockFile, LoadError, Outcome};
+pub use outcome::{BlockFile, LoadError, LoadFailure, Outcome};
 pub use prepare::{PrepareError, prepare};
 pub use prepared::{Prepared, Start};
 pub use prompts::{PromptError, TokenCounter};

@@ -39,7 +39,18 @@ pub struct Outcome {
     pub tokenizer_hash: Option<String>,
 }
 
-/// Why a load has no outcome. What was recorded until then is in the files.
+/// A load that ended before its time.
+#[derive(Debug, thiserror::Error)]
+#[error("the load ended early")]
+pub struct LoadFailure {
+    /// Why.
+    #[source]
+    pub reason: LoadError,
+    /// What was measured until then; `None` where nothing of it can be had.
+    pub kept: Option<Box<Outcome>>,
+}
+
+/// Why a load ended before its time, or could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A thread could not be started.

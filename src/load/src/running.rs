@@ -4,13 +4,13 @@ use std::any::Any;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use hpcbench_records::WriteError;
 use hpcbench_stats::{EngineReport, StampSource, Window};
 use hpcbench_timing::{ClockReading, Monotonic, StampKeeper};
 
 use crate::engine::{EngineError, ThreadOutcome, Timeline, WindowEnd};
-use crate::outcome::{BlockFile, LoadError, Outcome};
+use crate::outcome::{LoadError, LoadFailure, Outcome};
 use crate::shared::{CancelHandle, Progress, Shared, StopOnDrop};
+use crate::writer::Written;
 
 /// A load that has been started. Dropping it ends the load.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Running {
     pub(crate) timeline: Timeline,
     pub(crate) clock: ClockReading,
     pub(crate) threads: Vec<JoinHandle<Result<ThreadOutcome, EngineError>>>,
-    pub(crate) writer: JoinHandle<Result<Vec<BlockFile>, WriteError>>,
+    pub(crate) writer: JoinHandle<Written>,
     pub(crate) stamps: StampSource,
     pub(crate) cores: Vec<usize>,
     pub(crate) tokenizer_hash: Option<String>,
@@ -54,8 +54,8 @@ impl Running {
     /// Waits for the end of the load.
     ///
     /// # Errors
-    /// See [`LoadError`].
-    pub fn join(self) -> Result<Outcome, LoadError> {
+    /// It ended early: see [`LoadError`]. What was measured until then comes with the reason.
+    pub fn join(self) -> Result<Outcome, LoadFailure> {
         let mut outcomes = Vec::new();
         let mut failure = None;
         for (thread, handle) in self.threads.into_iter().enumerate() {
@@ -64,22 +64,22 @@ impl Running {
                 Err(error) => failure = Some(failure.take().unwrap_or(error)),
             }
         }
-        let written = self.writer.join().map_err(|panic| LoadError::Writer {
-            message: message_of(panic.as_ref()),
+        let written = self.writer.join().map_err(|panic| LoadFailure {
+            reason: LoadError::Writer {
+                message: message_of(panic.as_ref()),
+            },
+            kept: None,
         })?;
         // Where records could not be written, threads only saw that the writer had ended.
-        let files = written?;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
+        let failure = written.failure.map(LoadError::from).or(failure);
         let window = window(&self.timeline, &self.shared);
         let mut engine = EngineReport::empty(self.stamps);
         for mut outcome in outcomes {
             outcome.report.finish(window, outcome.window_cpu);
             engine.merge(&outcome.report);
         }
-        Ok(Outcome {
-            files,
+        let outcome = Outcome {
+            files: written.files,
             t0_realtime: self.timeline.t0.0.saturating_add(self.clock.offset_nanos()),
             t0_error: self.clock.width_nanos().unsigned_abs().div_ceil(2),
             window,
@@ -87,7 +87,14 @@ impl Running {
             engine,
             cores: self.cores,
             tokenizer_hash: self.tokenizer_hash,
-        })
+        };
+        match failure {
+            None => Ok(outcome),
+            Some(reason) => Err(LoadFailure {
+                reason,
+                kept: Some(Box::new(outcome)),
+            }),
+        }
     }
 }
 
@@ -136,6 +143,8 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
+    use hpcbench_records::WriteError;
+
     use super::*;
     use crate::spec::{Cooldown, Length};
 
@@ -145,7 +154,7 @@ mod tests {
             timeline: Timeline::new(Monotonic(1_000), Duration::ZERO, length, Duration::from_secs(1)),
             clock: ClockReading::take(),
             threads: Vec::new(),
-            writer: thread::spawn(|| Ok(Vec::new())),
+            writer: thread::spawn(Written::default),
             stamps: StampSource::Kernel,
             cores: Vec::new(),
             tokenizer_hash: None,
@@ -164,7 +173,7 @@ mod tests {
             panic!("on purpose")
         }));
         let shared = Arc::clone(&load.shared);
-        let error = load.join().unwrap_err();
+        let error = load.join().unwrap_err().reason;
         assert!(
             matches!(&error, LoadError::Panicked { thread: 0, message } if message == "on purpose"),
             "{error}"
@@ -178,16 +187,19 @@ mod tests {
         load.threads.push(thread::spawn(|| Err(EngineError::WriterEnded)));
         load.writer = thread::spawn(|| {
             let source = std::io::Error::other("full");
-            Err(WriteError::DiskFull {
+            let failure = WriteError::DiskFull {
                 path: "x".into(),
                 bytes: 0,
                 source,
-            })
+            };
+            Written {
+                files: Vec::new(),
+                failure: Some(failure),
+            }
         });
-        assert!(matches!(
-            load.join(),
-            Err(LoadError::Records(WriteError::DiskFull { .. }))
-        ));
+        let LoadFailure { reason, kept } = load.join().unwrap_err();
+        assert!(matches!(reason, LoadError::Records(WriteError::DiskFull { .. })));
+        assert!(kept.is_some());
     }
 
     #[test]

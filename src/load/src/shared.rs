@@ -61,6 +61,12 @@ impl Shared {
         Some(self.last_send.load(Ordering::Relaxed)).filter(|time| *time != i64::MIN)
     }
 
+    /// Ends the load now, and the window with it if it is still open.
+    pub(crate) fn cut_short(&self) {
+        self.cancelled_at.fetch_min(Monotonic::now().0, Ordering::Relaxed);
+        self.stop();
+    }
+
     /// Asks all threads to end at their next turn.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -70,7 +76,7 @@ impl Shared {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// When somebody cancelled the load, if somebody did.
+    /// When the load was cut short, if it was.
     pub(crate) fn cancelled_at(&self) -> Option<Monotonic> {
         Some(Monotonic(self.cancelled_at.load(Ordering::Relaxed))).filter(|time| time.0 != i64::MAX)
     }
@@ -108,10 +114,7 @@ pub struct CancelHandle {
 impl CancelHandle {
     /// Ends the load within some ten milliseconds: nothing more is sent, and what is in flight is recorded as cancelled.
     pub fn cancel(&self) {
-        self.shared
-            .cancelled_at
-            .fetch_min(Monotonic::now().0, Ordering::Relaxed);
-        self.shared.stop();
+        self.shared.cut_short();
     }
 }
 

@@ -10,6 +10,7 @@ mod event_log;
 mod fencing;
 mod images;
 mod kill_resume;
+mod limits;
 mod llama;
 mod llama_cpp;
 mod models;

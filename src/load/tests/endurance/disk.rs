@@ -50,9 +50,12 @@ fn child() {
         .join()
         .unwrap_err();
     assert!(
-        matches!(&error, LoadError::Records(WriteError::DiskFull { .. })),
+        matches!(&error.reason, LoadError::Records(WriteError::DiskFull { .. })),
         "{error:?}"
     );
+    let kept = error.kept.as_ref().unwrap();
+    let records: u64 = kept.files.iter().map(|file| file.records).sum();
+    assert!(records > 0 && kept.cancelled, "{kept:?}");
     let mut cause = error.source();
     while let Some(source) = cause {
         if source.downcast_ref::<io::Error>().is_some() {

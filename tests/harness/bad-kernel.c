@@ -1,0 +1,128 @@
+/* A kernel that serves the load engine badly.
+ *
+ * A library for LD_PRELOAD: it stands between the program and the system calls that measuring rests on. It acts only in a
+ * process that is `hpcbench agent --role client`. Environment:
+ *
+ *   BAD_KERNEL   slow-timer    timers and waits end 20 ms late
+ *                no-stamps     reads come without their time stamps
+ *                wrong-stamps  reads come with time stamps of an hour later
+ *                no-stamping   no socket can have time stamps
+ *                busy          each thread is said to have used a core all the time
+ *                full-disk     no space is left for records after 32 KiB of them
+ *
+ * cc -shared -fPIC -o bad-kernel.so bad-kernel.c
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/errqueue.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LATE_MS = 20, HOUR_S = 3600, DISK_BYTES = 32 * 1024 };
+
+static const char *fault = "";
+
+static int is_client(void) {
+    char arguments[4096];
+    int file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? -1 : read(file, arguments, sizeof arguments);
+    close(file);
+    return length > 0 && memmem(arguments, (size_t)length, "\0agent\0", 7) &&
+           memmem(arguments, (size_t)length, "\0--role\0client\0", 15);
+}
+
+__attribute__((constructor)) static void start(void) {
+    const char *wanted = getenv("BAD_KERNEL");
+    if (wanted && is_client())
+        fault = wanted;
+}
+
+static int is(const char *name) { return strcmp(fault, name) == 0; }
+
+/* The real function, looked up once: the clock is read too often for more. */
+#define REAL(name)                                                                                                     \
+    ({                                                                                                                 \
+        static __typeof__(name) *real;                                                                                 \
+        __typeof__(name) *found = __atomic_load_n(&real, __ATOMIC_RELAXED);                                            \
+        if (!found) {                                                                                                  \
+            found = (__typeof__(name) *)dlsym(RTLD_NEXT, #name);                                                       \
+            __atomic_store_n(&real, found, __ATOMIC_RELAXED);                                                          \
+        }                                                                                                              \
+        found;                                                                                                         \
+    })
+
+int timerfd_settime(int file, int flags, const struct itimerspec *new, struct itimerspec *old) {
+    struct itimerspec late = *new;
+    int is_set = late.it_value.tv_sec || late.it_value.tv_nsec;
+    if (is("slow-timer") && is_set) {
+        late.it_value.tv_nsec += LATE_MS * 1000000L;
+        late.it_value.tv_sec += late.it_value.tv_nsec / 1000000000L;
+        late.it_value.tv_nsec %= 1000000000L;
+    }
+    return REAL(timerfd_settime)(file, flags, &late, old);
+}
+
+int epoll_wait(int file, struct epoll_event *events, int count, int timeout) {
+    if (is("slow-timer") && timeout > 0)
+        timeout += LATE_MS;
+    return REAL(epoll_wait)(file, events, count, timeout);
+}
+
+ssize_t recvmsg(int file, struct msghdr *message, int flags) {
+    ssize_t length = REAL(recvmsg)(file, message, flags);
+    if (length < 0)
+        return length;
+    if (is("no-stamps"))
+        message->msg_controllen = 0;
+    if (!is("wrong-stamps"))
+        return length;
+    for (struct cmsghdr *one = CMSG_FIRSTHDR(message); one; one = CMSG_NXTHDR(message, one)) {
+        struct scm_timestamping stamps;
+        if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_TIMESTAMPING)
+            continue;
+        memcpy(&stamps, CMSG_DATA(one), sizeof stamps);
+        stamps.ts[0].tv_sec += HOUR_S;
+        memcpy(CMSG_DATA(one), &stamps, sizeof stamps);
+    }
+    return length;
+}
+
+int setsockopt(int file, int level, int name, const void *value, socklen_t length) {
+    if (is("no-stamping") && level == SOL_SOCKET && name == SO_TIMESTAMPING) {
+        errno = ENOPROTOOPT;
+        return -1;
+    }
+    return REAL(setsockopt)(file, level, name, value, length);
+}
+
+static int is_for_records(int file) {
+    char name[64], path[4096];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(name, path, sizeof path - 1);
+    path[length < 0 ? 0 : length] = 0;
+    return strstr(path, ".blocks") != NULL;
+}
+
+ssize_t write(int file, const void *bytes, size_t length) {
+    static atomic_size_t taken;
+    if (is("full-disk") && is_for_records(file) && atomic_fetch_add(&taken, length) + length > DISK_BYTES) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return REAL(write)(file, bytes, length);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    if (is("busy") && clock == CLOCK_THREAD_CPUTIME_ID)
+        clock = CLOCK_MONOTONIC;
+    return REAL(clock_gettime)(clock, time);
+}

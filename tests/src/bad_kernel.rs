@@ -1,0 +1,47 @@
+//! A kernel that serves the load engine badly.
+
+use anyhow::Result;
+
+use crate::{Hpcbench, Recipe, Workdir, library};
+
+/// What such a kernel does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadKernel {
+    /// Timers and waits end 20 ms late.
+    SlowTimer,
+    /// Reads come without their time stamps.
+    NoStamps,
+    /// Reads come with time stamps of an hour later.
+    WrongStamps,
+    /// No socket can have time stamps.
+    NoStamping,
+    /// Each thread is said to have used a core all the time.
+    Busy,
+    /// No space is left for records after 32 KiB of them.
+    FullDisk,
+}
+
+impl BadKernel {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SlowTimer => "slow-timer",
+            Self::NoStamps => "no-stamps",
+            Self::WrongStamps => "wrong-stamps",
+            Self::NoStamping => "no-stamping",
+            Self::Busy => "busy",
+            Self::FullDisk => "full-disk",
+        }
+    }
+
+    /// `hpcbench run` of this recipe, whose clients have such a kernel. It stands between the program and the system calls, so
+    /// that the program needs nothing for it.
+    ///
+    /// # Errors
+    ///
+    /// There is no C compiler, or the program has not been built.
+    pub fn bench(self, workdir: &Workdir, recipe: &Recipe) -> Result<Hpcbench> {
+        let library = library(workdir, "bad-kernel.c", "bad-kernel.so")?;
+        let bench = workdir.bench(recipe)?;
+        Ok(bench.env("LD_PRELOAD", library).env("BAD_KERNEL", self.name()))
+    }
+}
