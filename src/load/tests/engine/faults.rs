@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use hpcbench_load::{Length, LoadError, PrepareError, Shape, Start, prepare};
+use hpcbench_load::{Length, LoadError, PrepareError, PromptSource, Shape, Start, TokenCount, prepare};
 use hpcbench_records::{ErrorKind, Record, Status};
 
 use crate::server::{After, DONE, STREAM_HEAD, Server, content, event, role, say, stream};
@@ -78,6 +78,46 @@ fn garbage() {
         After::Close
     });
     assert_eq!((error(&record), record.events.len()), (ErrorKind::Malformed, 1));
+}
+
+#[test]
+fn heads_and_lines_without_end() {
+    for begin in ["HTTP/1.1 200 OK\r\nx-endless: ", "HTTP/1.1 200 OK\r\n\r\ndata: "] {
+        let record = single(move |_, socket| {
+            say(socket, begin);
+            let part = "x".repeat(1 << 20);
+            for _ in 0..64 {
+                say(socket, &part);
+            }
+            After::Close
+        });
+        assert_eq!(error(&record), ErrorKind::TooLarge, "{begin:?}: {record:?}");
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_sent() {
+    // More than socket buffers take, to a server that reads nothing of it and goes.
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            sleep(Duration::from_millis(100));
+            drop(socket);
+        }
+    });
+    let scratch = tempfile::tempdir().unwrap();
+    let mut spec = spec(address, &scratch);
+    spec.prompts.source = PromptSource::Synthetic {
+        input_tokens: TokenCount::Fixed(4_000_000),
+        shared_prefix_tokens: 0,
+    };
+    let (records, _) = run(spec);
+    let record = &records[0];
+    assert_eq!(error(record), ErrorKind::Send);
+    // What the kernel has taken must not be sent again.
+    assert_eq!((record.retries, record.times.sent), (0, None));
+    assert!(record.times.send_start.is_some() && record.bytes_sent > 0);
 }
 
 #[test]

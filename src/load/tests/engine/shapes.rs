@@ -73,6 +73,36 @@ fn a_number_of_requests_is_exact_on_several_threads() {
 }
 
 #[test]
+fn the_same_seed_asks_the_same_of_any_number_of_clients() {
+    let asked = |clients: u32| {
+        let server = Server::start(|_, socket| stream(socket, 1, Duration::ZERO));
+        for index in 0..clients {
+            let scratch = tempfile::tempdir().unwrap();
+            let mut spec = spec(server.address, &scratch);
+            spec.shape = Shape::Constant {
+                rate: 1_000.0,
+                max_in_flight: 100,
+            };
+            spec.length = Length::Requests(60);
+            spec.client = ClientShare {
+                index,
+                count: clients,
+            };
+            spec.threads = NonZeroU16::new(2);
+            run(spec);
+        }
+        let requests = server.requests();
+        let prompts = requests
+            .iter()
+            .map(|request| request.body["messages"].to_string());
+        (requests.len(), prompts.collect::<BTreeSet<String>>())
+    };
+    let (requests, prompts) = asked(1);
+    assert_eq!((requests, prompts.len()), (60, 60));
+    assert_eq!(asked(3), (requests, prompts));
+}
+
+#[test]
 fn connections_that_last_are_used_again_on_every_thread() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(|_, socket| stream(socket, 2, Duration::from_millis(5)));
@@ -127,6 +157,18 @@ fn a_duration_has_a_warm_up_a_window_and_a_cool_down() {
 }
 
 #[test]
+fn nothing_begins_when_all_that_was_measured_has_ended() {
+    let scratch = tempfile::tempdir().unwrap();
+    // In flight at the end of the window, and its user's only one.
+    let server = Server::start(|_, socket| stream(socket, 1, Duration::from_secs(1)));
+    let mut spec = spec(server.address, &scratch);
+    spec.length = lasting(500, Cooldown::Load);
+    let (records, _) = run(spec);
+    assert_eq!(phases(&records), [0, 1, 0]);
+    assert_eq!((records[0].status, server.requests().len()), (Status::Ok, 1));
+}
+
+#[test]
 fn draining_sends_nothing_more() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(|_, socket| stream(socket, 2, Duration::from_millis(30)));
@@ -156,18 +198,6 @@ fn users_think() {
     let (records, _) = run(spec);
     for pair in records.windows(2) {
         assert_eq!(pair[1].times.intended, pair[0].times.end.unwrap() + 80_000_000);
-#[test]
-fn nothing_begins_when_all_that_was_measured_has_ended() {
-    let scratch = tempfile::tempdir().unwrap();
-    // In flight at the end of the window, and its user's only one.
-    let server = Server::start(|_, socket| stream(socket, 1, Duration::from_secs(1)));
-    let mut spec = spec(server.address, &scratch);
-    spec.length = lasting(500, Cooldown::Load);
-    let (records, _) = run(spec);
-    assert_eq!(phases(&records), [0, 1, 0]);
-    assert_eq!((records[0].status, server.requests().len()), (Status::Ok, 1));
-}
-
         assert!(pair[1].times.sent.unwrap() >= pair[1].times.intended);
     }
 }
