@@ -25,6 +25,7 @@ mod stand_ins;
 mod strangers;
 mod takeover;
 mod telemetry;
+mod texts;
 mod tls;
 mod verdict;
 mod watch;
