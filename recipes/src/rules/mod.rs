@@ -55,6 +55,7 @@ const OF_A_POINT: &[Rule] = &[
     nodes::too_many_here,
     nodes::instances_fit,
     nodes::clients_beside_servers,
+    nodes::of_running_service,
     load::trace,
     load::ramp,
     load::conversation,

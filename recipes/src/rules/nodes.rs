@@ -51,6 +51,32 @@ pub(super) fn clients_beside_servers(subject: &Subject<'_>) -> Vec<Problem> {
     vec![Problem::value(Code::Resources, place(["nodes", "clients", "count"]), message).with_help(help)]
 }
 
+/// A service that already runs does not become more with the nodes that it is watched from.
+pub(super) fn of_running_service(subject: &Subject<'_>) -> Vec<Problem> {
+    let (Some(service), Some(nodes)) = (subject.service, subject.nodes) else {
+        return Vec::new();
+    };
+    let kind = subject.catalog.describe(service.kind);
+    if kind.is_none_or(|kind| kind.launches) {
+        return Vec::new();
+    }
+    let servers = &nodes.servers;
+    let counts = [
+        ("count", servers.count),
+        ("instances_per_node", servers.instances_per_node),
+    ];
+    let more = counts.into_iter().filter(|(_, count)| count.get() > 1);
+    more.map(|(key, _)| {
+        let message = format!(
+            "a service of kind {} runs already: this does not make more of it",
+            service.kind
+        );
+        let help = "leave it out, and list all `endpoints` of the service".to_owned();
+        Problem::value(Code::NoEffect, place(["nodes", "servers", key]), message).with_help(help)
+    })
+    .collect()
+}
+
 /// What a node's instances are given must be there.
 pub(super) fn instances_fit(subject: &Subject<'_>) -> Vec<Problem> {
     let Some(servers) = subject.nodes.map(|nodes| &nodes.servers) else {

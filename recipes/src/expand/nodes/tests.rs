@@ -231,6 +231,27 @@ fn rules_about_nodes_hold_at_every_point() {
 }
 
 #[test]
+fn a_service_that_runs_already_does_not_become_more() {
+    let recipe = recipe(
+        "{matrix: {nodes.servers.count: [1, 2], nodes.clients.count: [1, 2]}}",
+        "",
+    );
+    let running = "{kind: openai, model: m, endpoints: [\"http://127.0.0.1:8000/v1\"]}";
+    let checked = check(&recipe.replace("{kind: simulator}", running));
+    let found: Vec<_> = checked
+        .diagnostics
+        .iter()
+        .map(|d| (d.code, d.pointer.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [(Code::NoEffect, "/sweep/matrix/nodes.servers.count/1")],
+        "{:#?}",
+        checked.diagnostics
+    );
+}
+
+#[test]
 fn idle_nodes_are_counted() {
     let sweep = "{matrix: {nodes.servers.count: [1, 4], nodes.clients.count: [1, 2]}}";
     let idle = |placement: &str| {
