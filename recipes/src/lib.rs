@@ -48,6 +48,6 @@ pub use overrides::MAX_OVERRIDES;
 pub use plan::{Plan, PlanError, PlannedNode, ServicePlan, TrialPlan, WorkloadPlan};
 pub use recipe::Recipe;
 pub use render::{FileReport, Sources, ValidationReport, render};
-pub use schema::{UnusableSchema, guide_text, json_schema, schema_text};
+pub use schema::{guide_text, json_schema, schema_text};
 pub use sweep::{MAX_COMBINATIONS, MAX_TRIALS};
 pub use tree::{MAX_DEPTH, MAX_NODES, MAX_SOURCE_BYTES, MAX_TEXT_BYTES};

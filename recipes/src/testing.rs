@@ -114,7 +114,7 @@ pub(crate) fn paths() -> PathBase {
 /// Checks a recipe with overrides.
 pub(crate) fn check_with(source: &[u8], overrides: &[&str]) -> Checked {
     let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-    let checker = RecipeChecker::new(&TestCatalog).unwrap();
+    let checker = RecipeChecker::new(&TestCatalog);
     checker.check(&Input {
         source,
         overrides: &overrides,

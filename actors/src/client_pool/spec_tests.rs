@@ -11,7 +11,7 @@ fn plan(overrides: &[&str]) -> Plan {
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes");
     let source = std::fs::read(recipes.join("quickstart.yaml")).unwrap();
     let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-    let checker = RecipeChecker::new(&Registry).unwrap();
+    let checker = RecipeChecker::new(&Registry);
     let paths = PathBase {
         directory: recipes,
         home: None,

@@ -14,7 +14,7 @@ use crate::migrate;
 use crate::overrides;
 use crate::plan::Plan;
 use crate::schema::suggest::nearest;
-use crate::schema::{Checker, UnusableSchema, quoted};
+use crate::schema::{Checker, quoted};
 use crate::tree::{self, Content, Node, Position, Source, Span};
 use session::Session;
 
@@ -23,9 +23,9 @@ pub use located::problem_at;
 /// The value of `schema` in the layout that this build reads.
 const SCHEMA: &str = "hpcbench/v1";
 
-/// Checks recipes. Making one costs more than using it.
+/// Checks recipes.
 pub struct RecipeChecker<'c> {
-    checker: Checker,
+    checker: Checker<'c>,
     catalog: &'c dyn ServiceCatalog,
 }
 
@@ -72,11 +72,11 @@ impl Checked {
 
 impl<'c> RecipeChecker<'c> {
     /// A checker for recipes with services of this catalog.
-    pub fn new(catalog: &'c dyn ServiceCatalog) -> Result<Self, UnusableSchema> {
-        Ok(Self {
-            checker: Checker::new(catalog)?,
+    pub fn new(catalog: &'c dyn ServiceCatalog) -> Self {
+        Self {
+            checker: Checker::new(catalog),
             catalog,
-        })
+        }
     }
 
     /// Checks a recipe and expands it. All problems are found in one pass; malformed YAML, an override that cannot be

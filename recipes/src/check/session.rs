@@ -32,7 +32,7 @@ const MAX_SWEPT_VALUES: usize = 10_000_000;
 const MAX_SHOWN_PARAMETERS: usize = 3;
 
 pub(super) struct Session<'a> {
-    checker: &'a Checker,
+    checker: &'a Checker<'a>,
     catalog: &'a dyn ServiceCatalog,
     input: &'a Input<'a>,
     tree: &'a Node,
@@ -42,7 +42,7 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(
-        checker: &'a Checker,
+        checker: &'a Checker<'a>,
         catalog: &'a dyn ServiceCatalog,
         input: &'a Input<'a>,
         tree: &'a Node,

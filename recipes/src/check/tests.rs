@@ -379,6 +379,11 @@ fn rules_about_the_run_name_their_section() {
     for (section, code, pointer) in [
         ("launch: {partition: gpu}\n", Code::NoEffect, "/launch/partition"),
         (
+            "storage: {stage_model: true}\n",
+            Code::NoEffect,
+            "/storage/stage_model",
+        ),
+        (
             "nodes: {clients: {count: 65}}\n",
             Code::Resources,
             "/nodes/clients/count",

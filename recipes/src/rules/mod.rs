@@ -77,7 +77,7 @@ const OF_A_POINT: &[Rule] = &[
 ];
 
 /// Rules about all trials together.
-const OF_THE_PLAN: &[PlanRule] = &[job::length, job::longest_trial];
+const OF_THE_PLAN: &[PlanRule] = &[job::length, job::longest_trial, service::staged_model];
 
 /// Checks what all points have in common.
 pub(crate) fn check_run(subject: &Subject<'_>) -> Vec<Problem> {

@@ -6,6 +6,7 @@ pub(crate) mod suggest;
 mod unions;
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 pub(crate) use explain::quoted;
 pub use guide::guide_text;
@@ -22,11 +23,16 @@ use crate::units::{Duration, Size};
 
 /// The recipe's JSON Schema (draft 2020-12), with the options of each kind of service that the catalog knows.
 pub fn json_schema(catalog: &dyn ServiceCatalog) -> Value {
+    schema_with(catalog, &ServiceKind::ALL)
+}
+
+/// The schema with the options of these kinds.
+fn schema_with(catalog: &dyn ServiceCatalog, kinds: &[ServiceKind]) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
-    let branches: Vec<Value> = ServiceKind::ALL
-        .into_iter()
+    let branches: Vec<Value> = kinds
+        .iter()
         .filter_map(|kind| {
-            let options = catalog.options_schema(kind, &mut generator)?;
+            let options = catalog.options_schema(*kind, &mut generator)?;
             Some(json!({
                 "if": { "properties": { "kind": { "const": kind.as_str() } }, "required": ["kind"] },
                 "then": { "properties": { "options": options.to_value() } },
@@ -77,21 +83,65 @@ fn bound_integer(members: &mut Map<String, Value>) {
     }
 }
 
-/// The schema, ready to check documents.
-pub(crate) struct Checker {
+/// Checks documents. To compile the options of all kinds would take longer than all the rest, so each kind's are compiled when a
+/// document has a service of it.
+pub(crate) struct Checker<'c> {
+    catalog: &'c dyn ServiceCatalog,
+    /// What there is for each kind, in the order of [`ServiceKind::ALL`], and last for a service of none.
+    compiled: [OnceLock<Result<Compiled, Box<Problem>>>; ServiceKind::ALL.len() + 1],
+}
+
+/// The schema, ready to check documents with a service of one kind.
+struct Compiled {
     schema: Value,
     validator: Validator,
 }
 
-/// The recipe's schema does not compile: a mistake in this program or in a service's options.
-#[derive(Debug, thiserror::Error)]
-#[error("the recipe's own schema is not usable: {0}")]
-pub struct UnusableSchema(String);
+impl<'c> Checker<'c> {
+    /// A checker that knows these services.
+    pub(crate) fn new(catalog: &'c dyn ServiceCatalog) -> Self {
+        Self {
+            catalog,
+            compiled: Default::default(),
+        }
+    }
 
-impl Checker {
-    /// Compiles the schema.
-    pub(crate) fn new(catalog: &dyn ServiceCatalog) -> Result<Self, UnusableSchema> {
-        let schema = json_schema(catalog);
+    /// Whether a document keeps to the schema.
+    pub(crate) fn is_valid(&self, document: &Value) -> bool {
+        let compiled = self.compiled(document);
+        compiled.is_ok_and(|compiled| compiled.validator.is_valid(document))
+    }
+
+    /// Everything in a document that does not keep to the schema.
+    pub(crate) fn problems(&self, document: &Value) -> Vec<Problem> {
+        let compiled = match self.compiled(document) {
+            Ok(compiled) => compiled,
+            Err(problem) => return vec![problem.clone()],
+        };
+        let mut problems = Vec::new();
+        for error in compiled.validator.iter_errors(document) {
+            explain::explain(&error, &compiled.schema, &mut problems);
+        }
+        without_misspelt(problems)
+    }
+
+    /// The schema with the options of the document's kind of service.
+    fn compiled(&self, document: &Value) -> Result<&Compiled, &Problem> {
+        let name = document.pointer("/service/kind").and_then(Value::as_str);
+        let mut kinds = ServiceKind::ALL.iter();
+        let index = kinds.position(|kind| Some(kind.as_str()) == name);
+        let index = index.unwrap_or(ServiceKind::ALL.len());
+        let kinds = ServiceKind::ALL.get(index).map_or(&[][..], std::slice::from_ref);
+        self.compiled[index]
+            .get_or_init(|| Compiled::new(schema_with(self.catalog, kinds)))
+            .as_ref()
+            .map_err(|problem| &**problem)
+    }
+}
+
+impl Compiled {
+    /// What fails here is a mistake in this program or in a service's options, which tests of all kinds would have shown.
+    fn new(schema: Value) -> Result<Self, Box<Problem>> {
         let validator = jsonschema::draft202012::options()
             // Linear time, whatever the text: no backtracking.
             .with_pattern_options(PatternOptions::regex())
@@ -99,22 +149,11 @@ impl Checker {
             .with_format("hpcbench-duration", |text: &str| text.parse::<Duration>().is_ok())
             .with_format("hpcbench-size", |text: &str| text.parse::<Size>().is_ok())
             .build(&schema)
-            .map_err(|error| UnusableSchema(error.to_string()))?;
+            .map_err(|error| {
+                let message = format!("the schema of recipes in this build is not usable: {error}");
+                Box::new(Problem::value(Code::Unsupported, Pointer::root(), message))
+            })?;
         Ok(Self { schema, validator })
-    }
-
-    /// Whether a document keeps to the schema.
-    pub(crate) fn is_valid(&self, document: &Value) -> bool {
-        self.validator.is_valid(document)
-    }
-
-    /// Everything in a document that does not keep to the schema.
-    pub(crate) fn problems(&self, document: &Value) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        for error in self.validator.iter_errors(document) {
-            explain::explain(&error, &self.schema, &mut problems);
-        }
-        without_misspelt(problems)
     }
 }
 

@@ -127,7 +127,7 @@ impl RecipeFile {
     /// # Errors
     /// The recipe is invalid.
     pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
-        let checked = self.check(checker()?);
+        let checked = self.check(checker());
         let problems = self.render(&checked.diagnostics, crate::terminal::colour_on_stderr());
         if !problems.is_empty() {
             crate::terminal::say(problems.trim_end());
@@ -147,10 +147,7 @@ fn path_base(path: &Path) -> std::io::Result<PathBase> {
 }
 
 /// A checker that knows the services of this build.
-///
-/// # Errors
-/// The schema of this build is unusable, which its tests would have shown.
-pub(crate) fn checker() -> anyhow::Result<&'static RecipeChecker<'static>> {
+pub(crate) fn checker() -> &'static RecipeChecker<'static> {
     // A command makes one. It ends with the process: taking it apart before would cost each check some of its time.
-    Ok(Box::leak(Box::new(RecipeChecker::new(&Registry)?)))
+    Box::leak(Box::new(RecipeChecker::new(&Registry)))
 }

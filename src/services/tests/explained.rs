@@ -89,7 +89,7 @@ fn check(example: &str) -> Checked {
         directory: PathBuf::from("/recipes"),
         home: Some(PathBuf::from("/home/ada")),
     };
-    RecipeChecker::new(&Registry).unwrap().check(&Input {
+    RecipeChecker::new(&Registry).check(&Input {
         source: source.as_bytes(),
         overrides: &overrides,
         paths: &paths,

@@ -21,7 +21,7 @@ fn recipes() -> PathBuf {
 }
 
 fn checker() -> RecipeChecker<'static> {
-    RecipeChecker::new(&Registry).unwrap()
+    RecipeChecker::new(&Registry)
 }
 
 fn check(checker: &RecipeChecker<'_>, source: &[u8]) -> Checked {

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     }
     let path = args.output.as_deref().unwrap_or(&args.recipe);
     let new = RecipeFile::of_text(path, migration.recipe)?;
-    let checked = new.check(checker()?);
+    let checked = new.check(checker());
     let problems = new.render(&checked.diagnostics, terminal::colour_on_stderr());
     if !problems.is_empty() {
         terminal::say(problems.trim_end());

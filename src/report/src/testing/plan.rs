@@ -69,7 +69,7 @@ workload:
 sweep: {sweep}
 "
     );
-    let checked = RecipeChecker::new(&Catalog).unwrap().check(&Input {
+    let checked = RecipeChecker::new(&Catalog).check(&Input {
         source: recipe.as_bytes(),
         overrides: &[],
         paths: &PathBase {

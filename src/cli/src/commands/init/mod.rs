@@ -36,7 +36,7 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     if path.exists() {
         return Err(Failure::Usage(format!("{} is there already; it is left alone", path.display())).into());
     }
-    let checker = checker()?;
+    let checker = checker();
     let mut draft = Draft::default();
     Interview::new(&prompt, checker, path, &mut draft).ask()?;
     let text = draft.text();

@@ -36,7 +36,7 @@ enum Decision {
 /// There is no terminal, or what is in the file in the end is not valid.
 pub(super) fn run(path: &Path, strict: bool) -> anyhow::Result<ExitCode> {
     let prompt = Prompt::open("run validate without --interactive")?;
-    let checker = checker()?;
+    let checker = checker();
     let original = RecipeFile::read(path, &Overrides::default())?;
     let mut current = original.bytes().to_vec();
     let mut left: HashSet<Key> = HashSet::new();

@@ -67,7 +67,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|path| RecipeFile::read(path, &args.overrides))
         .collect::<Result<_, _>>()?;
-    let checker = checker()?;
+    let checker = checker();
     let check = |file: &RecipeFile| {
         let checked = file.check(checker);
         if args.strict { checked.strict() } else { checked }
