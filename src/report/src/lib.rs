@@ -32,8 +32,8 @@ mod words;
 
 pub use definitions::{DefinedTrial, DefinitionsReport};
 pub use run::{
-    EpochView, MAX_RUNS, ReportError, RunView, Settled, TrialView, Until, find_run, history, read_plan,
-    run_dirs, run_id,
+    EpochView, MAX_RUNS, ReportError, RunView, ServiceStart, Settled, TrialView, Until, find_run, history,
+    read_plan, run_dirs, run_id,
 };
 pub use status::{
     JobLife, JobView, ListEntry, NodeLine, RunState, Status, TrialCounts, WriterLife, list_table,

@@ -4,6 +4,7 @@ mod error;
 mod find;
 mod history;
 mod plan_file;
+mod starts;
 mod until;
 mod view;
 
@@ -14,5 +15,6 @@ pub use error::ReportError;
 pub use find::{MAX_RUNS, find_run, run_dirs, run_id};
 pub use history::history;
 pub use plan_file::read_plan;
+pub use starts::ServiceStart;
 pub use until::Until;
 pub use view::{EpochView, RunView, Settled, TrialView};

@@ -12,7 +12,7 @@ use hpcbench_stats::{TrialSummary, VerdictStatus};
 
 use super::history::history;
 use super::plan_file::{plan_path, read_plan};
-use super::{ReportError, Until};
+use super::{ReportError, ServiceStart, Until};
 
 /// A run as far as its history was looked at. It holds the state and each trial's result, but no events.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct RunView {
     pub chain_head: Option<LineHash>,
     /// When the first event happened.
     pub started: Option<Timestamp>,
+    /// The starts of services that became ready, in order.
+    pub starts: Vec<ServiceStart>,
     /// What became of the settled trials.
     results: BTreeMap<TrialId, Settled>,
 }
@@ -79,6 +81,7 @@ impl RunView {
             epochs: Vec::new(),
             chain_head: None,
             started: None,
+            starts: Vec::new(),
             results: BTreeMap::new(),
         }
     }
@@ -132,6 +135,7 @@ impl RunView {
                     self.results.retain(|_, settled| !settled.failed);
                 }
             }
+            Body::ServiceReady(e) => self.starts.extend(ServiceStart::of(&self.state, e)),
             Body::TrialStarted(e) => drop(self.results.remove(&e.trial)),
             Body::TrialCompleted(e) => {
                 let settled = Settled {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 pub use files::{write_missing_reports, write_reports};
 
-use crate::run::{ReportError, RunView};
+use crate::run::{ReportError, RunView, ServiceStart};
 
 /// The document `report/summary.json`. Times are seconds; `null`, never 0, stands where there is no data.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +25,8 @@ pub struct Summary<'a> {
     pub plan: &'a str,
     /// Hash of the event that ended the run; `null` before that.
     pub chain_head: Option<LineHash>,
+    /// The starts of services that became ready, in order.
+    pub service_starts: &'a [ServiceStart],
     /// The settled trials in the plan's order. A trial that was not executed is not among them.
     pub trials: Vec<TrialReport<'a>>,
 }
@@ -62,6 +64,7 @@ impl<'a> Summary<'a> {
             run: view.state.run.as_ref(),
             plan: &view.plan.hash,
             chain_head: view.chain_head,
+            service_starts: &view.starts,
             trials: trials.collect(),
         }
     }
