@@ -85,7 +85,7 @@ pub fn exec(command: LaunchCommand, container: &Container) -> Result<LaunchComma
     arguments.push(container.image.clone().into_os_string());
     arguments.push(command.program.into_os_string());
     arguments.extend(command.arguments);
-    let secrets = command.secrets.iter();
+    let (secrets, tokens) = (command.secrets.iter(), command.tokens.iter());
     Ok(LaunchCommand {
         program: container.apptainer.clone(),
         arguments,
@@ -93,7 +93,7 @@ pub fn exec(command: LaunchCommand, container: &Container) -> Result<LaunchComma
         secrets: secrets
             .map(|(name, source)| (inside(name), source.clone()))
             .collect(),
-        tokens: command.tokens.iter().map(|name| inside(name)).collect(),
+        tokens: tokens.map(|(name, token)| (inside(name), *token)).collect(),
         environment: environment(command.environment, container, &home),
         paths: Vec::new(),
     })

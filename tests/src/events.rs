@@ -1,10 +1,14 @@
 //! A run's event log, read as any outsider can: lines of JSON.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+
+use crate::wait_until;
 
 /// A line of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +96,26 @@ pub fn terminal(events: &[Value]) -> Result<&Value> {
             )
         })
         .with_context(|| format!("the log does not end with the run's end: {}", types(events)))
+}
+
+/// Waits until a service of the run is ready, and returns where it listens.
+///
+/// # Errors
+///
+/// None is, within the limit.
+pub fn wait_ready(run: &Path, limit: Duration) -> Result<SocketAddr> {
+    let url = wait_until(limit, "a service to be ready", || {
+        // There is no log at first.
+        let log = events(run).unwrap_or_default();
+        let ready = of_type(&log, "service.ready");
+        let url = ready
+            .first()
+            .and_then(|ready| ready["data"]["endpoints"][0].as_str());
+        Ok(url.map(str::to_owned))
+    })?;
+    url.trim_start_matches("http://")
+        .parse()
+        .with_context(|| format!("no address: {url}"))
 }
 
 fn types(events: &[Value]) -> String {

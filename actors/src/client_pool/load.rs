@@ -10,7 +10,7 @@ use hpcbench_load::{ClientShare, Prepared, Running, Secret, prepare};
 use hpcbench_recipes::plan::Window;
 use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_recipes::{ServicePlan, TrialPlan};
-use hpcbench_services::{LaunchContext, ServiceEndpoint, Trust, find};
+use hpcbench_services::Trust;
 
 use super::probe::resolve;
 use super::share::{ShareOf, keep, set_aside};
@@ -18,7 +18,7 @@ use super::spec::{Share, endpoint, load_spec};
 use crate::agent::AgentContext;
 use crate::expectations::expectations;
 use crate::shell::describe;
-use crate::supervisor::secrets;
+use crate::supervisor::{api_key, declared};
 
 /// How often a running load is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -91,40 +91,12 @@ fn access(context: &AgentContext, plan: &ServicePlan) -> Result<Access, String> 
     let Some(endpoint) = declared(context, plan)?.into_iter().next() else {
         return Ok(Access::default());
     };
-    let secret = match endpoint.api_key {
-        None => None,
-        Some(name) => {
-            let mut values = secrets(&plan.secrets).map_err(|error| describe(&error))?;
-            let value = values.remove(&name);
-            let value = value.ok_or_else(|| format!("the API key {name} is not among the secrets"))?;
-            Some(Secret::new(value))
-        }
-    };
+    let key = endpoint.api_key.as_ref();
+    let key = key.map(|key| api_key(context, plan, key)).transpose()?;
     Ok(Access {
-        secret,
+        secret: key.map(Secret::new),
         trust: endpoint.trust,
     })
-}
-
-/// A service's endpoints as its kind declares them, all alike but for their URLs. Those of services that are started have
-/// addresses that only the orchestrator knows.
-pub(super) fn declared(context: &AgentContext, plan: &ServicePlan) -> Result<Vec<ServiceEndpoint>, String> {
-    let Some(service) = find(plan.kind) else {
-        return Ok(Vec::new());
-    };
-    let anywhere = LaunchContext {
-        host: std::net::Ipv4Addr::LOCALHOST.into(),
-        port: 1,
-        hpcbench_exe: context.spawner.hpcbench().to_path_buf(),
-        run_dir: context.run_dir.clone(),
-        scratch: context.scratch.path().to_path_buf(),
-        instance: 0,
-        gpus: 0,
-        extras: hpcbench_services::Extras::default(),
-    };
-    service
-        .endpoints(plan, &anywhere)
-        .map_err(|error| describe(&error))
 }
 
 /// Hands in a share.

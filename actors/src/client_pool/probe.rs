@@ -6,9 +6,9 @@ use hpcbench_core::event::EndpointProbe;
 use hpcbench_services::{BaseUrl, ServiceEndpoint, Trust};
 use tokio::net::{TcpStream, lookup_host};
 
-use super::load::declared;
 use crate::agent::AgentContext;
 use crate::shell::describe;
+use crate::supervisor::declared;
 use crate::tls::{connector, shake_hands};
 
 /// How long one connection may take.

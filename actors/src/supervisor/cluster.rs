@@ -16,7 +16,7 @@ impl Instance {
         let timeout = self.plan.health.timeout.as_std();
         let left = || timeout.saturating_sub(since.elapsed());
         loop {
-            let looked = self.processes.print(&rest.status, &self.token, LOOK.min(left()));
+            let looked = self.processes.print(&rest.status, LOOK.min(left()));
             let missing = match looked.await {
                 Ok(printed) => match self.service.judge_cluster(&self.plan, rest.wanted, &printed) {
                     Ok(()) => break,

@@ -9,9 +9,10 @@ use hpcbench_recipes::ServicePlan;
 use hpcbench_services::{DIAGNOSIS_LINES, Service, StopPolicy, diagnose, find};
 use tokio::sync::watch;
 
+use super::keys::Tokens;
 use super::processes::{Part, Processes};
 use super::short_path::ShortPath;
-use super::start::{Started, token};
+use super::start::Started;
 use crate::agent::AgentContext;
 use crate::log_collector::log_tail;
 
@@ -36,8 +37,6 @@ pub(super) struct Instance {
     pub(super) plan: ServicePlan,
     pub(super) service: &'static dyn Service,
     pub(super) processes: Processes,
-    /// What its processes, here and on other nodes, know each other by.
-    pub(super) token: String,
     /// The short path to its directory, if it has one.
     pub(super) short_path: Mutex<Option<ShortPath>>,
 }
@@ -66,10 +65,10 @@ pub(super) async fn supervise(
     });
     match found {
         Ok((plan, service)) => {
-            let processes = Processes::new(Arc::clone(&context), order.id.clone(), order.launch);
             let head = order.rank.as_ref().map_or(&order.id, |rank| &rank.head);
+            let tokens = Tokens::new(&context.service_secret, head);
+            let processes = Processes::new(Arc::clone(&context), order.id.clone(), order.launch, tokens);
             let instance = Instance {
-                token: token(&context.service_secret, head.as_str()),
                 short_path: Mutex::new(None),
                 context,
                 order,

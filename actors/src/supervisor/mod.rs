@@ -4,8 +4,10 @@ mod actor;
 mod address;
 mod cluster;
 mod container;
+mod endpoints;
 mod environment;
 mod instance;
+mod keys;
 mod model;
 mod probe;
 mod processes;
@@ -15,5 +17,6 @@ mod short_path;
 mod start;
 
 pub use actor::Supervisor;
-pub(crate) use environment::secrets;
+pub(crate) use endpoints::declared;
 pub use environment::{SecretError, environment};
+pub(crate) use keys::api_key;

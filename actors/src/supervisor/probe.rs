@@ -68,7 +68,7 @@ impl ProbeError {
 pub(super) struct Server<'a> {
     pub(super) url: &'a BaseUrl,
     /// What it is shown as the API key.
-    pub(super) key: Option<&'a str>,
+    pub(super) key: Option<String>,
     /// Speaks TLS with it; none: nobody does.
     pub(super) tls: Option<TlsConnector>,
 }
@@ -120,10 +120,10 @@ impl Server<'_> {
                 cause,
             })?;
         let answer = match &self.tls {
-            None => exchange(stream, authority, path, self.key, document).await,
+            None => exchange(stream, authority, path, self.key.as_deref(), document).await,
             Some(connector) => {
                 let stream = shake_hands(connector, host, stream).await?;
-                exchange(stream, authority, path, self.key, document).await
+                exchange(stream, authority, path, self.key.as_deref(), document).await
             }
         };
         answer.map_err(|cause| ProbeError::Http {

@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::Notify;
 
 use super::environment::environment;
+use super::keys::Tokens;
 use crate::agent::AgentContext;
 use crate::log_collector::LogSource;
 use crate::process::{Child, ChildSpec, Exit, Guarding};
@@ -41,6 +42,7 @@ pub(super) struct Processes {
     context: Arc<AgentContext>,
     id: InstanceId,
     launch: u32,
+    tokens: Tokens,
     /// In the order in which they were started.
     running: Mutex<Vec<Arc<Child>>>,
     started: Notify,
@@ -50,8 +52,6 @@ pub(super) struct Processes {
 pub(super) struct Launch<'a> {
     pub(super) part: Part,
     pub(super) cpus: &'a [usize],
-    /// The value of the variables that are to have the instance's token.
-    pub(super) token: &'a str,
     pub(super) policy: StopPolicy,
     /// Where other processes of the instance find this one.
     pub(super) rendezvous: Option<Rendezvous>,
@@ -61,11 +61,12 @@ pub(super) struct Launch<'a> {
 }
 
 impl Processes {
-    pub(super) fn new(context: Arc<AgentContext>, id: InstanceId, launch: u32) -> Self {
+    pub(super) fn new(context: Arc<AgentContext>, id: InstanceId, launch: u32, tokens: Tokens) -> Self {
         Self {
             context,
             id,
             launch,
+            tokens,
             running: Mutex::default(),
             started: Notify::new(),
         }
@@ -79,6 +80,14 @@ impl Processes {
         };
         let name = format!("{}-{}{suffix}.{stream}", self.id, self.launch);
         self.context.scratch.path().join(name)
+    }
+
+    /// The environment of a command, with tokens where they are to be.
+    fn variables(&self, command: &LaunchCommand) -> Result<Vec<(String, String)>, String> {
+        let mut variables = environment(command).map_err(|error| describe(&error))?;
+        let tokens = command.tokens.iter();
+        variables.extend(tokens.map(|(name, token)| (name.clone(), self.tokens.text(*token).to_owned())));
+        Ok(variables)
     }
 
     fn running(&self) -> Vec<Arc<Child>> {
@@ -106,7 +115,7 @@ impl Processes {
         let spec = ChildSpec {
             program: command.program.clone(),
             args: command.arguments.clone(),
-            env: variables(command, launch.token)?,
+            env: self.variables(command)?,
             inherit_env: false,
             greeting: Vec::new(),
             stdout: Some(log("stdout")?),
@@ -165,12 +174,7 @@ impl Processes {
     }
 
     /// Runs a program to its end and returns what it has printed; an error says why it has not done what it should.
-    pub(super) async fn print(
-        &self,
-        command: &LaunchCommand,
-        token: &str,
-        patience: Duration,
-    ) -> Result<String, String> {
+    pub(super) async fn print(&self, command: &LaunchCommand, patience: Duration) -> Result<String, String> {
         let program = command.program.display().to_string();
         let path = |stream: &str| {
             let name = format!("{}-{}-printed.{stream}", self.id, self.launch);
@@ -184,7 +188,7 @@ impl Processes {
         let spec = ChildSpec {
             program: command.program.clone(),
             args: command.arguments.clone(),
-            env: variables(command, token)?,
+            env: self.variables(command)?,
             inherit_env: false,
             greeting: Vec::new(),
             stdout: Some(file("stdout")?),
@@ -217,14 +221,6 @@ impl Processes {
             }
         }
     }
-}
-
-/// The environment of a command, with the instance's token where it is to be.
-fn variables(command: &LaunchCommand, token: &str) -> Result<Vec<(String, String)>, String> {
-    let mut variables = environment(command).map_err(|error| describe(&error))?;
-    let tokens = command.tokens.iter();
-    variables.extend(tokens.map(|name| (name.clone(), token.to_owned())));
-    Ok(variables)
 }
 
 async fn end(child: &Child, grace: Duration) -> Exit {

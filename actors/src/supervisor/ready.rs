@@ -1,13 +1,12 @@
 //! Waiting until a service is ready: it answers, has its model, has loaded it, and has made its first token.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use hpcbench_core::event::ServiceReady;
 use hpcbench_services::{FirstRequest, Probe, ProbeResult, Readiness, ServiceEndpoint, Warmup};
 
-use super::environment::secrets;
 use super::instance::Instance;
+use super::keys::api_key;
 use super::probe::Server;
 use crate::shell::describe;
 use crate::tls::connector;
@@ -36,10 +35,9 @@ impl Instance {
     ) -> Result<ServiceReady, String> {
         let plan = &self.plan;
         let readiness = self.service.readiness(plan).map_err(|error| describe(&error))?;
-        let keys = secrets(&plan.secrets).map_err(|error| describe(&error))?;
         let mut servers = Vec::new();
         for endpoint in endpoints {
-            servers.push(server(endpoint, &keys).await?);
+            servers.push(self.server(endpoint).await?);
         }
         let waiting = Waiting {
             instance: self,
@@ -71,6 +69,17 @@ impl Instance {
             models,
             load_seconds,
             first_token_seconds,
+        })
+    }
+
+    /// An endpoint as it is asked.
+    async fn server<'a>(&self, endpoint: &'a ServiceEndpoint) -> Result<Server<'a>, String> {
+        let key = endpoint.api_key.as_ref();
+        let key = key.map(|key| api_key(&self.context, &self.plan, key));
+        Ok(Server {
+            url: &endpoint.url,
+            key: key.transpose()?,
+            tls: connector(endpoint).await?,
         })
     }
 }
@@ -183,19 +192,6 @@ impl Waiting<'_> {
             server.url
         ))
     }
-}
-
-/// An endpoint as it is asked.
-async fn server<'a>(
-    endpoint: &'a ServiceEndpoint,
-    keys: &'a BTreeMap<String, String>,
-) -> Result<Server<'a>, String> {
-    let key = endpoint.api_key.as_ref().and_then(|name| keys.get(name));
-    Ok(Server {
-        url: &endpoint.url,
-        key: key.map(String::as_str),
-        tls: connector(endpoint).await?,
-    })
 }
 
 /// Whether the service is ready; the inner error says why not yet, the outer one why never.

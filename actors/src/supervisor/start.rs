@@ -10,7 +10,6 @@ use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_services::{
     Extras, LaunchCommand, LaunchContext, OnCluster, Rank, ServiceEndpoint, Start, Wanted,
 };
-use sha2::{Digest, Sha256};
 
 use super::address::free_ports;
 use super::container::contain;
@@ -19,7 +18,7 @@ use super::model::staged;
 use super::processes::{Launch, Part};
 use super::share::{InstanceShare, number, share};
 use super::short_path::ShortPath;
-use crate::shell::{describe, hex, private_dir};
+use crate::shell::{describe, private_dir};
 
 /// How long the programs of an image may take to say what they are: an image is read, and Python starts.
 const PREFLIGHT: Duration = Duration::from_mins(2);
@@ -124,7 +123,7 @@ impl Instance {
         self.processes.start(&rest.service, how).await
     }
 
-    /// How a process is started. The token is not the same for two instances, nor in two epochs.
+    /// How a process is started.
     fn how<'a>(
         &'a self,
         part: Part,
@@ -135,7 +134,6 @@ impl Instance {
         Launch {
             part,
             cpus,
-            token: &self.token,
             policy: self.service.stop(),
             rendezvous,
             image,
@@ -213,7 +211,7 @@ impl Instance {
         let (mut all, image) = contained?;
         let preflight = all.split_off(N.min(all.len())).pop();
         if let Some(preflight) = preflight {
-            let printed = self.processes.print(&preflight, &self.token, PREFLIGHT).await?;
+            let printed = self.processes.print(&preflight, PREFLIGHT).await?;
             self.service.judge_preflight(&self.plan, &printed)?;
         }
         let all = <[LaunchCommand; N]>::try_from(all).map_err(|_| "a command was lost".to_owned())?;
@@ -279,33 +277,9 @@ fn found_by(rank: &ServiceRank, address: IpAddr, free_port: u16, interface: Opti
     }
 }
 
-/// The text that only the processes of an instance know.
-pub(super) fn token(secret: &hpcbench_nats::Secret, instance: &str) -> String {
-    let mut hash = Sha256::new();
-    hash.update(secret.expose());
-    hash.update([0]);
-    hash.update(instance);
-    hex(&hash.finalize())
-}
-
 #[cfg(test)]
 mod tests {
-    use hpcbench_nats::{SECRET_BYTES, Secret};
-
     use super::*;
-
-    #[test]
-    fn tokens_are_of_the_instance_and_of_the_epoch() {
-        let [one, other] = [1, 2].map(|byte| Secret::from_random([byte; SECRET_BYTES]));
-        let tokens = [token(&one, "a-0"), token(&one, "b-0"), token(&other, "a-0")];
-        assert_eq!(tokens[0], token(&one, "a-0"));
-        assert!(tokens[0] != tokens[1] && tokens[0] != tokens[2]);
-        assert!(
-            tokens
-                .iter()
-                .all(|token| token.len() == 64 && !token.contains(one.expose()))
-        );
-    }
 
     #[test]
     fn the_first_process_is_found_by_the_others() {

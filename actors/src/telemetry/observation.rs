@@ -8,6 +8,7 @@ use futures::future::{join, join_all};
 use hpcbench_core::event::ServiceObserved;
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{Attempt, InstanceId, Seq, TrialId};
+use hpcbench_recipes::ServicePlan;
 use hpcbench_recipes::plan::Window as PlanWindow;
 use hpcbench_recipes::recipe::ServiceKind;
 use hpcbench_services::{BaseUrl, find};
@@ -15,6 +16,7 @@ use hpcbench_stats::{ServiceReport, ThrottledGpu};
 use hpcbench_telemetry::clock::monotonic_ns;
 use hpcbench_telemetry::gpu::ThrottleClock;
 use hpcbench_telemetry::service::Reading;
+use hyper::header::HeaderValue;
 use tokio::sync::mpsc;
 
 use super::account::{Account, Window};
@@ -24,6 +26,7 @@ use super::scrape::{Target, dialect, scrape};
 use crate::agent::AgentContext;
 use crate::process::{ListenerOwner, listener_owner};
 use crate::shell::describe;
+use crate::supervisor::{api_key, declared};
 
 /// The shortest time between two looks at a service.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -188,6 +191,7 @@ impl Observation {
         let Some(metrics) = metrics.filter(|_| plan.monitoring.prometheus) else {
             return Vec::new();
         };
+        let authorization = service.and_then(|service| self.authorization(service));
         let target = |(instance, url): &(InstanceId, String)| {
             let url = url.parse();
             Some(Target {
@@ -197,9 +201,27 @@ impl Observation {
                     .ok()?,
                 path: metrics.path,
                 dialect: dialect(metrics.dialect),
+                authorization: authorization.clone(),
             })
         };
         self.endpoints.iter().filter_map(target).collect()
+    }
+
+    /// What proves to the node's instances that we may ask.
+    fn authorization(&self, service: &ServicePlan) -> Option<HeaderValue> {
+        let endpoints = declared(&self.context, service);
+        let key = endpoints.and_then(|endpoints| {
+            let key = endpoints.into_iter().find_map(|endpoint| endpoint.api_key);
+            key.map(|key| api_key(&self.context, service, &key)).transpose()
+        });
+        key.inspect_err(|error| tracing::warn!("no API key: {error}"))
+            .ok()
+            .flatten()
+            .and_then(|key| {
+                let mut value = HeaderValue::try_from(format!("Bearer {key}")).ok()?;
+                value.set_sensitive(true);
+                Some(value)
+            })
     }
 
     /// A look at all of them at once.

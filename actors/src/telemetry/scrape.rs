@@ -9,6 +9,7 @@ use hpcbench_telemetry::service::{Dialect, Reading, read, samples};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -24,6 +25,8 @@ pub(super) struct Target {
     pub(super) url: BaseUrl,
     pub(super) path: &'static str,
     pub(super) dialect: Dialect,
+    /// What proves that we may ask: llama.cpp's server wants its API key here too.
+    pub(super) authorization: Option<HeaderValue>,
 }
 
 /// No metrics could be had.
@@ -80,7 +83,12 @@ async fn get(target: &Target, authority: &str) -> Result<Bytes, ScrapeError> {
     let _connection = AbortOnDrop(actix::spawn(connection));
     let request = Request::get(target.path)
         .header("host", authority)
-        .header("accept", "text/plain; version=0.0.4")
+        .header("accept", "text/plain; version=0.0.4");
+    let request = match &target.authorization {
+        Some(authorization) => request.header("authorization", authorization),
+        None => request,
+    };
+    let request = request
         .body(Empty::<Bytes>::new())
         .map_err(|error| http(error.into()))?;
     let response = sender

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use hpcbench_recipes::plan::SecretSource;
 use hpcbench_services::HostPath;
 
@@ -5,7 +7,7 @@ use super::*;
 
 fn command() -> LaunchCommand {
     LaunchCommand {
-        tokens: Vec::new(),
+        tokens: BTreeMap::new(),
         program: "vllm".into(),
         arguments: ["serve", "--model", "$(touch x)"].map(OsString::from).to_vec(),
         inherited: vec!["PATH", "TMPDIR"],

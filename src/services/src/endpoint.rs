@@ -208,10 +208,19 @@ impl fmt::Display for BaseUrl {
 pub struct ServiceEndpoint {
     /// The base of its URLs.
     pub url: BaseUrl,
-    /// Name of the secret that is sent as `Authorization: Bearer`.
-    pub api_key: Option<String>,
+    /// What is sent as `Authorization: Bearer`, if anything is.
+    pub api_key: Option<ApiKey>,
     /// Whom to trust if it is spoken with under TLS.
     pub trust: Trust,
+}
+
+/// The key that a server asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiKey {
+    /// The recipe's secret with this name.
+    Secret(String),
+    /// A text that only this run's agents know: nobody else on the cluster can use the service.
+    OfTheRun,
 }
 
 /// How a server under TLS is trusted.

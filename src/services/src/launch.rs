@@ -105,8 +105,17 @@ pub struct LaunchCommand {
     pub paths: Vec<HostPath>,
     /// Variables whose values are secret, and where the values are found: they are read just before the start.
     pub secrets: BTreeMap<String, SecretSource>,
-    /// Variables whose value is the instance's token: a text that only the processes of the instance know.
-    pub tokens: Vec<String>,
+    /// Variables whose values the run makes up.
+    pub tokens: BTreeMap<String, Token>,
+}
+
+/// A text that the run makes up, anew in each epoch, and that stands nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Token {
+    /// What only the processes of the instance know.
+    Instance,
+    /// What the run's clients send to its services, see [`ApiKey::OfTheRun`](crate::ApiKey::OfTheRun).
+    ApiKey,
 }
 
 impl LaunchCommand {
@@ -123,7 +132,7 @@ impl LaunchCommand {
             environment: recipe.collect(),
             paths: Vec::new(),
             secrets: plan.secrets.clone(),
-            tokens: Vec::new(),
+            tokens: BTreeMap::new(),
         }
     }
 

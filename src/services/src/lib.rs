@@ -32,9 +32,10 @@ mod vllm_ray;
 mod warmup;
 
 pub use diagnose::{DIAGNOSIS_LINES, Diagnosis, Trouble, diagnose};
-pub use endpoint::{BaseUrl, InvalidUrl, ServiceEndpoint, Trust};
+pub use endpoint::{ApiKey, BaseUrl, InvalidUrl, ServiceEndpoint, Trust};
 pub use launch::{
     Extras, HostPath, LaunchCommand, LaunchContext, Needs, OnCluster, SHORT_PATH_BYTES, Start, StopPolicy,
+    Token,
 };
 pub use models::{InvalidModelList, ModelList};
 pub use rank::Rank;

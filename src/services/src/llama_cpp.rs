@@ -159,6 +159,7 @@ impl Service for LlamaCpp {
         let arguments = options.arguments(plan, model_path, context);
         let mut command = LaunchCommand::new(options.program.clone().into(), arguments, plan);
         command.set_default("HOME", context.scratch.clone());
+        options::give_key(&mut command, plan, KEY_VARIABLE);
         if let Some(directory) = Path::new(model_path).parent() {
             command.reads(directory);
         }
@@ -187,7 +188,7 @@ impl Service for LlamaCpp {
     ) -> Result<Vec<ServiceEndpoint>, ServiceError> {
         Ok(vec![ServiceEndpoint {
             url: BaseUrl::at(context.host, context.port),
-            api_key: options::key_of(plan, KEY_VARIABLE),
+            api_key: Some(options::server_key(plan, KEY_VARIABLE)),
             trust: Trust::default(),
         }])
     }

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
+use crate::endpoint::{ApiKey, BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
 use crate::options;
@@ -119,7 +119,7 @@ impl Service for OpenAi {
             })?;
             Ok(ServiceEndpoint {
                 url,
-                api_key: api_key.clone(),
+                api_key: api_key.clone().map(ApiKey::Secret),
                 trust: tls.clone(),
             })
         };

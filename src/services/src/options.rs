@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::endpoint::ApiKey;
+use crate::launch::{LaunchCommand, Token};
 use crate::service::ServiceError;
 
 /// A program: an absolute path, or a name to look up in PATH.
@@ -123,9 +125,21 @@ pub(crate) fn has_secret(secrets: &Secrets, name: &str) -> bool {
     }
 }
 
-/// The name of the key that clients send: that of the variable which the server reads its key from, if it is a secret.
-pub(crate) fn key_of(plan: &ServicePlan, variable: &str) -> Option<String> {
-    plan.secrets.contains_key(variable).then(|| variable.to_owned())
+/// The key of a server that reads it from a variable: the recipe's secret of that name if it has one, else the run's.
+pub(crate) fn server_key(plan: &ServicePlan, variable: &str) -> ApiKey {
+    if plan.secrets.contains_key(variable) {
+        ApiKey::Secret(variable.to_owned())
+    } else {
+        ApiKey::OfTheRun
+    }
+}
+
+/// Gives a server's command that key. Whoever can reach a port of the cluster could use the server otherwise.
+pub(crate) fn give_key(command: &mut LaunchCommand, plan: &ServicePlan, variable: &str) {
+    // Secrets are in the command already.
+    if server_key(plan, variable) == ApiKey::OfTheRun {
+        command.tokens.insert(variable.to_owned(), Token::ApiKey);
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::summary::{count, trials};
-use hpcbench_tests::{LlamaFiles, Recipe, Workdir, data, events, of_type, terminal};
+use hpcbench_tests::{
+    Finished, LlamaFiles, Recipe, Workdir, data, events, expect_no_file_with, get, of_type, terminal,
+    wait_ready,
+};
 use serde_json::Value;
 
 /// A short load on two instances of the server.
@@ -69,8 +72,55 @@ fn two_instances_are_started_used_and_ended() -> Result<()> {
     Ok(())
 }
 
-/// Runs a recipe whose service cannot start, and returns the last lines of its log.
-fn fails(recipe: &Recipe) -> Result<String> {
+/// Runs a recipe and asks its server, while that is ready, for something without a key; then expects that our own requests were
+/// answered, and so were those for metrics.
+fn keeps_others_out(recipe: &Recipe, workdir: &Workdir) -> Result<Finished> {
+    let running = workdir.bench(recipe)?.start()?;
+    let address = wait_ready(&workdir.run(), Duration::from_secs(30))?;
+    assert_eq!(get(address, "/metrics")?.status, 401);
+    let finished = running.wait()?;
+    ensure!(matches!(finished.code, Some(0 | 1)), "{finished}");
+    let trial = trials(&workdir.run())?.remove(0);
+    ensure!(count(&trial, "/requests/ok")? >= 30, "{trial}");
+    assert_eq!(count(&trial, "/requests/error")?, 0, "{trial}");
+    ensure!(trial["service"]["running_mean"].is_number(), "{trial}");
+    Ok(finished)
+}
+
+#[test]
+fn a_run_makes_up_a_key_that_keeps_others_out() -> Result<()> {
+    let Some(files) = LlamaFiles::get("a_run_makes_up_a_key_that_keeps_others_out")? else {
+        return Ok(());
+    };
+    keeps_others_out(&recipe(&files, ""), &Workdir::new()?).map(drop)
+}
+
+#[test]
+fn a_key_of_the_recipe_is_nowhere_to_be_read() -> Result<()> {
+    const KEY: &str = "k-7f3a9d2e61";
+    let Some(files) = LlamaFiles::get("a_key_of_the_recipe_is_nowhere_to_be_read")? else {
+        return Ok(());
+    };
+    let workdir = Workdir::new()?;
+    workdir.write("key", KEY)?;
+    let recipe = recipe(&files, "").service("secrets", "{LLAMA_API_KEY: {file: key}}");
+    let finished = keeps_others_out(&recipe, &workdir)?;
+    ensure!(!finished.to_string().contains(KEY), "{finished}");
+    expect_no_file_with(KEY, workdir.path(), &["key"])
+}
+
+/// How a service that could not start ended.
+struct Failure {
+    /// What hpcbench made of it.
+    diagnosis: String,
+    /// The last lines of its log.
+    tail: String,
+    /// Why the run failed, as it is told on the terminal.
+    told: String,
+}
+
+/// Runs a recipe whose service cannot start.
+fn fails(recipe: &Recipe) -> Result<Failure> {
     let workdir = Workdir::new()?;
     let finished = workdir.bench(recipe)?.run()?.expect_code(1)?;
     ensure!(finished.elapsed < Duration::from_secs(25), "{finished}");
@@ -80,32 +130,53 @@ fn fails(recipe: &Recipe) -> Result<String> {
     let ended = data(&log, "service.exited")?;
     assert_eq!(ended["expected"], false, "{ended}");
     let lines = ended["log_tail"].as_array().context("no last lines of its log")?;
-    Ok(lines
-        .iter()
-        .filter_map(Value::as_str)
-        .collect::<Vec<_>>()
-        .join("\n"))
+    let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
+    let diagnosis = ended["diagnosis"].as_str().context("nothing was recognised")?;
+    Ok(Failure {
+        diagnosis: diagnosis.to_owned(),
+        tail: lines.join("\n"),
+        told: finished.stdout + &finished.stderr,
+    })
+}
+
+impl Failure {
+    fn expect(&self, trouble: &str, line: &str) -> Result<()> {
+        ensure!(self.diagnosis.contains(trouble), "{}", self.diagnosis);
+        ensure!(self.tail.contains(line), "{}", self.tail);
+        // Without the line breaks of the terminal's width.
+        let told: Vec<&str> = self.told.split_whitespace().collect();
+        ensure!(told.join(" ").contains(trouble), "{}", self.told);
+        Ok(())
+    }
 }
 
 #[test]
-fn a_model_that_is_not_there_is_no_hang() -> Result<()> {
-    let Some(mut files) = LlamaFiles::get("a_model_that_is_not_there_is_no_hang")? else {
+fn a_model_that_is_not_there_is_named() -> Result<()> {
+    let Some(mut files) = LlamaFiles::get("a_model_that_is_not_there_is_named")? else {
         return Ok(());
     };
     files.model = "/nowhere/model.gguf".into();
-    let tail = fails(&recipe(&files, ""))?;
-    ensure!(tail.contains("/nowhere/model.gguf"), "{tail}");
-    Ok(())
+    fails(&recipe(&files, ""))?.expect("the model is not there", "/nowhere/model.gguf")
 }
 
 #[test]
-fn an_argument_that_the_server_does_not_know_is_no_hang() -> Result<()> {
-    let Some(files) = LlamaFiles::get("an_argument_that_the_server_does_not_know_is_no_hang")? else {
+fn a_model_that_is_none_is_named() -> Result<()> {
+    let Some(mut files) = LlamaFiles::get("a_model_that_is_none_is_named")? else {
         return Ok(());
     };
-    let tail = fails(&recipe(&files, ", extra_args: [--frobnicate]"))?;
-    ensure!(tail.contains("invalid argument: --frobnicate"), "{tail}");
-    Ok(())
+    let elsewhere = Workdir::new()?;
+    files.model = elsewhere.path().join("model.gguf");
+    std::fs::write(&files.model, "a page that says: not found")?;
+    fails(&recipe(&files, ""))?.expect("damaged or of another format", "invalid magic characters")
+}
+
+#[test]
+fn an_argument_that_the_server_does_not_know_is_named() -> Result<()> {
+    let Some(files) = LlamaFiles::get("an_argument_that_the_server_does_not_know_is_named")? else {
+        return Ok(());
+    };
+    fails(&recipe(&files, ", extra_args: [--frobnicate]"))?
+        .expect("does not accept an argument", "invalid argument: --frobnicate")
 }
 
 /// The same server as a service that the recipe describes.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::summary::{count, trials};
-use hpcbench_tests::{Recipe, VllmFiles, Workdir, data, events, of_type};
+use hpcbench_tests::{Recipe, VllmFiles, Workdir, data, events, get, of_type, wait_ready};
 
 /// vLLM takes a minute to start on an idle machine of two cores.
 const START: &str = "{timeout: 15m, interval: 1s}";
@@ -39,7 +39,11 @@ fn recipe(files: &VllmFiles, options: &str) -> Recipe {
 /// Runs it, shows what it printed, and looks at what vLLM was measured to do.
 fn run(recipe: &Recipe, instances: usize, processes: usize) -> Result<()> {
     let workdir = Workdir::new()?;
-    let finished = workdir.bench(recipe)?.limit(RUN).run()?;
+    let running = workdir.bench(recipe)?.limit(RUN).start()?;
+    // Whoever else is on the node cannot use it.
+    let address = wait_ready(&workdir.run(), RUN)?;
+    assert_eq!(get(address, "/v1/models")?.status, 401);
+    let finished = running.wait()?;
     println!("{finished}");
     // Whether so short a measurement on a busy machine is valid is not asked here.
     ensure!(matches!(finished.code, Some(0 | 1)), "it did not end in order");

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use self::options::Options;
 use self::placeholders::fill;
-use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
+use crate::endpoint::{ApiKey, BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
 use crate::options as common;
@@ -106,7 +106,7 @@ impl Service for Custom {
         };
         Ok(vec![ServiceEndpoint {
             url,
-            api_key: options.api_key,
+            api_key: options.api_key.map(ApiKey::Secret),
             trust: Trust::default(),
         }])
     }

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use hpcbench_recipes::plan::ServicePlan;
 
+use super::KEY_VARIABLE;
 use super::options::Options;
 use crate::launch::{LaunchCommand, LaunchContext};
+use crate::options::give_key;
 use crate::rank::Rank;
 
 /// What the collective libraries read and a site may have set.
@@ -63,6 +65,7 @@ pub(crate) fn command(
         Backend::Ray(interface) => interface,
     };
     equip(&mut command, options, plan, context, interface);
+    give_key(&mut command, plan, KEY_VARIABLE);
     command
 }
 

@@ -31,7 +31,7 @@ use crate::warmup::FirstRequest;
 const GRACE: Duration = Duration::from_secs(15);
 
 /// The variable that it reads its API key from.
-const KEY_VARIABLE: &str = "VLLM_API_KEY";
+pub(crate) const KEY_VARIABLE: &str = "VLLM_API_KEY";
 
 /// vLLM.
 pub(crate) struct Vllm;
@@ -125,7 +125,7 @@ impl Service for Vllm {
     ) -> Result<Vec<ServiceEndpoint>, ServiceError> {
         Ok(vec![ServiceEndpoint {
             url: BaseUrl::at(context.host, context.port),
-            api_key: common::key_of(plan, KEY_VARIABLE),
+            api_key: Some(common::server_key(plan, KEY_VARIABLE)),
             trust: Trust::default(),
         }])
     }

@@ -4,6 +4,8 @@ use hpcbench_recipes::recipe::ServiceKind;
 use serde_json::json;
 
 use super::*;
+use crate::endpoint::ApiKey;
+use crate::launch::Token;
 use crate::testing;
 
 const MODEL: &str = "org/model-8b";
@@ -47,19 +49,23 @@ fn defaults_are_left_to_the_server() {
 }
 
 #[test]
-fn a_key_among_the_secrets_is_sent_by_clients() {
+fn only_this_run_s_clients_may_ask() {
     let mut plan = testing::plan(ServiceKind::Vllm, MODEL, &json!({}));
     let key = |plan: &ServicePlan| {
-        Vllm.endpoints(plan, &testing::context()).unwrap()[0]
-            .api_key
-            .clone()
+        let endpoints = Vllm.endpoints(plan, &testing::context()).unwrap();
+        endpoints[0].api_key.clone()
     };
-    assert_eq!(key(&plan), None);
+    assert_eq!(key(&plan), Some(ApiKey::OfTheRun));
+    assert_eq!(
+        testing::command(&Vllm, &plan).tokens,
+        [(KEY_VARIABLE.to_owned(), Token::ApiKey)].into()
+    );
     let source = hpcbench_recipes::plan::SecretSource::File("/k".into());
     plan.secrets.insert(KEY_VARIABLE.to_owned(), source);
-    assert_eq!(key(&plan).as_deref(), Some(KEY_VARIABLE));
+    assert_eq!(key(&plan), Some(ApiKey::Secret(KEY_VARIABLE.to_owned())));
     let command = testing::command(&Vllm, &plan);
-    assert!(command.secrets.contains_key(KEY_VARIABLE) && !command.environment.contains_key(KEY_VARIABLE));
+    assert!(command.secrets.contains_key(KEY_VARIABLE) && command.tokens.is_empty());
+    assert!(!command.environment.contains_key(KEY_VARIABLE));
 }
 
 #[test]

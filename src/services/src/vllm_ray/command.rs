@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use hpcbench_recipes::plan::ServicePlan;
 
 use super::options::Options;
-use crate::launch::{LaunchCommand, LaunchContext};
+use crate::launch::{LaunchCommand, LaunchContext, Token};
 use crate::rank::Rank;
 use crate::vllm::command::{Backend, command as vllm_command, equip};
 
@@ -141,7 +141,9 @@ fn set_environment(command: &mut LaunchCommand, plan: &ServicePlan) {
         command.environment.remove(CARRIED_CACHE);
     }
     command.set("RAY_AUTH_MODE", "token");
-    command.tokens.push("RAY_AUTH_TOKEN".to_owned());
+    command
+        .tokens
+        .insert("RAY_AUTH_TOKEN".to_owned(), Token::Instance);
     command.set_default("RAY_USAGE_STATS_ENABLED", "0");
 }
 

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use serde_json::json;
 
 use super::*;
-use crate::launch::{Extras, SHORT_PATH_BYTES};
+use crate::launch::{Extras, SHORT_PATH_BYTES, Token};
 use crate::testing;
 
 const MODEL: &str = "org/model-70b";
@@ -102,7 +102,7 @@ fn every_command_has_the_token_and_no_other_knows_it() {
     } = head(&plan(&json!({})));
     for command in [node, status, service] {
         assert_eq!(command.environment["RAY_AUTH_MODE"], "token");
-        assert_eq!(command.tokens, ["RAY_AUTH_TOKEN"]);
+        assert_eq!(command.tokens["RAY_AUTH_TOKEN"], Token::Instance);
         // The path would be carried to nodes that do not have it.
         assert!(!command.environment.contains_key("VLLM_CACHE_ROOT"));
     }

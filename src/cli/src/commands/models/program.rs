@@ -111,7 +111,7 @@ impl Programs {
                 writable: true,
             }],
             secrets: self.service.secrets.clone(),
-            tokens: Vec::new(),
+            tokens: BTreeMap::new(),
         };
         let Some(container) = &self.container else {
             return Ok(command);
