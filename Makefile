@@ -68,10 +68,10 @@ unit: tools ## unit and property tests, and the tidy test
 e2e: tools build ## the optimised program against real processes
 	@$(CARGO_TEST) $(E2E) --test e2e
 
-# One test at a time: there is room for one cluster.
+# Two at a time: most of the time tests wait for Slurm.
 .PHONY: cluster
 cluster: tools build ## the optimised program on a real Slurm cluster of five namespaces; as root
-	@$(CARGO_TEST) $(E2E) --test cluster -- --test-threads=1
+	@$(CARGO_TEST) $(E2E) --test cluster -- --test-threads=2
 
 # One test at a time: they judge measurements, and two would disturb each other.
 .PHONY: alone

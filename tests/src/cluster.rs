@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -29,12 +30,44 @@ pub enum Profile {
 }
 
 /// A cluster of `node1` to `node5` and `ctl`, the login node and controller, all with a local `/tmp`. It is this test's alone;
-/// another waits. Dropping it ends it with all that runs there, and so does the end of this process.
+/// those of tests that run at the same time are in other places. Dropping it ends it with all that runs there, and so does the
+/// end of this process.
 #[derive(Debug)]
 pub struct Cluster {
-    folder: PathBuf,
+    place: Place,
     /// The cluster ends when this is closed.
     _leash: ChildStdin,
+}
+
+/// A folder that no other cluster of this process is in.
+#[derive(Debug)]
+struct Place {
+    number: usize,
+    folder: PathBuf,
+}
+
+/// Whether the place with that number is taken.
+static TAKEN: Mutex<Vec<bool>> = Mutex::new(Vec::new());
+
+impl Place {
+    fn take() -> Self {
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = taken.iter().position(|taken| !taken).unwrap_or(taken.len());
+        if number == taken.len() {
+            taken.push(false);
+        }
+        taken[number] = true;
+        Self {
+            number,
+            folder: target().join(format!("testbed/cluster-{number}")),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        TAKEN.lock().unwrap_or_else(PoisonError::into_inner)[self.number] = false;
+    }
 }
 
 /// A job as `squeue` shows it.
@@ -57,9 +90,12 @@ impl Cluster {
     ///
     /// It does not come up.
     pub fn up(test: &str, profile: Profile) -> Result<Option<Self>> {
-        let folder = target().join("testbed/cluster");
+        let place = Place::take();
         let mut command = script("slurm-cluster.sh");
-        command.arg("up").arg(&folder).args(["--leash", "--profile"]);
+        command
+            .arg("up")
+            .arg(&place.folder)
+            .args(["--leash", "--profile"]);
         command.arg(match profile {
             Profile::Plain => "plain",
             Profile::Site => "site",
@@ -77,15 +113,12 @@ impl Cluster {
         let leash = started.stdin.take().context("no standard input to hold")?;
         let output = started.wait_with_output()?;
         let up = outcome(test, "slurm-cluster.sh", &output)?;
-        Ok(up.map(|_| Self {
-            folder,
-            _leash: leash,
-        }))
+        Ok(up.map(|_| Self { place, _leash: leash }))
     }
 
     /// Where everything of it is.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        &self.place.folder
     }
 
     /// A world for a test on the file system that all nodes share, writable for the user of the jobs.
@@ -94,7 +127,7 @@ impl Cluster {
     ///
     /// It cannot be made.
     pub fn workdir(&self) -> Result<Workdir> {
-        let shared = self.folder.join("shared");
+        let shared = self.place.folder.join("shared");
         let workdir = Workdir::below(&shared)?;
         let owner = fs::metadata(&shared)?;
         let (uid, gid) = (Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
@@ -107,12 +140,12 @@ impl Cluster {
 
     /// The home of the user of the jobs, the same on all nodes.
     pub fn home(&self) -> PathBuf {
-        self.folder.join("shared/home")
+        self.place.folder.join("shared/home")
     }
 
     /// The folder that is `/tmp` on this node, seen from outside.
     pub fn local_tmp(&self, node: &str) -> PathBuf {
-        self.folder.join("local").join(node).join("tmp")
+        self.place.folder.join("local").join(node).join("tmp")
     }
 
     /// The program under test, to be started on the login node as the user of the jobs, in a world of [`Self::workdir`].
@@ -138,7 +171,7 @@ impl Cluster {
         .env("TMPDIR", "/tmp")
         .env("HOME", self.home())
         .arg("on")
-        .arg(&self.folder)
+        .arg(&self.place.folder)
         .arg(node)
     }
 
@@ -297,7 +330,7 @@ impl Cluster {
 
     fn script(&self, verb: impl AsRef<OsStr>) -> Command {
         let mut command = script("slurm-cluster.sh");
-        command.arg(verb).arg(&self.folder);
+        command.arg(verb).arg(&self.place.folder);
         command
     }
 
@@ -305,7 +338,7 @@ impl Cluster {
     fn diagnosis(&self) -> String {
         let queue = self.as_root(&["squeue", "-t", "all"]);
         let queue = queue.unwrap_or_else(|error| format!("{error:#}"));
-        let log = tail(&self.folder.join("log/slurmctld.log"));
+        let log = tail(&self.place.folder.join("log/slurmctld.log"));
         format!("the queue:\n{queue}\nthe controller's log:\n{log}")
     }
 }
@@ -313,7 +346,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if let Err(error) = self.control(&["down"]) {
-            eprintln!("the cluster in {} stays: {error:#}", self.folder.display());
+            eprintln!("the cluster in {} stays: {error:#}", self.place.folder.display());
         }
     }
 }

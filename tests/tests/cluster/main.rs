@@ -1,4 +1,4 @@
-//! A real Slurm cluster of five nodes on this machine. One test at a time: there is room for one cluster.
+//! Real Slurm clusters of five nodes on this machine, one for each test that runs.
 
 mod by_hand;
 mod containers;
@@ -11,6 +11,7 @@ mod loss;
 mod lost_nodes;
 mod node_counts;
 mod preemption;
+mod ray;
 mod refusals;
 mod staging;
 mod starts;

@@ -1,12 +1,11 @@
 //! Images and models on the nodes' own disks, and secrets that only a service sees.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::{
-    Apptainer, Cluster, LlamaImage, Process, Profile, Recipe, Submission, binary, of_type, processes_of,
-    summary,
+    Apptainer, Cluster, LlamaImage, Process, Profile, Recipe, Submission, binary, expect_no_file_with,
+    of_type, processes_of, summary,
 };
 
 use serde_json::Value;
@@ -17,27 +16,9 @@ use crate::submit::RUN;
 
 const SECRET: &str = "sk-0123456789abcdefSECRET";
 
-/// The files below this folder that have the secret, but for the user's own.
-fn files_with_secret(folder: &Path) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_symlink() || path.ends_with("key") {
-            continue;
-        }
-        if path.is_dir() {
-            found.extend(files_with_secret(&path)?);
-        } else if fs::read(&path).is_ok_and(|bytes| contains(&bytes)) {
-            found.push(path.display().to_string());
-        }
-    }
-    Ok(found)
-}
-
-fn contains(bytes: &[u8]) -> bool {
-    bytes
-        .windows(SECRET.len())
-        .any(|window| window == SECRET.as_bytes())
+/// The secret is in no file below this folder, but for the user's own.
+fn expect_no_secret(folder: &Path) -> Result<()> {
+    expect_no_file_with(SECRET, folder, &["key"])
 }
 
 /// The clients' agent sees the files of the image, which this machine does not have.
@@ -155,8 +136,7 @@ fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Res
     }
     expect_a_client_in_its_image(&processes)?;
     for node in 1..=5 {
-        let found = files_with_secret(&cluster.local_tmp(&format!("node{node}")))?;
-        ensure!(found.is_empty(), "the secret is in {found:?}");
+        expect_no_secret(&cluster.local_tmp(&format!("node{node}")))?;
     }
     submission.wait_end(&job, RUN)?;
     let events = submission.events()?;
@@ -168,8 +148,7 @@ fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Res
             "{trial:#}"
         );
     }
-    let found = files_with_secret(submission.workdir().path())?;
-    ensure!(found.is_empty(), "the secret is in {found:?}");
+    expect_no_secret(submission.workdir().path())?;
     cluster.wait_job(&job, &["COMPLETED", "FAILED"], SOON)?;
     submission.expect_nothing_left()
 }

@@ -1,12 +1,12 @@
 //! `hpcbench models pull`, with scripts for the programs that fetch.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use hpcbench_tests::{
-    Apptainer, Hpcbench, LlamaImage, Recipe, Workdir, binary, path_with, stand_in, wait_until,
+    Apptainer, Hpcbench, LlamaImage, Recipe, Workdir, binary, expect_no_file_with, path_with, stand_in,
+    wait_until,
 };
 use nix::sys::signal::Signal;
 
@@ -63,21 +63,9 @@ fn calls(workdir: &Workdir) -> String {
     fs::read_to_string(workdir.path().join("models/calls")).unwrap_or_default()
 }
 
-/// Whether a file below the folder has the token, the user's own file and the stand-in's notes apart.
-fn files_with_token(folder: &Path) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files_with_token(&path)?);
-        } else if !path.ends_with("token")
-            && !path.ends_with("models/environment")
-            && String::from_utf8_lossy(&fs::read(&path)?).contains(TOKEN)
-        {
-            found.push(path.display().to_string());
-        }
-    }
-    Ok(found)
+/// The token is in no file, the user's own and the stand-in's notes apart.
+fn expect_no_token(workdir: &Workdir) -> Result<()> {
+    expect_no_file_with(TOKEN, workdir.path(), &["token", "models/environment"])
 }
 
 #[test]
@@ -103,8 +91,7 @@ fn a_snapshot_is_fetched_with_a_secret_that_nobody_else_sees() -> Result<()> {
         "{environment}"
     );
     ensure!(environment.contains("HF_HUB_OFFLINE=0\n"), "{environment}");
-    let found = files_with_token(workdir.path())?;
-    ensure!(found.is_empty(), "the token is in {found:?}");
+    expect_no_token(&workdir)?;
     ensure!(
         workdir
             .path()
@@ -210,7 +197,6 @@ fn the_programs_of_an_image_fetch_as_well() -> Result<()> {
         workdir.path().join("models/hub/models--org--model").exists(),
         "{fetched}"
     );
-    let found = files_with_token(workdir.path())?;
-    ensure!(found.is_empty(), "the token is in {found:?}");
+    expect_no_token(&workdir)?;
     workdir.expect_no_process(SOON)
 }

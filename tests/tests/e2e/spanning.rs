@@ -1,13 +1,13 @@
 //! Services with a process on each of several nodes: here the nodes are processes of one machine.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::summary::{count, trials};
-use hpcbench_tests::{Process, Recipe, Workdir, binary, data, events, of_type, ray, wait_until};
+use hpcbench_tests::{
+    Process, Recipe, VllmStandIn, Workdir, data, events, expect_no_file_with, of_type, ray, wait_until,
+};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -31,6 +31,7 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
+: "${VLLM_API_KEY:?}"
 echo "$rank of $nnodes at $head:$meeting as $VLLM_HOST_IP $headless" >> "$HF_HOME/ranks"
 if [ -n "$headless" ]; then
   for _ in $(seq 100); do exec 3<>"/dev/tcp/$head/$meeting" && break; sleep 0.1; done 2>/dev/null
@@ -50,44 +51,6 @@ until [ -e "$HF_HOME/met" ]; do sleep 0.05; done
 rm "$HF_HOME/met"
 exec "$SIMULATOR" simulate --host "$host" --port "$port" --model "$name"
 "#;
-
-/// `vllm serve` over Ray: what it would ask of Ray it asks: a worker with a GPU on each node.
-const VLLM_OVER_RAY: &str = r#"
-import json, os, sys
-import ray
-ray.init(log_to_driver=False)
-@ray.remote(num_cpus=0, num_gpus=1)
-class Worker:
-    def where(self):
-        return [ray.get_runtime_context().get_node_id(), os.environ["VLLM_HOST_IP"], os.environ["CUDA_VISIBLE_DEVICES"]]
-workers = [Worker.remote() for _ in range(2)]
-seen = {"nodes": len(ray.nodes()), "workers": ray.get([worker.where.remote() for worker in workers], timeout=60),
-        "token": os.environ["RAY_AUTH_TOKEN"], "arguments": sys.argv[1:]}
-with open(os.path.join(os.environ["HF_HOME"], "seen"), "w") as file:
-    json.dump(seen, file)
-value = lambda name: sys.argv[sys.argv.index(name) + 1]
-simulator = os.environ["SIMULATOR"]
-os.execv(simulator, [simulator, "simulate", "--host", value("--host"), "--port", value("--port"), "--model", "org/model"])
-"#;
-
-fn install(workdir: &Workdir, text: &str) -> Result<(PathBuf, PathBuf)> {
-    let program = workdir.write("vllm", text)?;
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).context("cannot make it executable")?;
-    let models = workdir.path().join("models");
-    fs::create_dir(&models).context("cannot make a directory")?;
-    Ok((program, models))
-}
-
-fn recipe(kind: &str, options: &str) -> Result<Recipe> {
-    Ok(Recipe::of(kind)
-        .service("model", "org/model")
-        .service("options", options)
-        .service("environment", &format!("{{SIMULATOR: {}}}", binary()?.display()))
-        .service("health", "{timeout: 120s, interval: 200ms}")
-        .workload("duration", "4s")
-        .top("nodes", "{servers: {count: 2}}")
-        .top("sweep", "{matrix: {workload.load.concurrency: [2, 4]}}"))
-}
 
 /// Waits for the load of trial `number`, from 1, then kills what is found.
 fn kill_in_trial(
@@ -126,13 +89,10 @@ fn names(log: &[Value], kind: &str, words: &[&str]) -> Result<()> {
 #[test]
 fn vllm_spans_nodes_and_a_lost_process_is_named_and_replaced() -> Result<()> {
     let workdir = Workdir::new()?;
-    let (program, models) = install(&workdir, VLLM)?;
-    let options = format!(
-        "{{program: {}, hf_home: {}, tensor_parallel_size: 2, nodes_per_instance: 2}}",
-        program.display(),
-        models.display()
-    );
-    let recipe = recipe("vllm", &options)?.service("restart", "{max: 1, backoff: 100ms}");
+    let vllm = VllmStandIn::new(&workdir, VLLM)?;
+    let recipe = vllm
+        .recipe("vllm", "nodes_per_instance: 2")?
+        .service("restart", "{max: 1, backoff: 100ms}");
     let running = workdir.bench(&recipe)?.start()?;
     kill_in_trial(&workdir, 1, START, |process| {
         process.command.contains("--headless")
@@ -159,7 +119,7 @@ fn vllm_spans_nodes_and_a_lost_process_is_named_and_replaced() -> Result<()> {
         assert_eq!(pair[1]["data"]["rank"]["rendezvous"]["address"], "127.0.0.1");
     }
     assert_eq!(of_type(&log, "service.ready").len(), 2, "{finished}");
-    let ranks = fs::read_to_string(models.join("ranks"))?;
+    let ranks = fs::read_to_string(vllm.models.join("ranks"))?;
     assert_eq!(
         ranks
             .lines()
@@ -187,7 +147,9 @@ fn vllm_spans_nodes_and_a_lost_process_is_named_and_replaced() -> Result<()> {
 #[test]
 fn an_instance_that_does_not_fit_its_nodes_is_refused() -> Result<()> {
     let workdir = Workdir::new()?;
-    let recipe = recipe("vllm-ray", "{tensor_parallel_size: 4, pipeline_parallel_size: 4}")?
+    let recipe = Recipe::of("vllm-ray")
+        .service("model", "org/model")
+        .service("options", "{tensor_parallel_size: 4, pipeline_parallel_size: 4}")
         .top("nodes", "{servers: {count: 3, gpus: 4}}");
     let finished = workdir.bench(&recipe)?.run()?.expect_code(2)?;
     let message = "4 × 4 × 1 = 16 GPUs, but an instance has 12";
@@ -196,40 +158,14 @@ fn an_instance_that_does_not_fit_its_nodes_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// Whether a file below the folder has the text.
-fn is_in_a_file(folder: &Path, text: &str) -> Result<bool> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let found = if path.is_dir() {
-            is_in_a_file(&path, text)?
-        } else {
-            fs::read(&path)?
-                .windows(text.len())
-                .any(|part| part == text.as_bytes())
-        };
-        if found {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 #[test]
 fn ray_is_complete_before_vllm_starts_and_a_lost_worker_is_named() -> Result<()> {
     let Some(ray) = ray("ray_is_complete_before_vllm_starts_and_a_lost_worker_is_named")? else {
         return Ok(());
     };
     let workdir = Workdir::new()?;
-    let python = ray.with_file_name("python");
-    let (program, models) = install(&workdir, &format!("#!{}{VLLM_OVER_RAY}", python.display()))?;
-    let options = format!(
-        "{{program: {}, hf_home: {}, tensor_parallel_size: 2, \
-         ray: {{program: {}, gpus: 1, cpus: 1, object_store_memory: 100MiB, client_server: false}}}}",
-        program.display(),
-        models.display(),
-        ray.display()
-    );
-    let recipe = recipe("vllm-ray", &options)?.service("restart", "{max: 0}");
+    let vllm = VllmStandIn::over_ray(&workdir, &ray)?;
+    let recipe = vllm.recipe_over_ray(&ray)?.service("restart", "{max: 0}");
     let running = workdir.bench(&recipe)?.limit(RAY_RUN).start()?;
     // That of the first node knows that it is.
     let is_workers =
@@ -239,7 +175,7 @@ fn ray_is_complete_before_vllm_starts_and_a_lost_worker_is_named() -> Result<()>
     workdir.expect_no_process(SETTLE)?;
     let log = events(&workdir.run())?;
     // vLLM found what was there when it started: a worker on each of two nodes, and nobody's but this run's.
-    let seen: Value = serde_json::from_str(&fs::read_to_string(models.join("seen"))?)?;
+    let seen = vllm.seen()?;
     assert_eq!(seen["nodes"], 2, "{seen}");
     assert_ne!(seen["workers"][0][0], seen["workers"][1][0], "{seen}");
     let arguments = seen["arguments"].to_string();
@@ -247,11 +183,12 @@ fn ray_is_complete_before_vllm_starts_and_a_lost_worker_is_named() -> Result<()>
         arguments.contains(r#""--distributed-executor-backend","ray""#),
         "{arguments}"
     );
-    let token = seen["token"].as_str().context("no token")?;
-    ensure!(
-        token.len() == 64 && !is_in_a_file(&workdir.run(), token)?,
-        "the token is in a file"
-    );
+    // What only the processes of the instance, and what only the run's agents know.
+    for name in ["token", "key"] {
+        let secret = seen[name].as_str().context("no secret")?;
+        assert_eq!(secret.len(), 64);
+        expect_no_file_with(secret, &workdir.run(), &[])?;
+    }
     assert_eq!(data(&log, "service.ready")?["instance"], "server-1-0");
     names(&log, "trial.completed", &[])?;
     names(
