@@ -91,6 +91,18 @@ pub(crate) struct Checker<'c> {
     compiled: [OnceLock<Result<Compiled, Box<Problem>>>; ServiceKind::ALL.len() + 1],
 }
 
+/// Removes what is there for readers. A property that is called `description` has a schema, no text.
+fn without_descriptions(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.retain(|key, value| key != "description" || !value.is_string());
+            members.values_mut().for_each(without_descriptions);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_descriptions),
+        _ => {}
+    }
+}
+
 /// The schema, ready to check documents with a service of one kind.
 struct Compiled {
     schema: Value,
@@ -133,7 +145,11 @@ impl<'c> Checker<'c> {
         let index = index.unwrap_or(ServiceKind::ALL.len());
         let kinds = ServiceKind::ALL.get(index).map_or(&[][..], std::slice::from_ref);
         self.compiled[index]
-            .get_or_init(|| Compiled::new(schema_with(self.catalog, kinds)))
+            .get_or_init(|| {
+                let mut schema = schema_with(self.catalog, kinds);
+                without_descriptions(&mut schema);
+                Compiled::new(schema)
+            })
             .as_ref()
             .map_err(|problem| &**problem)
     }

@@ -75,7 +75,8 @@ fn two_instances_are_started_used_and_ended() -> Result<()> {
 /// Runs a recipe and asks its server, while that is ready, for something without a key; then expects that our own requests were
 /// answered, and so were those for metrics.
 fn keeps_others_out(recipe: &Recipe, workdir: &Workdir) -> Result<Finished> {
-    let running = workdir.bench(recipe)?.start()?;
+    let recipe = recipe.clone().top("monitoring", "{scrape_interval: 200ms}");
+    let running = workdir.bench(&recipe)?.start()?;
     let address = wait_ready(&workdir.run(), Duration::from_secs(30))?;
     assert_eq!(get(address, "/metrics")?.status, 401);
     let finished = running.wait()?;
