@@ -5,6 +5,7 @@ mod guide;
 pub(crate) mod suggest;
 mod unions;
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -83,12 +84,15 @@ fn bound_integer(members: &mut Map<String, Value>) {
     }
 }
 
+/// All kinds.
+static KINDS: [ServiceKind; ServiceKind::ALL.len()] = ServiceKind::ALL;
+
 /// Checks documents. To compile the options of all kinds would take longer than all the rest, so each kind's are compiled when a
 /// document has a service of it.
 pub(crate) struct Checker<'c> {
     catalog: &'c dyn ServiceCatalog,
-    /// What there is for each kind, in the order of [`ServiceKind::ALL`], and last for a service of none.
-    compiled: [OnceLock<Result<Compiled, Box<Problem>>>; ServiceKind::ALL.len() + 1],
+    /// What there is for each of [`KINDS`], and last for a service of no kind.
+    compiled: [OnceLock<Result<Compiled, Box<Problem>>>; KINDS.len() + 1],
 }
 
 /// Removes what is there for readers. A property that is called `description` has a schema, no text.
@@ -103,9 +107,9 @@ fn without_descriptions(schema: &mut Value) {
     }
 }
 
-/// The schema, ready to check documents with a service of one kind.
+/// The schema with the options of these kinds, ready to check documents.
 struct Compiled {
-    schema: Value,
+    kinds: &'static [ServiceKind],
     validator: Validator,
 }
 
@@ -131,8 +135,10 @@ impl<'c> Checker<'c> {
             Err(problem) => return vec![problem.clone()],
         };
         let mut problems = Vec::new();
+        // Most documents have no errors, and only those need the descriptions.
+        let schema = LazyCell::new(|| schema_with(self.catalog, compiled.kinds));
         for error in compiled.validator.iter_errors(document) {
-            explain::explain(&error, &compiled.schema, &mut problems);
+            explain::explain(&error, &schema, &mut problems);
         }
         without_misspelt(problems)
     }
@@ -140,16 +146,11 @@ impl<'c> Checker<'c> {
     /// The schema with the options of the document's kind of service.
     fn compiled(&self, document: &Value) -> Result<&Compiled, &Problem> {
         let name = document.pointer("/service/kind").and_then(Value::as_str);
-        let mut kinds = ServiceKind::ALL.iter();
-        let index = kinds.position(|kind| Some(kind.as_str()) == name);
-        let index = index.unwrap_or(ServiceKind::ALL.len());
-        let kinds = ServiceKind::ALL.get(index).map_or(&[][..], std::slice::from_ref);
+        let index = KINDS.iter().position(|kind| Some(kind.as_str()) == name);
+        let index = index.unwrap_or(KINDS.len());
+        let kinds: &'static [ServiceKind] = KINDS.get(index).map_or(&[], std::slice::from_ref);
         self.compiled[index]
-            .get_or_init(|| {
-                let mut schema = schema_with(self.catalog, kinds);
-                without_descriptions(&mut schema);
-                Compiled::new(schema)
-            })
+            .get_or_init(|| Compiled::new(self.catalog, kinds))
             .as_ref()
             .map_err(|problem| &**problem)
     }
@@ -157,7 +158,9 @@ impl<'c> Checker<'c> {
 
 impl Compiled {
     /// What fails here is a mistake in this program or in a service's options, which tests of all kinds would have shown.
-    fn new(schema: Value) -> Result<Self, Box<Problem>> {
+    fn new(catalog: &dyn ServiceCatalog, kinds: &'static [ServiceKind]) -> Result<Self, Box<Problem>> {
+        let mut schema = schema_with(catalog, kinds);
+        without_descriptions(&mut schema);
         let validator = jsonschema::draft202012::options()
             // Linear time, whatever the text: no backtracking.
             .with_pattern_options(PatternOptions::regex())
@@ -169,7 +172,7 @@ impl Compiled {
                 let message = format!("the schema of recipes in this build is not usable: {error}");
                 Box::new(Problem::value(Code::Unsupported, Pointer::root(), message))
             })?;
-        Ok(Self { schema, validator })
+        Ok(Self { kinds, validator })
     }
 }
 
