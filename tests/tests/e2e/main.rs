@@ -9,6 +9,7 @@ mod dialects;
 mod event_log;
 mod fencing;
 mod images;
+mod inputs;
 mod kill_resume;
 mod limits;
 mod llama;
