@@ -10,6 +10,7 @@ mod leftovers;
 mod loss;
 mod lost_nodes;
 mod node_counts;
+mod placement;
 mod preemption;
 mod ray;
 mod refusals;
