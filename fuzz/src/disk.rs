@@ -1,4 +1,4 @@
-//! Files that a killed process may have left in any state.
+//! What is read from files: those that a killed process may have left in any state, and those of users.
 
 use std::cell::RefCell;
 use std::fs;
@@ -13,26 +13,41 @@ use hpcbench_records::{BlockReader, BlockWriter};
 /// A file of records. The first byte says whether the rest is the whole file, or the payload of a block whose length
 /// and checksum are right.
 pub fn records(data: &[u8]) {
-    thread_local! {
-        static HOME: RefCell<tempfile::TempDir> = RefCell::new(tempfile::tempdir().expect("a directory can be had"));
-    }
     let Some((&kind, rest)) = data.split_first() else {
         return;
     };
-    HOME.with_borrow(|home| {
-        let path = home.path().join("x.blocks");
-        let _ = fs::remove_file(&path);
+    with_place(|path| {
         let bytes = if kind % 2 == 0 {
             rest.to_vec()
         } else {
-            framed(&path, rest)
+            framed(path, rest)
         };
-        fs::write(&path, bytes).expect("a file can be written");
-        if let Ok(mut reader) = BlockReader::open(&path) {
+        fs::write(path, bytes).expect("a file can be written");
+        if let Ok(mut reader) = BlockReader::open(path) {
             // Once something is wrong, nothing more is read.
             let _ = reader.by_ref().take_while(Result::is_ok).count();
             let _ = reader.torn_tail();
         }
+    });
+}
+
+/// A file of prompts.
+pub fn prompts(data: &[u8]) {
+    with_place(|path| {
+        fs::write(path, data).expect("a file can be written");
+        hpcbench_load::fuzzing::prompts(path);
+    });
+}
+
+/// Does something with a path where no file is.
+fn with_place(work: impl FnOnce(&Path)) {
+    thread_local! {
+        static HOME: RefCell<tempfile::TempDir> = RefCell::new(tempfile::tempdir().expect("a directory can be had"));
+    }
+    HOME.with_borrow(|home| {
+        let path = home.path().join("x");
+        let _ = fs::remove_file(&path);
+        work(&path);
     });
 }
 

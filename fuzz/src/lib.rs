@@ -26,7 +26,7 @@ use hpcbench_telemetry::{prometheus, service};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use disk::{log, records};
+pub use disk::{log, prompts, records};
 pub use hpcbench_load::fuzzing::{answer, chunked, head, ndjson, response, sse};
 pub use mutate::Mutator;
 
@@ -42,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("response", response),
     ("answer", answer),
     ("trace", trace),
+    ("prompts", prompts),
     ("recipe", recipe),
     ("records", records),
     ("message", message),

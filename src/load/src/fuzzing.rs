@@ -1,15 +1,18 @@
-//! Doors for fuzzers to the parsers of what servers send.
+//! Doors for fuzzers to the parsers of what servers send, and of the prompts that users have in files.
 //!
-//! Each function takes any bytes and checks that they are read, or refused, in the same way however they are cut into
+//! Each takes any bytes and checks that they are read, or refused, in the same way however they are cut into
 //! pieces.
+
+use std::path::Path;
 
 use hpcbench_records::ErrorKind;
 
 use crate::dialect::append_answer;
 use crate::fault::Fault;
 use crate::http::{BodyDecoder, parse_head};
+use crate::prompts::PromptSet;
 use crate::response::{ResponseReader, StreamEvent};
-use crate::spec::Dialect;
+use crate::spec::{Dialect, FileFormat, PromptSource, Prompts, TokenCount};
 use crate::stream::{Frame, Ndjson, Sse};
 
 const DIALECTS: [Dialect; 4] = [
@@ -49,6 +52,37 @@ pub fn ndjson(input: &[u8]) {
         (found, kind(result))
     };
     compare(input, cut);
+}
+
+/// A file of prompts: what is read of it becomes JSON, whatever the dialect.
+pub fn prompts(path: &Path) {
+    for (format, nonce) in [
+        (FileFormat::JsonLines, false),
+        (FileFormat::JsonLines, true),
+        (FileFormat::Sharegpt, true),
+    ] {
+        let prompts = Prompts {
+            source: PromptSource::File {
+                path: path.to_owned(),
+                format,
+            },
+            output_tokens: TokenCount::Fixed(1),
+            nonce,
+            tokenizer: None,
+        };
+        for dialect in DIALECTS {
+            let Ok(set) = PromptSet::generate(&prompts, dialect, 1, Some(2)) else {
+                continue;
+            };
+            let Some((_, prompt)) = set.of_request(0) else {
+                continue;
+            };
+            let mut json = prompt.head.to_vec();
+            set.nonce(0).write(prompt.nonce_words, &mut json);
+            json.extend_from_slice(&prompt.tail);
+            assert!(serde_json::from_slice::<serde_json::Value>(&json).is_ok());
+        }
+    }
 }
 
 /// The head of a response: what is one with all of its bytes is none with fewer.
