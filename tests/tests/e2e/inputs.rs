@@ -136,12 +136,17 @@ fn first_questions_of_sharegpt_are_sent() -> Result<()> {
 
 #[test]
 fn each_turn_of_a_conversation_carries_what_was_said_before() -> Result<()> {
-    let workdir = Workdir::new()?;
-    let load = "{shape: closed, concurrency: 2, turns: 3}";
-    let served = served(&workdir, |recipe| recipe.workload("load", load))?;
-    let mut seen = sizes(&served);
-    seen.dedup();
-    // 16 words are asked and 8 answered in each turn.
-    ensure!(seen == [(16, 8), (40, 8), (64, 8)], "{seen:?}");
+    for stream in ["true", "false"] {
+        let workdir = Workdir::new()?;
+        let served = served(&workdir, |recipe| {
+            recipe
+                .workload("load", "{shape: closed, concurrency: 2, turns: 3}")
+                .workload("stream", stream)
+        })?;
+        let mut seen = sizes(&served);
+        seen.dedup();
+        // 16 words are asked and 8 answered in each turn.
+        ensure!(seen == [(16, 8), (40, 8), (64, 8)], "{seen:?}");
+    }
     Ok(())
 }

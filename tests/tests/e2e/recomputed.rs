@@ -59,23 +59,24 @@ fn recipe(load: &str) -> Recipe {
         .workload("goodput", "{ttft: 12ms, e2e: 28ms}")
 }
 
-fn check(test: &str, load: &str) -> Result<()> {
+/// The run's summary, which has intervals of this metric, is what Python comes to, with this many numbers at least.
+fn check(test: &str, recipe: &Recipe, metric: &str, fewest: usize) -> Result<()> {
     let Some(python) = python(test)? else {
         return Ok(());
     };
     let workdir = Workdir::new()?;
-    let finished = workdir.bench(&recipe(load))?.run()?;
+    let finished = workdir.bench(recipe)?.run()?;
     // Whether so short a measurement is valid depends on the machine; what its numbers mean does not.
     ensure!(matches!(finished.code, Some(0 | 1)), "{finished}");
     let trial = &trials(&workdir.run())?[0];
     ensure!(
-        trial["metrics"]["ttft"]["interval"]["p50"].is_array(),
+        trial["metrics"][metric]["interval"]["p50"].is_array(),
         "no interval to compare: {trial}"
     );
     ensure!(count(trial, "/goodput/good")? > 0, "nothing good: {trial}");
     let numbers = agreeing(&python, &workdir.run())?;
     println!("{numbers} numbers agree");
-    ensure!(numbers >= FEWEST_NUMBERS, "only {numbers} numbers were compared");
+    ensure!(numbers >= fewest, "only {numbers} numbers were compared");
     Ok(())
 }
 
@@ -83,7 +84,9 @@ fn check(test: &str, load: &str) -> Result<()> {
 fn python_comes_to_the_same_summary_of_a_closed_loop() -> Result<()> {
     check(
         "python_comes_to_the_same_summary_of_a_closed_loop",
-        "{shape: closed, concurrency: 8}",
+        &recipe("{shape: closed, concurrency: 8}"),
+        "ttft",
+        FEWEST_NUMBERS,
     )
 }
 
@@ -91,6 +94,23 @@ fn python_comes_to_the_same_summary_of_a_closed_loop() -> Result<()> {
 fn python_comes_to_the_same_summary_of_random_arrivals() -> Result<()> {
     check(
         "python_comes_to_the_same_summary_of_random_arrivals",
-        "{shape: poisson, rate: 200, max_in_flight: 100}",
+        &recipe("{shape: poisson, rate: 200, max_in_flight: 100}"),
+        "ttft",
+        FEWEST_NUMBERS,
+    )
+}
+
+#[test]
+fn python_comes_to_the_same_summary_of_whole_answers() -> Result<()> {
+    let whole = recipe("{shape: closed, concurrency: 8}")
+        .workload("stream", "false")
+        .workload("slo", "{e2e_p50: 20ms, e2e_p99: 60ms}")
+        .workload("goodput", "{e2e: 28ms}");
+    // Half of the metrics are those of streams.
+    check(
+        "python_comes_to_the_same_summary_of_whole_answers",
+        &whole,
+        "e2e",
+        FEWEST_NUMBERS / 2,
     )
 }
