@@ -60,10 +60,9 @@ fn record(seq: u64, text: Option<&str>) -> Record {
     }
 }
 
-/// Keeps a share of two records, one with a text, and returns the counts of their tokens.
-fn recounted(tokenizer: Option<&str>) -> Result<Vec<Option<u32>>, ShareError> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("records.blocks");
+/// A share of two records, one with a text, in this folder.
+fn share(folder: &Path, tokenizer: Option<&str>) -> (ShareOf, Outcome) {
+    let path = folder.join("records.blocks");
     let mut writer = BlockWriter::create(&path).unwrap();
     writer
         .append(&[record(0, Some("hello, world")), record(1, None)])
@@ -87,10 +86,10 @@ fn recounted(tokenizer: Option<&str>) -> Result<Vec<Option<u32>>, ShareError> {
         cores: Vec::new(),
         tokenizer_hash: None,
     };
-    let file = folder.path().join("tokenizer.json");
+    let file = folder.join("tokenizer.json");
     fs::write(&file, tokenizer.unwrap_or_default()).unwrap();
     let of = ShareOf {
-        run_dir: folder.path().to_owned(),
+        run_dir: folder.to_owned(),
         trial: "0123456789ab-r1".parse().unwrap(),
         attempt: Attempt(1),
         node: "client".parse().unwrap(),
@@ -98,8 +97,14 @@ fn recounted(tokenizer: Option<&str>) -> Result<Vec<Option<u32>>, ShareError> {
         connections: Connections::default(),
         tokenizer: tokenizer.map(|_| file),
     };
-    let expectations = Expectations::new(Load::Open);
-    let kept = keep(&of, &outcome, &expectations)?;
+    (of, outcome)
+}
+
+/// Keeps that share and returns the counts of its records' tokens.
+fn recounted(tokenizer: Option<&str>) -> Result<Vec<Option<u32>>, ShareError> {
+    let folder = tempfile::tempdir().unwrap();
+    let (of, outcome) = share(folder.path(), tokenizer);
+    let kept = keep(&of, &outcome, &Expectations::new(Load::Open))?;
     let rows = RecordsReader::open(folder.path().join(kept.records.path))?;
     Ok(rows
         .map(|record| record.unwrap().tokens.output_retokenized)
@@ -110,6 +115,18 @@ fn recounted(tokenizer: Option<&str>) -> Result<Vec<Option<u32>>, ShareError> {
 fn tokens_of_answers_are_counted_where_there_is_a_text() {
     assert_eq!(recounted(Some(TOKENIZER)).unwrap(), [Some(3), None]);
     assert_eq!(recounted(None).unwrap(), [None, None]);
+}
+
+#[test]
+fn what_cannot_become_records_is_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let (of, outcome) = share(folder.path(), Some("{}"));
+    assert!(keep(&of, &outcome, &Expectations::new(Load::Open)).is_err());
+    set_aside(&of, &outcome);
+    let place = folder.path().join("records/0123456789ab-r1/1/client-000.blocks");
+    let records = BlockReader::open(&place).unwrap();
+    assert_eq!(records.flatten().count(), 2);
+    assert!(!outcome.files[0].path.exists());
 }
 
 #[test]
