@@ -20,6 +20,9 @@ pub const MAX_OBSERVERS: i32 = 256;
 /// Events that may be published without an acknowledgement yet.
 pub const PUBLISH_WINDOW: usize = 256;
 
+/// How often a stream that should be empty and is not is made anew.
+pub const MAX_CREATIONS: usize = 5;
+
 /// Log lines that one step of a catch-up reads.
 pub const CATCH_UP_BATCH: usize = 1024;
 

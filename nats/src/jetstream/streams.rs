@@ -2,15 +2,15 @@
 
 use std::error::Error;
 
-use hpcbench_core::RunId;
+use hpcbench_core::{RunId, Seq};
 use nats::jetstream::Context;
 use nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
 use nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream};
 use nats::jetstream::{ErrorCode, consumer::AckPolicy, consumer::pull};
 
 use crate::limits::{
-    HEADER_ROOM, MAX_EVENTS_BYTES, MAX_OBSERVERS, MAX_PAYLOAD, MAX_REPORTS_BYTES, MAX_REPORTS_IN_FLIGHT,
-    REPORT_ACK_WAIT,
+    HEADER_ROOM, MAX_CREATIONS, MAX_EVENTS_BYTES, MAX_OBSERVERS, MAX_PAYLOAD, MAX_REPORTS_BYTES,
+    MAX_REPORTS_IN_FLIGHT, REPORT_ACK_WAIT,
 };
 use crate::subject::filter;
 use crate::{BusError, names};
@@ -77,11 +77,20 @@ fn is_absent(error: &GetStreamError) -> bool {
 
 /// Makes an empty EVENTS stream.
 pub(super) async fn create_events(jetstream: &Context, run: &RunId) -> Result<(), BusError> {
-    jetstream
-        .create_stream(events_config(run))
-        .await
-        .map_err(failed("create the EVENTS stream"))?;
-    Ok(())
+    for _ in 0..MAX_CREATIONS {
+        let created = jetstream
+            .create_stream(events_config(run))
+            .await
+            .map_err(failed("create the EVENTS stream"))?;
+        // Of a stream that was deleted just now, nats-server 2.15 sometimes finds the files again: on a busy machine
+        // three of sixty came back with all their messages.
+        if created.cached_info().state.last_sequence == 0 {
+            return Ok(());
+        }
+        tracing::debug!("a deleted EVENTS stream came back");
+        delete_events(jetstream).await?;
+    }
+    Err(BusError::OutOfStep { seq: Seq(1) })
 }
 
 /// Deletes the EVENTS stream: only a new one starts at 1 again.
