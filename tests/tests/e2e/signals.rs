@@ -156,8 +156,13 @@ fn at_any_moment() -> Result<()> {
         workdir
             .expect_no_process(SETTLE)
             .with_context(|| format!("interrupted after {milliseconds} ms\n{finished}"))?;
-        // Nothing is there if it was interrupted before its first event, but for the log's directory perhaps.
-        let log = events(&workdir.run()).unwrap_or_default();
+        let has_log = workdir.run().join("events").is_dir();
+        let log = if has_log {
+            events(&workdir.run())?
+        } else {
+            Vec::new()
+        };
+        // It may have been interrupted before its first event.
         if !log.is_empty() {
             terminal(&log).with_context(|| format!("interrupted after {milliseconds} ms\n{finished}"))?;
         }
