@@ -109,12 +109,7 @@ fn load(old: &mut Old<'_>, new: &mut Draft, suite: &[Entry], nodes: NodeCounts) 
         ] {
             old.lose(path, reason);
         }
-        for path in [
-            "orchestration.node_allocation.clients.clients_per_node",
-            "workload.clients_per_node",
-        ] {
-            old.lose(path, reason);
-        }
+        lose_clients_per_node(old, reason);
         new.put("workload.load.shape", "closed");
         let remark = if suite.len() > 1 {
             SWEPT
@@ -137,7 +132,13 @@ fn load(old: &mut Old<'_>, new: &mut Draft, suite: &[Entry], nodes: NodeCounts) 
     new.put("workload.load.shape", "closed");
     let levels = old.counts("workload.concurrency");
     match (levels.is_empty(), per_node) {
-        (false, _) => put_counts(new, "workload.load.concurrency", &levels),
+        (false, _) => {
+            lose_clients_per_node(
+                old,
+                "`workload.concurrency` says how many clients there are, over all nodes",
+            );
+            put_counts(new, "workload.load.concurrency", &levels);
+        }
         (true, Some(clients)) => {
             new.put_with(
                 "workload.load.concurrency",
@@ -150,6 +151,15 @@ fn load(old: &mut Old<'_>, new: &mut Draft, suite: &[Entry], nodes: NodeCounts) 
             nodes.clients,
             "the old recipe does not say: check this",
         ),
+    }
+}
+
+fn lose_clients_per_node(old: &mut Old<'_>, reason: &str) {
+    for path in [
+        "orchestration.node_allocation.clients.clients_per_node",
+        "workload.clients_per_node",
+    ] {
+        old.lose(path, reason);
     }
 }
 

@@ -47,7 +47,8 @@ fn ray_spans_two_nodes_of_a_job() -> Result<()> {
         expect_no_file_with(secret, &submission.run(), &[])?;
     }
     let events = submission.events()?;
-    assert_eq!(of_type(&events, "service.launched").len(), 2);
+    // Ray on each of the nodes, and vLLM on the first.
+    assert_eq!(of_type(&events, "service.launched").len(), 3);
     ensure!(data(&events, "service.ready")?["seconds"].is_number());
     for trial in summary::trials(&submission.run())? {
         ensure!(trial["verdict"]["status"] != "invalid", "{trial:#}");

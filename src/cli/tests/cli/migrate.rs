@@ -35,7 +35,7 @@ fn expect(name: &str, found: &str) {
 
 #[test]
 fn recipes_of_the_toolkit_become_valid_ones() {
-    for name in ["ollama", "vllm", "rate"] {
+    for name in ["ollama", "vllm", "rate", "distributed"] {
         let world = World::new();
         let source = old(&world, name);
         let finished = world.run(&["migrate", "old.yaml"]);
