@@ -21,6 +21,7 @@ mod orphans;
 mod plain_client;
 mod recomputed;
 mod several_nodes;
+mod shipped;
 mod signals;
 mod spanning;
 mod stand_ins;
