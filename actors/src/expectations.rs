@@ -16,6 +16,7 @@ pub(crate) fn expectations(plan: &Plan, trial: &TrialPlan) -> Expectations {
     Expectations {
         load: load(&workload.load),
         slo: slo(workload),
+        searched: plan.search.is_some(),
         goodput: GoodputLimits {
             ttft: workload.goodput.ttft.map(nanoseconds),
             tpot: workload.goodput.tpot.map(nanoseconds),

@@ -1,7 +1,7 @@
 //! How long a plan takes and what it leaves behind: estimates, with the assumptions that they rest on.
 
 use crate::ids::Role;
-use crate::plan::{Plan, ServicePlan, Window, WorkloadPlan};
+use crate::plan::{Plan, SearchPoint, ServicePlan, Window, WorkloadPlan};
 use crate::recipe::{Load, Prompts, ServiceKind, TokenCount};
 use crate::units::Duration;
 
@@ -40,6 +40,8 @@ pub struct Estimate {
     pub idle_node_seconds: f64,
     /// Whether some trial's length or number of requests cannot be told, so that it is missing in the sums.
     pub at_least: bool,
+    /// Whether there may be fewer trials: a search ends when it has its answer.
+    pub at_most: bool,
 }
 
 /// What a plan is expected to take.
@@ -55,21 +57,57 @@ pub fn estimate(plan: &Plan) -> Estimate {
         bytes: RUN_BYTES,
         idle_node_seconds: 0.0,
         at_least: false,
+        at_most: false,
     };
     for trial in &plan.trials {
-        let workload = &trial.workload;
         let clients = trial.client_nodes.map_or(all_clients, |count| count.get().into());
-        let load = LoadEstimate::of(workload);
-        let row = ROW_BYTES + TOKEN_BYTES * output_tokens(&workload.prompts);
-        let seconds = load.seconds.unwrap_or(workload.warmup.as_secs_f64()) + TRIAL_OVERHEAD_SECONDS;
-        sum.seconds += seconds;
+        let seconds = sum.add(&trial.workload, clients);
         sum.idle_node_seconds += seconds * f64::from(plan.idle_hosts(trial));
-        sum.files += clients * FILES_PER_CLIENT;
-        sum.bytes += clients * AGGREGATE_BYTES + TRIAL_BYTES;
-        sum.bytes += (load.requests.unwrap_or(0.0) * row) as u64;
-        sum.at_least |= load.seconds.is_none() || load.requests.is_none();
+    }
+    if let Some(search) = &plan.search {
+        // No level takes longer than the lowest, and none makes more requests than the highest.
+        let highest = SearchPoint {
+            level: search.to,
+            repetition: 1,
+        };
+        let highest = search.trial(highest, plan.seed);
+        let highest = highest.map_or_else(|| search.workload.clone(), |trial| trial.workload);
+        let mut one = Estimate {
+            seconds: 0.0,
+            files: 0,
+            bytes: 0,
+            ..sum
+        };
+        one.add(&highest, all_clients);
+        let seconds = trial_seconds(&search.workload, LoadEstimate::of(&search.workload));
+        let most = search.max_trials.get();
+        sum.seconds += f64::from(most) * seconds.max(one.seconds);
+        sum.files += u64::from(most) * one.files;
+        sum.bytes += u64::from(most) * one.bytes;
+        sum.at_least |= one.at_least;
+        sum.at_most = true;
     }
     sum
+}
+
+/// Seconds of a trial, as far as they can be told.
+fn trial_seconds(workload: &WorkloadPlan, load: LoadEstimate) -> f64 {
+    load.seconds.unwrap_or(workload.warmup.as_secs_f64()) + TRIAL_OVERHEAD_SECONDS
+}
+
+impl Estimate {
+    /// Adds a trial with this load, and says how many seconds it takes.
+    fn add(&mut self, workload: &WorkloadPlan, clients: u64) -> f64 {
+        let load = LoadEstimate::of(workload);
+        let row = ROW_BYTES + TOKEN_BYTES * output_tokens(&workload.prompts);
+        let seconds = trial_seconds(workload, load);
+        self.seconds += seconds;
+        self.files += clients * FILES_PER_CLIENT;
+        self.bytes += clients * AGGREGATE_BYTES + TRIAL_BYTES;
+        self.bytes += (load.requests.unwrap_or(0.0) * row) as u64;
+        self.at_least |= load.seconds.is_none() || load.requests.is_none();
+        seconds
+    }
 }
 
 /// Instances of a service that hpcbench starts.

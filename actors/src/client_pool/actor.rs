@@ -6,10 +6,10 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use hpcbench_core::event::{ClientConnected, ClientFailed, TrialPrepared};
 use hpcbench_core::message::{CommandBody, ReportBody};
 use hpcbench_core::{NodeId, Seq};
-use hpcbench_load::{CancelHandle, Monotonic, Prepared, Start};
+use hpcbench_load::{CancelHandle, Monotonic, Start};
 
 use super::links::probe_links;
-use super::load::{Kept, Key, follow_and_keep, get_ready, report_share};
+use super::load::{Kept, Key, Part, Ready, follow_and_keep, get_ready, report_share};
 use super::probe::probe;
 use crate::agent::{AgentContext, Deliver};
 use crate::shell::{catch, catch_future, describe};
@@ -29,7 +29,7 @@ enum Stage {
     /// Prompts are being made.
     Preparing,
     /// It can begin.
-    Ready(Box<Prepared>),
+    Ready(Box<Ready>),
     /// The load is on.
     Loading(CancelHandle),
 }
@@ -38,7 +38,7 @@ enum Stage {
 struct PreparedAttempt {
     key: Key,
     cause: Seq,
-    result: Result<Prepared, String>,
+    result: Result<Ready, String>,
 }
 
 impl Message for PreparedAttempt {
@@ -80,14 +80,7 @@ impl ClientPool {
         });
     }
 
-    fn prepare(
-        &mut self,
-        key: Key,
-        clients: Vec<NodeId>,
-        urls: Vec<String>,
-        cause: Seq,
-        ctx: &mut Context<Self>,
-    ) -> Result<(), String> {
+    fn prepare(&mut self, key: Key, part: Part, cause: Seq, ctx: &mut Context<Self>) -> Result<(), String> {
         if let Some((busy, _)) = &self.attempt {
             return Err(format!(
                 "attempt {} of trial {} is still under way",
@@ -97,7 +90,7 @@ impl ClientPool {
         self.attempt = Some((key.clone(), Stage::Preparing));
         let (context, address) = (Arc::clone(&self.context), ctx.address());
         actix::spawn(async move {
-            let work = get_ready(context, key.clone(), clients, urls);
+            let work = get_ready(context, key.clone(), part);
             let result = catch_future(work).await.and_then(|result| result);
             address.do_send(PreparedAttempt { key, cause, result });
         });
@@ -105,8 +98,8 @@ impl ClientPool {
     }
 
     fn start(&mut self, key: &Key, delay_ms: u64, cause: Seq, ctx: &Context<Self>) -> Result<(), String> {
-        let prepared = match self.attempt.take() {
-            Some((current, Stage::Ready(prepared))) if current == *key => prepared,
+        let Ready { prepared, trial } = match self.attempt.take() {
+            Some((current, Stage::Ready(ready))) if current == *key => *ready,
             other => {
                 self.attempt = other;
                 return Err("this attempt is not ready to begin".to_owned());
@@ -128,7 +121,7 @@ impl ClientPool {
         let thread = std::thread::Builder::new().name("load".to_owned());
         let reporter = (Arc::clone(&self.context), key.clone());
         let spawned = thread.spawn(move || {
-            let kept = catch(|| follow_and_keep(&context, &key, running)).and_then(|kept| kept);
+            let kept = catch(|| follow_and_keep(&context, &key, &trial, running)).and_then(|kept| kept);
             // Before the report, which may bring the next attempt.
             address.do_send(Finished(key.clone()));
             let Kept { files, problem } = kept.unwrap_or_else(Kept::nothing);
@@ -189,9 +182,9 @@ impl Handler<PreparedAttempt> for ClientPool {
             return;
         }
         match result {
-            Ok(prepared) => {
+            Ok(ready) => {
                 let (trial, attempt, node) = (key.trial.clone(), key.attempt, self.context.node.clone());
-                self.attempt = Some((key, Stage::Ready(Box::new(prepared))));
+                self.attempt = Some((key, Stage::Ready(Box::new(ready))));
                 let body = ReportBody::TrialPrepared(TrialPrepared { trial, attempt, node });
                 self.context.outbox.report(Some(cause), body);
             }
@@ -227,8 +220,12 @@ impl Handler<Deliver> for ClientPool {
                 trial,
                 attempt,
                 clients,
-                endpoints,
-            } => self.prepare(Key { trial, attempt }, clients, endpoints, cause, ctx),
+                endpoints: urls,
+                point,
+            } => {
+                let part = Part { point, clients, urls };
+                self.prepare(Key { trial, attempt }, part, cause, ctx)
+            }
             CommandBody::Start {
                 trial,
                 attempt,

@@ -7,7 +7,7 @@ use hpcbench_core::event::{ShareFiles, ShareReported};
 use hpcbench_core::message::{Progress, ReportBody};
 use hpcbench_core::{Attempt, NodeId, Seq, TrialId};
 use hpcbench_load::{ClientShare, Prepared, Running, Secret, prepare};
-use hpcbench_recipes::plan::Window;
+use hpcbench_recipes::plan::{SearchPoint, Window};
 use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_recipes::{ServicePlan, TrialPlan};
 use hpcbench_services::Trust;
@@ -32,17 +32,27 @@ pub(super) struct Key {
     pub(super) attempt: Attempt,
 }
 
+/// What a client is told of an attempt.
+pub(super) struct Part {
+    /// Where the trial is one of a search: its level and repetition.
+    pub(super) point: Option<SearchPoint>,
+    /// All clients that take part, in the order in which they split the load.
+    pub(super) clients: Vec<NodeId>,
+    /// Base URLs.
+    pub(super) urls: Vec<String>,
+}
+
+/// A load that can begin.
+pub(super) struct Ready {
+    pub(super) prepared: Prepared,
+    pub(super) trial: TrialPlan,
+}
+
 /// Gets an attempt's load ready. Nothing has been sent by then.
-pub(super) async fn get_ready(
-    context: Arc<AgentContext>,
-    key: Key,
-    clients: Vec<NodeId>,
-    urls: Vec<String>,
-) -> Result<Prepared, String> {
-    let trial = context.plan.trials.iter().find(|trial| trial.id == key.trial);
-    let trial: TrialPlan = trial
-        .cloned()
-        .ok_or_else(|| format!("the plan has no trial {}", key.trial))?;
+pub(super) async fn get_ready(context: Arc<AgentContext>, key: Key, part: Part) -> Result<Ready, String> {
+    let Part { point, clients, urls } = part;
+    let trial = context.plan.trial(&key.trial, point);
+    let trial = trial.ok_or_else(|| format!("the plan has no trial {}", key.trial))?;
     let service = context.plan.services.get(trial.service).cloned();
     let service: ServicePlan = service.ok_or("the plan has no such service")?;
     let index = clients.iter().position(|client| *client == context.node);
@@ -76,7 +86,8 @@ pub(super) async fn get_ready(
         let secrets: Vec<Secret> = secret.into_iter().collect();
         prepare(spec, &secrets).map_err(|error| describe(&error))
     });
-    work.await.map_err(|error| error.to_string())?
+    let prepared = work.await.map_err(|error| error.to_string())??;
+    Ok(Ready { prepared, trial })
 }
 
 /// What it takes to ask a service.
@@ -135,9 +146,12 @@ impl Kept {
 }
 
 /// Follows a running load to its end and keeps what it measured, also when it ends early. Blocks: for a thread of its own.
-pub(super) fn follow_and_keep(context: &AgentContext, key: &Key, running: Running) -> Result<Kept, String> {
-    let trial = context.plan.trials.iter().find(|trial| trial.id == key.trial);
-    let trial = trial.ok_or_else(|| format!("the plan has no trial {}", key.trial))?;
+pub(super) fn follow_and_keep(
+    context: &AgentContext,
+    key: &Key,
+    trial: &TrialPlan,
+    running: Running,
+) -> Result<Kept, String> {
     follow(context, key, trial, &running);
     context.set_progress(None);
     let (outcome, problem) = match running.join() {

@@ -51,8 +51,7 @@ fn inputs(plan: &Plan) -> impl Iterator<Item = PathBuf> {
         SecretSource::File(path) => Some(path.clone()),
         SecretSource::Variable(_) => None,
     });
-    let workloads = plan.trials.iter().map(|trial| &trial.workload);
-    let read = workloads.flat_map(|workload| {
+    let read = plan.workloads().flat_map(|workload| {
         let prompts = match &workload.prompts {
             Prompts::File { path, .. } => Some(PathBuf::from(path)),
             Prompts::Synthetic { .. } => None,

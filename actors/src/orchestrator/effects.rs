@@ -74,12 +74,14 @@ impl Executor {
             Effect::Measure {
                 trial,
                 attempt,
+                point,
                 aggregates,
                 services,
                 without,
                 endpoints,
             } => {
                 let handed_in = HandedIn {
+                    point,
                     aggregates,
                     services,
                     without,

@@ -32,6 +32,7 @@ fn outline() -> Arc<Outline> {
             load_at_least: 0.0,
             load_within: Some(1.0),
         }],
+        search: None,
         policy: JobPolicy::default(),
     })
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use hpcbench_core::event::ArtifactRecorded;
 use hpcbench_core::{InstanceId, NodeId, TrialId};
 use hpcbench_recipes::Plan;
+use hpcbench_recipes::plan::SearchPoint;
 use hpcbench_stats::{ServiceReport, TrialAggregate, TrialSummary};
 
 use crate::expectations::expectations;
@@ -43,6 +44,8 @@ pub(super) enum MeasureError {
 
 /// What an attempt's summary is made of.
 pub(super) struct HandedIn {
+    /// Where the trial is one of a search: its level and repetition.
+    pub(super) point: Option<SearchPoint>,
     /// The clients' aggregates.
     pub(super) aggregates: Vec<ArtifactRecorded>,
     /// The services' own accounts, one a node.
@@ -60,12 +63,12 @@ pub(super) fn summarize(
     trial: &TrialId,
     handed_in: &HandedIn,
 ) -> Result<TrialSummary, MeasureError> {
-    let planned = plan.trials.iter().find(|planned| planned.id == *trial);
+    let planned = plan.trial(trial, handed_in.point);
     let planned = planned.ok_or_else(|| MeasureError::UnknownTrial(trial.clone()))?;
     if handed_in.aggregates.is_empty() {
         return Err(MeasureError::NoShare);
     }
-    let expectations = expectations(plan, planned);
+    let expectations = expectations(plan, &planned);
     let mut all = TrialAggregate::empty(&expectations);
     for share in &handed_in.aggregates {
         all.merge(&read(run_dir, share)?);

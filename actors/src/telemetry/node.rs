@@ -6,6 +6,7 @@ use std::time::Duration;
 use hpcbench_core::event::{ServiceFailed, ServiceObserved};
 use hpcbench_core::message::{AgentCommand, CommandBody, ReportBody};
 use hpcbench_core::{Attempt, Epoch, InstanceId, Role, Seq, TrialId};
+use hpcbench_recipes::TrialPlan;
 use hpcbench_recipes::recipe::GpuMonitoring;
 use hpcbench_stats::ServiceReport;
 use hpcbench_telemetry::clock::monotonic_ns;
@@ -75,8 +76,10 @@ impl Telemetry {
                 trial,
                 attempt,
                 endpoints,
+                point,
             } => {
-                self.observe(trial, *attempt, endpoints.clone());
+                let planned = self.context.plan.trial(trial, *point);
+                self.observe((trial, planned), *attempt, endpoints.clone());
                 return Taken::Wholly;
             }
             CommandBody::ObserveLoad {
@@ -138,7 +141,12 @@ impl Telemetry {
         Some(format!("monitoring.gpu is required: {absent}"))
     }
 
-    fn observe(&mut self, trial: &TrialId, attempt: Attempt, endpoints: Vec<(InstanceId, String)>) {
+    fn observe(
+        &mut self,
+        (trial, planned): (&TrialId, Option<TrialPlan>),
+        attempt: Attempt,
+        endpoints: Vec<(InstanceId, String)>,
+    ) {
         let Some(recording) = &self.recording else {
             return;
         };
@@ -150,6 +158,7 @@ impl Telemetry {
             throttling: Arc::clone(&self.throttling),
             trial: trial.clone(),
             attempt,
+            planned,
             endpoints,
         };
         actix::spawn(async move {

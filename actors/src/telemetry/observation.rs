@@ -8,9 +8,9 @@ use futures::future::{join, join_all};
 use hpcbench_core::event::ServiceObserved;
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{Attempt, InstanceId, Seq, TrialId};
-use hpcbench_recipes::ServicePlan;
 use hpcbench_recipes::plan::Window as PlanWindow;
 use hpcbench_recipes::recipe::ServiceKind;
+use hpcbench_recipes::{ServicePlan, TrialPlan};
 use hpcbench_services::{BaseUrl, find};
 use hpcbench_stats::{ServiceReport, ThrottledGpu};
 use hpcbench_telemetry::clock::monotonic_ns;
@@ -57,6 +57,8 @@ pub(super) struct Observation {
     pub(super) throttling: Throttling,
     pub(super) trial: TrialId,
     pub(super) attempt: Attempt,
+    /// The trial as it is planned; none if the plan does not have it.
+    pub(super) planned: Option<TrialPlan>,
     /// This node's instances and their base URLs.
     pub(super) endpoints: Vec<(InstanceId, String)>,
 }
@@ -146,13 +148,7 @@ impl Observation {
 
     /// The window as far as it is known here, where the order comes a little earlier or later than to the clients.
     fn window(&self, start_ns: i64) -> Window {
-        let workload = self
-            .context
-            .plan
-            .trials
-            .iter()
-            .find(|trial| trial.id == self.trial)
-            .map(|trial| &trial.workload);
+        let workload = self.planned.as_ref().map(|trial| &trial.workload);
         let warmup = workload.map_or(Duration::ZERO, |workload| workload.warmup.as_std());
         let from_ns = start_ns.saturating_add(nanos(warmup));
         let until_ns = match workload.map(|workload| &workload.window) {
@@ -162,11 +158,15 @@ impl Observation {
         Window { from_ns, until_ns }
     }
 
+    /// The configuration of the service that the trial needs.
+    fn service(&self) -> Option<&ServicePlan> {
+        let trial = self.planned.as_ref()?;
+        self.context.plan.services.get(trial.service)
+    }
+
     /// Addresses of this node's instances at which others listen than what this agent has started.
     async fn strangers(&self, when: &'static str) -> Vec<String> {
-        let plan = &self.context.plan;
-        let trial = plan.trials.iter().find(|trial| trial.id == self.trial);
-        let service = trial.and_then(|trial| plan.services.get(trial.service));
+        let service = self.service();
         // Services that already ran are not ours.
         if service.is_none_or(|service| service.kind == ServiceKind::Openai) {
             return Vec::new();
@@ -184,11 +184,9 @@ impl Observation {
 
     /// Where the node's instances show their metrics; none where they do not, or where the recipe wants none.
     fn targets(&self) -> Vec<Target> {
-        let plan = &self.context.plan;
-        let trial = plan.trials.iter().find(|trial| trial.id == self.trial);
-        let service = trial.and_then(|trial| plan.services.get(trial.service));
+        let service = self.service();
         let metrics = service.and_then(|service| find(service.kind)?.metrics(service));
-        let Some(metrics) = metrics.filter(|_| plan.monitoring.prometheus) else {
+        let Some(metrics) = metrics.filter(|_| self.context.plan.monitoring.prometheus) else {
             return Vec::new();
         };
         let authorization = service.and_then(|service| self.authorization(service));

@@ -1,6 +1,8 @@
 //! From a recipe's bytes to its plan, or to everything that is wrong with it.
 
 mod located;
+#[cfg(test)]
+mod search_tests;
 mod sections;
 mod session;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::code::Code;
 use crate::problem::Problem;
-use crate::recipe::{Launch, Monitoring, Nodes, Report, Service, Workload};
+use crate::recipe::{Launch, Monitoring, Nodes, Report, Service, Sweep, Workload};
 use crate::tree::Pointer;
 
 /// Sections; `None` where a section is missing or wrong, so that rules about the others still run.
@@ -14,6 +14,7 @@ pub(super) struct Sections {
     pub nodes: Option<Nodes>,
     pub service: Option<Service>,
     pub workload: Option<Workload>,
+    pub sweep: Option<Sweep>,
     pub monitoring: Option<Monitoring>,
     pub report: Option<Report>,
 }
@@ -30,6 +31,7 @@ impl Sections {
             nodes: optional(&document, "nodes"),
             service: section(&document, "service"),
             workload: section(&document, "workload"),
+            sweep: optional(&document, "sweep"),
             monitoring: optional(&document, "monitoring"),
             report: optional(&document, "report"),
         }

@@ -125,6 +125,7 @@ impl<'a> Session<'a> {
             nodes: sections.nodes.as_ref(),
             service: sections.service.as_ref(),
             workload: sections.workload.as_ref(),
+            sweep: sections.sweep.as_ref(),
             monitoring: sections.monitoring.as_ref(),
             report: sections.report.as_ref(),
             catalog: self.catalog,
@@ -313,8 +314,13 @@ fn swept_paths(document: &Value) -> Vec<Pointer> {
         .into_iter()
         .chain(groups)
         .filter_map(Value::as_object);
+    let searched = document
+        .pointer("/sweep/search/parameter")
+        .and_then(Value::as_str);
     axes.flat_map(Map::keys)
-        .map(|path| Pointer::from_dotted(path))
+        .map(String::as_str)
+        .chain(searched)
+        .map(Pointer::from_dotted)
         .collect()
 }
 
@@ -386,7 +392,7 @@ fn swept(problem: Problem, space: &Space, point: &Point, tree: &Node) -> (Proble
         if let Some(rest) = problem.pointer.below(&axis.target) {
             let pointer = match (problem.target, rest.segments().is_empty()) {
                 (Target::Key, true) => axis.listed_at.clone(),
-                _ => axis.listed_at.child(index.to_string()).join(&rest),
+                _ => axis.place(index).join(&rest),
             };
             return (Problem { pointer, ..problem }, String::new());
         }

@@ -68,9 +68,13 @@ impl Code {
             | Self::ClientLimits
             | Self::IdleClients
             | Self::NoEffect => self.of_job(),
-            Self::SweepPath | Self::SweepZip | Self::SweepValue | Self::SweepExclude | Self::SweepSize => {
-                self.of_sweep()
-            }
+            Self::SweepPath
+            | Self::SweepZip
+            | Self::SweepValue
+            | Self::SweepExclude
+            | Self::Search
+            | Self::SearchSample
+            | Self::SweepSize => self.of_sweep(),
         }
     }
 
@@ -252,6 +256,14 @@ impl Code {
             Self::SweepExclude => example(
                 "sweep: {matrix: {workload.load.concurrency: [1, 2]}, exclude: [{workload.load.rate: 1}]}",
                 "sweep: {matrix: {workload.load.concurrency: [1, 2]}, exclude: [{workload.load.concurrency: 1}]}",
+            ),
+            Self::Search => example(
+                "sweep: {search: {parameter: workload.load.concurrency, from: 1, to: 512}}",
+                "workload: {slo: {ttft_p95: 500ms}}\nsweep: {search: {parameter: workload.load.concurrency, from: 1, to: 512}}",
+            ),
+            Self::SearchSample => example(
+                "workload: {load: {shape: poisson}, duration: 30s, slo: {ttft_p99: 500ms}}\nsweep: {search: {parameter: workload.load.rate, from: 1, to: 512}}",
+                "workload: {load: {shape: poisson}, duration: 30s, slo: {ttft_p90: 500ms}}\nsweep: {search: {parameter: workload.load.rate, from: 8, to: 512}}",
             ),
             _ => example(
                 "sweep: {repetitions: 1000, matrix: {workload.load.concurrency: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}}",

@@ -89,6 +89,8 @@ codes! {
     SweepZip "sweep-zip" Error "Parameters that are zipped advance together, so they need equally many values.";
     SweepValue "sweep-value" Error "A sweep names each value of a parameter once; to measure a point several times, use repetitions.";
     SweepExclude "sweep-exclude" Error "An exclusion names parameters of the sweep, and must leave points over.";
+    Search "search" Error "A search varies one parameter of the load and nothing else, between a lower and a higher level, and holds each level against objectives.";
+    SearchSample "search-sample" Error "A level of a search passes only if it is sure that enough requests keep the objectives, which takes enough requests.";
     SweepSize "sweep-size" Error "A sweep has at most 10,000 trials.";
 }
 

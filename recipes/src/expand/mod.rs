@@ -12,9 +12,11 @@ use serde_json::{Map, Value};
 use crate::canonical::{point_digits, sha256_hex, trial_id, trial_seed};
 use crate::catalog::{InvalidOptions, ServiceCatalog};
 use crate::files::PathBase;
-use crate::plan::{PLAN_VERSION, Plan, SecretSource, ServicePlan, TrialPlan, Window, WorkloadPlan};
-use crate::recipe::{Cooldown, Image, Load, Nodes, Prompts, Recipe, Secrets, Service, Workload};
-use crate::sweep::arrange;
+use crate::plan::{
+    PLAN_VERSION, Plan, SearchPlan, SecretSource, ServicePlan, TrialPlan, Window, WorkloadPlan,
+};
+use crate::recipe::{Cooldown, Image, Load, Nodes, Prompts, Recipe, Search, Secrets, Service, Workload};
+use crate::sweep::{arrange, number};
 use nodes::Most;
 
 /// Collects the points of a sweep.
@@ -106,6 +108,7 @@ impl<'a> Expansion<'a> {
         self.most.leave_out_all(&mut self.services, &mut trials);
         arrange(&mut trials, recipe.sweep.order, seed);
         let services = in_order_of_use(self.services, &mut trials);
+        let search = searched(recipe.sweep.search.as_ref(), &mut trials);
         let nodes = nodes::planned(&recipe.nodes);
         let mut storage = recipe.storage;
         if storage.scratch != "auto" {
@@ -128,6 +131,7 @@ impl<'a> Expansion<'a> {
             nodes,
             services,
             trials,
+            search,
             monitoring: recipe.monitoring,
             logging: recipe.logging,
             report: recipe.report,
@@ -158,6 +162,22 @@ fn repeat(points: &[PointPlan], repetitions: u32, seed: u64) -> Vec<TrialPlan> {
         }
     }
     trials
+}
+
+/// The search, if the sweep is one: its points were the ends of its range, which are no trials yet.
+fn searched(search: Option<&Search>, trials: &mut Vec<TrialPlan>) -> Option<SearchPlan> {
+    let search = search?;
+    let lowest = trials
+        .drain(..)
+        .find(|trial| trial.parameters.values().next() == Some(&number(search.from)))?;
+    Some(SearchPlan {
+        parameter: search.parameter,
+        from: search.from,
+        to: search.to,
+        max_trials: search.max_trials,
+        service: lowest.service,
+        workload: lowest.workload,
+    })
 }
 
 /// Puts services in the order in which trials need them.

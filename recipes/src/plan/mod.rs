@@ -1,6 +1,7 @@
 //! The plan: a recipe expanded, with every default explicit, seeds fixed and paths absolute.
 
 mod nodes;
+mod search;
 mod service;
 mod workload;
 
@@ -14,6 +15,8 @@ use crate::ids::TrialId;
 use crate::recipe::{Launch, Logging, Metadata, Monitoring, Network, Nodes, Report, SchemaVersion, Storage};
 
 pub use nodes::PlannedNode;
+pub(crate) use search::search_alpha;
+pub use search::{SearchPlan, SearchPoint};
 pub use service::{SecretSource, ServicePlan};
 pub use workload::{Window, WorkloadPlan};
 
@@ -56,6 +59,9 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// The trials in their order; trials of one service are neighbours.
     pub trials: Vec<TrialPlan>,
+    /// Instead of trials: a search, which finds out while it runs which trials it needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchPlan>,
     /// What is sampled.
     pub monitoring: Monitoring,
     /// What is logged.
@@ -123,12 +129,13 @@ impl Plan {
             nodes,
             services,
             trials,
+            search,
             monitoring,
             logging,
             report,
         } = self;
         // Thousands of trials as one value would take far more memory than they do as text.
-        let members = vec![
+        let mut members = vec![
             ("version", canonical_json(&value(version))),
             ("name", canonical_json(&value(name))),
             ("description", canonical_json(&value(description))),
@@ -148,7 +155,23 @@ impl Plan {
             ("logging", canonical_json(&value(logging))),
             ("report", canonical_json(&value(report))),
         ];
+        if let Some(search) = search {
+            members.push(("search", canonical_json(&value(search))));
+        }
         sha256_hex(canonical_object(members).as_bytes())
+    }
+
+    /// The trial with this id: one of the plan's, or that of a search at this point.
+    pub fn trial(&self, id: &TrialId, point: Option<SearchPoint>) -> Option<TrialPlan> {
+        let searched = || self.search.as_ref()?.trial(point?, self.seed);
+        let planned = self.trials.iter().find(|trial| trial.id == *id).cloned();
+        planned.or_else(searched).filter(|trial| trial.id == *id)
+    }
+
+    /// The loads of all trials; of a search, the one at its lowest level.
+    pub fn workloads(&self) -> impl Iterator<Item = &WorkloadPlan> {
+        let searched = self.search.iter().map(|search| &search.workload);
+        self.trials.iter().map(|trial| &trial.workload).chain(searched)
     }
 
     /// Whether the plan, made by this build, is the one that was hashed.

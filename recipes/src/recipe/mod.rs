@@ -10,6 +10,7 @@ mod nodes;
 mod objectives;
 mod observe;
 mod prompts;
+mod search;
 mod service;
 mod sweep;
 mod workload;
@@ -27,6 +28,7 @@ pub use nodes::{
 pub use objectives::{Goodput, InvalidSloTarget, Metric, Percentile, Slo, SloTarget, Tolerance};
 pub use observe::{GpuMonitoring, LogCategory, LogFormat, Logging, Monitoring, Report, ReportFormat};
 pub use prompts::{ChoiceCount, FileFormat, NormalCount, Prompts, TokenCount};
+pub use search::{Search, SearchedParameter};
 pub use service::{Health, Image, Restart, SecretFile, Secrets, Service, ServiceKind};
 pub use sweep::{Order, Sweep};
 pub(crate) use workload::default_stream;

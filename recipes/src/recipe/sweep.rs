@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Search;
+
 /// What to vary: each point of the sweep, times the repetitions, is a trial.
 ///
 /// Parameters are named by their path in the recipe, such as `workload.load.concurrency` or `service.options.ttft`.
@@ -26,6 +28,8 @@ pub struct Sweep {
     /// such as `{above: 64}`, with any of `above`, `at_least`, `below` and `at_most`.
     #[schemars(length(max = 1000))]
     pub exclude: Vec<Map<String, Value>>,
+    /// Instead of a matrix: a search for the highest load that keeps the objectives of `workload.slo`.
+    pub search: Option<Search>,
     /// How often each point is measured.
     #[schemars(range(min = 1, max = 1000))]
     pub repetitions: NonZeroU32,
@@ -53,6 +57,7 @@ impl Default for Sweep {
             matrix: Map::new(),
             zip: Vec::new(),
             exclude: Vec::new(),
+            search: None,
             repetitions: NonZeroU32::MIN,
             order: Order::Declared,
             seed: 0,

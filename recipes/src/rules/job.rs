@@ -58,11 +58,7 @@ pub(super) fn longest_trial(plan: &Plan) -> Vec<Problem> {
         Window::Duration(window) => workload.warmup.as_secs_f64() + window.as_secs_f64(),
         Window::Requests(_) => workload.warmup.as_secs_f64(),
     };
-    let longest = plan
-        .trials
-        .iter()
-        .map(|trial| seconds(&trial.workload))
-        .fold(0.0, f64::max);
+    let longest = plan.workloads().map(seconds).fold(0.0, f64::max);
     let there = usable(plan, limit);
     if longest < there {
         return Vec::new();

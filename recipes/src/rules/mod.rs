@@ -6,6 +6,7 @@ mod launch;
 mod load;
 mod nodes;
 mod sample_size;
+mod search;
 mod service;
 mod unsupported;
 mod workload;
@@ -14,7 +15,7 @@ use crate::catalog::ServiceCatalog;
 use crate::files::{Files, PathBase};
 use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::recipe::{Launch, Monitoring, Nodes, Report, Service, Workload};
+use crate::recipe::{Launch, Monitoring, Nodes, Report, Service, Sweep, Workload};
 use crate::tree::Pointer;
 
 /// What rules look at: the sections of a recipe, as far as they keep to the schema.
@@ -24,6 +25,7 @@ pub(crate) struct Subject<'a> {
     pub nodes: Option<&'a Nodes>,
     pub service: Option<&'a Service>,
     pub workload: Option<&'a Workload>,
+    pub sweep: Option<&'a Sweep>,
     pub monitoring: Option<&'a Monitoring>,
     pub report: Option<&'a Report>,
     pub catalog: &'a dyn ServiceCatalog,
@@ -65,6 +67,8 @@ const OF_A_POINT: &[Rule] = &[
     clients::idle,
     sample_size::little_data,
     sample_size::slo_sample,
+    search::objectives,
+    search::sample,
     service::endpoint_dialect,
     service::endpoints,
     service::model,

@@ -13,7 +13,7 @@ const LEAST_FOR_P99: f64 = 1000.0;
 const LEAST_BEYOND: f64 = 10.0;
 
 /// The requests of the measured window, where the recipe alone decides their number.
-fn expected_requests(workload: &Workload) -> Option<f64> {
+pub(super) fn expected_requests(workload: &Workload) -> Option<f64> {
     if let Some(requests) = workload.requests {
         return Some(requests.get() as f64);
     }
@@ -27,7 +27,7 @@ fn expected_requests(workload: &Workload) -> Option<f64> {
 }
 
 /// The key that decides how many requests there are.
-fn deciding_key(workload: &Workload) -> &'static str {
+pub(super) fn deciding_key(workload: &Workload) -> &'static str {
     if workload.requests.is_some() {
         "requests"
     } else {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::points::{self, Point};
+use super::search;
 use super::{MAX_COMBINATIONS, MAX_TRIALS};
 use crate::canonical::canonical_json;
 use crate::code::Code;
@@ -22,8 +23,20 @@ pub(crate) struct Axis {
     pub target: Pointer,
     /// Where its values are listed.
     pub listed_at: Pointer,
+    /// The keys of its values there; none: they are a list.
+    pub keys: Option<[&'static str; 2]>,
     /// The values.
     pub values: Vec<Value>,
+}
+
+impl Axis {
+    /// Where the value with this index is written.
+    pub(crate) fn place(&self, index: usize) -> Pointer {
+        match self.keys.and_then(|keys| keys.get(index).copied()) {
+            Some(key) => self.listed_at.child(key),
+            None => self.listed_at.child(index.to_string()),
+        }
+    }
 }
 
 /// Axes whose values advance together; of a matrix, each axis is a group of its own.
@@ -48,6 +61,12 @@ impl Space {
         check_paths(&groups, &mut problems);
         check_values(&groups, &mut problems);
         check_exclusions(sweep, &groups, &mut problems);
+        let groups = match &sweep.search {
+            Some(searched) => search::group(sweep, searched, &mut problems)
+                .into_iter()
+                .collect(),
+            None => groups,
+        };
         let combinations = groups
             .iter()
             .try_fold(1usize, |product, group| product.checked_mul(group.length));
@@ -87,7 +106,7 @@ impl Space {
     }
 }
 
-fn section(name: &str) -> Pointer {
+pub(super) fn section(name: &str) -> Pointer {
     Pointer::root().child("sweep").child(name)
 }
 
@@ -129,6 +148,7 @@ fn axes(members: &Map<String, Value>, place: &Pointer) -> Vec<Axis> {
         path: path.clone(),
         target: Pointer::from_dotted(path),
         listed_at: place.child(path.as_str()),
+        keys: None,
         values: values.as_array().cloned().unwrap_or_default(),
     };
     members.iter().map(axis).collect()

@@ -3,10 +3,12 @@
 mod axes;
 mod order;
 mod points;
+mod search;
 
 pub(crate) use axes::Space;
 pub(crate) use order::arrange;
 pub(crate) use points::Point;
+pub(crate) use search::number;
 
 /// Most trials of one run.
 pub const MAX_TRIALS: usize = 10_000;

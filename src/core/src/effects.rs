@@ -1,5 +1,6 @@
 //! What the world has to be made to do after an event: carried out once the event is synced.
 
+use hpcbench_recipes::plan::SearchPoint;
 use hpcbench_stats::ServiceReport;
 
 use crate::decide::is_ready_to_verify;
@@ -45,6 +46,8 @@ pub enum Effect {
         trial: TrialId,
         /// Which execution of it.
         attempt: Attempt,
+        /// Where the trial is one of a search: its level and repetition.
+        point: Option<SearchPoint>,
         /// The clients' aggregates.
         aggregates: Vec<ArtifactRecorded>,
         /// The services' own accounts, one a node that gave one.
@@ -174,6 +177,7 @@ fn attempt(state: &State, event: &Event) -> Vec<Effect> {
         return Vec::new();
     };
     let (trial, attempt) = (trial.clone(), running.attempt);
+    let point = state.searched(&trial).map(|trial| trial.point);
     let endpoints = || {
         let all = state
             .deployment
@@ -188,6 +192,7 @@ fn attempt(state: &State, event: &Event) -> Vec<Effect> {
             attempt,
             clients: running.shares.keys().cloned().collect(),
             endpoints: endpoints(),
+            point,
         },
         Body::LoadStarted(_) => CommandBody::Start {
             trial,
@@ -212,6 +217,7 @@ fn observe(state: &State, event: &Event) -> Vec<Effect> {
         all.iter().filter(|(id, _)| here(id)).cloned().collect()
     };
     let (trial, attempt) = (trial.clone(), running.attempt);
+    let point = state.searched(&trial).map(|trial| trial.point);
     let body = |node| match event.body {
         Body::LoadStarted(_) => CommandBody::ObserveLoad {
             trial: trial.clone(),
@@ -222,6 +228,7 @@ fn observe(state: &State, event: &Event) -> Vec<Effect> {
             trial: trial.clone(),
             attempt,
             endpoints: on(node),
+            point,
         },
     };
     let nodes = running.observers.keys();
@@ -274,12 +281,13 @@ fn put_together(state: &State, trial: &TrialId, attempt: &AttemptState, event: &
             Observation::Reported(service) => Some(service.clone()),
             _ => None,
         });
-    let planned = state.outline.trial(trial);
+    let planned = state.trial_outline(trial);
     let is_missed = |node: &NodeId| planned.is_none_or(|planned| state.outline.uses(planned, node));
     let without = state.given_up().filter(|node| is_missed(node));
     Some(Effect::Measure {
         trial: trial.clone(),
         attempt: attempt.attempt,
+        point: state.searched(trial).map(|trial| trial.point),
         aggregates: aggregates.collect(),
         services: observations.collect(),
         without: without.cloned().collect(),

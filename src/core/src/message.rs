@@ -1,5 +1,6 @@
 //! What travels on the bus between the orchestrator and the agents.
 
+use hpcbench_recipes::plan::SearchPoint;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
@@ -132,6 +133,9 @@ pub enum CommandBody {
         attempt: Attempt,
         /// The node's instances and their base URLs.
         endpoints: Vec<(InstanceId, String)>,
+        /// Where the trial is one of a search: its level and repetition, which no plan names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        point: Option<SearchPoint>,
     },
     /// Supervisor: the load is about to begin.
     ObserveLoad {
@@ -167,6 +171,9 @@ pub enum CommandBody {
         clients: Vec<NodeId>,
         /// Base URLs.
         endpoints: Vec<String>,
+        /// Where the trial is one of a search: its level and repetition, which no plan names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        point: Option<SearchPoint>,
     },
     /// Client pool: begin.
     Start {

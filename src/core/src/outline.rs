@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hpcbench_recipes::plan::{Window, WorkloadPlan};
+use hpcbench_recipes::plan::{SearchPlan, SearchPoint, Window, WorkloadPlan};
 use hpcbench_recipes::recipe::{Launch, Load, OnNodeLoss, OnTimeLimit};
 use hpcbench_recipes::{NodeId, Plan, Role, ServicePlan, TrialId, TrialPlan};
+use hpcbench_stats::search::{Level, Levels, Search};
 
 use crate::InstanceId;
 use crate::event::Afterwards;
@@ -22,6 +23,8 @@ pub struct Outline {
     pub services: Vec<ServiceOutline>,
     /// Trials in the order in which they run.
     pub trials: Vec<TrialOutline>,
+    /// Instead of trials: a search, which finds out while it runs which trials it needs.
+    pub search: Option<SearchOutline>,
     /// What happens when a batch job or a node of it does not last.
     pub policy: JobPolicy,
 }
@@ -88,6 +91,19 @@ pub struct TrialOutline {
     pub load_within: Option<f64>,
 }
 
+/// A search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchOutline {
+    /// How it decides.
+    pub search: Search,
+    /// What its trials have in common.
+    plan: SearchPlan,
+    /// The plan's seed.
+    seed: u64,
+    /// The clients, all of which take part in each trial.
+    clients: Arc<[NodeId]>,
+}
+
 impl Outline {
     /// What a plan says.
     pub fn of(plan: &Plan) -> Self {
@@ -109,20 +125,35 @@ impl Outline {
             TrialOutline::of(trial, Arc::clone(clients))
         });
         let trials = trials.collect();
+        let search = plan.search.as_ref().map(|search| {
+            let clients = plan.nodes_of(Role::Client).map(|planned| planned.node.clone());
+            SearchOutline::of(search, plan.seed, clients.collect())
+        });
         Self {
             nodes,
             services,
             trials,
+            search,
             policy: JobPolicy::of(&plan.launch),
         }
     }
 
     /// Whether a trial has a use for a node.
     pub fn uses(&self, trial: &TrialOutline, node: &NodeId) -> bool {
+        self.is_used(node, trial.service, &trial.clients)
+    }
+
+    /// Whether the trials of a search have a use for a node.
+    pub(crate) fn is_searched_with(&self, node: &NodeId) -> bool {
+        let search = self.search.as_ref();
+        search.is_some_and(|search| self.is_used(node, search.plan.service, &search.clients))
+    }
+
+    fn is_used(&self, node: &NodeId, service: usize, clients: &[NodeId]) -> bool {
         match self.nodes.get(node) {
-            Some(Role::Client) => trial.clients.contains(node),
+            Some(Role::Client) => clients.contains(node),
             Some(Role::Server) => {
-                let service = self.services.get(trial.service);
+                let service = self.services.get(service);
                 service.is_some_and(|service| service.instances.values().any(|other| other == node))
             }
             Some(Role::Orchestrator) => true,
@@ -157,6 +188,39 @@ impl ServiceOutline {
             return self.instances.keys().map(|id| vec![id]).collect();
         }
         self.spans.iter().map(|span| span.iter().collect()).collect()
+    }
+}
+
+impl SearchOutline {
+    /// What a plan's search says; `seed` is the plan's.
+    pub fn of(plan: &SearchPlan, seed: u64, clients: Arc<[NodeId]>) -> Self {
+        let levels = if plan.parameter.is_whole() {
+            Levels::Whole
+        } else {
+            Levels::Real
+        };
+        Self {
+            search: Search {
+                from: Level(plan.from),
+                to: Level(plan.to),
+                levels,
+                max_trials: plan.max_trials.get(),
+                alpha: plan.alpha(),
+            },
+            plan: plan.clone(),
+            seed,
+            clients,
+        }
+    }
+
+    /// The trial at a point.
+    pub(crate) fn trial(&self, point: SearchPoint) -> Option<TrialPlan> {
+        self.plan.trial(point, self.seed)
+    }
+
+    /// What decisions about a trial depend on.
+    pub(crate) fn outline_of(&self, trial: &TrialPlan) -> TrialOutline {
+        TrialOutline::of(trial, Arc::clone(&self.clients))
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`why`] | `why`: what led to an event |
 //! | [`RunView`] | what the others below are made of: plan, state and results |
 //! | [`results_table`] | the end of `run`, `report` |
+//! | [`SearchReport`] | a part of the two above and below: the levels of a search and its answer |
 //! | [`Summary`], [`write_reports`] | `report/summary.json`, `report/summary.csv` |
 //! | [`DefinitionsReport`] | `report --definitions`: other tools' metrics, recomputed by the caller |
 //! | [`Status`], [`ListEntry`] | `status`, `list` |
@@ -20,6 +21,7 @@ mod definitions;
 mod elapsed;
 pub mod live;
 mod run;
+mod search;
 mod status;
 mod summary;
 mod table;
@@ -35,8 +37,10 @@ pub use run::{
     EpochView, MAX_RUNS, ReportError, RunView, ServiceStart, Settled, TrialView, Until, find_run, history,
     read_plan, run_dirs, run_id,
 };
+pub use search::{LevelReport, SearchReport};
 pub use status::{
-    JobLife, JobView, ListEntry, NodeLine, RunState, Status, TrialCounts, WriterLife, list_table,
+    JobLife, JobView, ListEntry, NodeLine, RunState, SearchProgress, Status, TrialCounts, WriterLife,
+    list_table,
 };
 pub use summary::{Summary, TrialReport, write_missing_reports, write_reports};
 pub use table::results_table;

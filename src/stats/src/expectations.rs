@@ -9,6 +9,8 @@ pub struct Expectations {
     pub load: Load,
     /// Limits on percentiles.
     pub slo: Vec<SloLimit>,
+    /// Whether the trial is one of a search, which is to learn how surely those limits are kept.
+    pub searched: bool,
     /// Limits on each request.
     pub goodput: GoodputLimits,
     /// Largest share of failed requests that the recipe allows; where it says nothing, one percent.
@@ -27,12 +29,18 @@ impl Expectations {
         Self {
             load,
             slo: Vec::new(),
+            searched: false,
             goodput: GoodputLimits::default(),
             failed_tolerance: None,
             output_length: OutputLength::Free,
             cached_input: CachedInput::Unexpected,
             placement: ClientPlacement::Dedicated,
         }
+    }
+
+    /// The limits whose violations are counted batch by batch.
+    pub(crate) fn searched_limits(&self) -> &[SloLimit] {
+        if self.searched { &self.slo } else { &[] }
     }
 }
 
@@ -118,7 +126,7 @@ pub enum ClientPlacement {
 }
 
 /// A limit on a percentile, as in `ttft_p99: 500ms`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SloLimit {
     /// What is limited.
     pub metric: SloMetric,
@@ -129,7 +137,8 @@ pub struct SloLimit {
 }
 
 /// What a service-level objective can limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SloMetric {
     /// Time to the first token.
     Ttft,

@@ -16,6 +16,7 @@ mod engine_report;
 mod expectations;
 mod interval;
 mod request;
+pub mod search;
 mod service_report;
 mod steady;
 mod summary;
@@ -37,7 +38,9 @@ pub use expectations::{
     Start, UnknownSlo,
 };
 pub use hpcbench_records::StampSource;
+pub use interval::{Counted, ShareBounds};
 pub use request::{RequestMetrics, output_tokens, token_chunks};
+pub use search::SloEvidence;
 pub use service_report::{PrefixCache, QueueTime, ServiceActivity, ServiceReport, ThrottledGpu};
 pub use steady::SteadyState;
 pub use summary::{

@@ -8,6 +8,7 @@ mod costs;
 mod many_streams;
 mod quickstart;
 mod recipes;
+mod search;
 
 use anyhow::Result;
 

@@ -20,6 +20,7 @@ mod node_counts;
 mod orphans;
 mod plain_client;
 mod recomputed;
+mod search;
 mod several_nodes;
 mod shipped;
 mod signals;

@@ -71,10 +71,12 @@ impl<W: Write> Printer<W> {
             }
             Form::Text { lines, began } => {
                 let began = *began.get_or_insert(event.at);
+                let known = upcast(event.clone());
+                lines.learn(&known);
                 if !wanted {
                     return Ok(());
                 }
-                let told = lines.describe(&upcast(event.clone()));
+                let told = lines.describe(&known);
                 // Whoever asks for a type wants to see it, even if it usually matters only in an audit.
                 match told.or_else(|| self.filter.is_explicit().then(|| bare(event))) {
                     Some(text) => writeln!(self.to, "{}", stamped(began, event.at, &text)),

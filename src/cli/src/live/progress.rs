@@ -13,7 +13,7 @@ use hpcbench_recipes::Plan;
 pub(super) struct RunProgress {
     /// The phase that it is in.
     pub phase: Option<Phase>,
-    /// Trials of the plan.
+    /// Trials of the plan; of a search, as many as there may be.
     pub trials: usize,
     /// Those of them that have ended for good.
     pub done: usize,
@@ -59,7 +59,10 @@ impl RunProgress {
     pub(super) fn of(plan: &Plan, settled: usize) -> Self {
         let ids = plan.trials.iter().map(|trial| trial.id.clone());
         Self {
-            trials: plan.trials.len(),
+            trials: match &plan.search {
+                Some(search) => search.max_trials.get() as usize,
+                None => plan.trials.len(),
+            },
             done: settled,
             order: ids.zip(1..).collect(),
             ..Self::default()
@@ -88,7 +91,8 @@ impl RunProgress {
             Body::PhaseEntered(entered) => self.phase = Some(entered.phase),
             Body::TrialStarted(started) => {
                 self.running = Some(RunningTrial {
-                    number: self.order.get(&started.trial).copied().unwrap_or(0),
+                    // The trials of a search come one after the other.
+                    number: self.order.get(&started.trial).copied().unwrap_or(self.done + 1),
                     id: started.trial.clone(),
                     clients: BTreeMap::new(),
                 });

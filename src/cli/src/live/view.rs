@@ -48,6 +48,7 @@ impl View {
     pub(super) fn show(&mut self, update: &LiveUpdate) {
         self.progress.update(update);
         if let LiveUpdate::Event(event) = update {
+            self.lines.learn(event);
             self.event(event);
         }
         match &mut self.style {

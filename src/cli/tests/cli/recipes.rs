@@ -194,3 +194,43 @@ fn the_example_of_ollama_is_a_job_of_five_nodes_with_their_roles() {
     let load = &plan["trials"][0]["workload"]["load"];
     assert_eq!(load["concurrency"], 200, "100 of each client node: {load}");
 }
+
+const SEARCH: &str = "\
+schema: hpcbench/v1
+name: searched
+service: {kind: simulator}
+workload:
+  load: {shape: poisson}
+  requests: 1000
+  prompts: {source: synthetic, input_tokens: 8, output_tokens: 8}
+  slo: {ttft_p95: 100ms}
+sweep: {search: {parameter: workload.load.rate, from: 10, to: 80, max_trials: 12}}
+";
+
+#[test]
+fn what_a_search_will_do_is_told() {
+    let world = World::new();
+    world.write("search.yaml", SEARCH);
+    let plan = world.run(&["plan", "search.yaml"]);
+    assert_eq!(plan.code, Some(0), "{plan:?}");
+    for words in [
+        "A search for the highest rate that keeps ttft_p95 at most 100ms:",
+        "workload.load.rate is doubled from 10",
+        "At most 12 trials, each 1000 requests",
+        "An estimate: at most about 20 min",
+    ] {
+        assert!(
+            plan.stdout.contains(words),
+            "{words:?} is not in\n{}",
+            plan.stdout
+        );
+    }
+    let valid = world.run(&["validate", "search.yaml"]);
+    let words = "valid, a search of at most 12 trials on 1 service configuration";
+    assert!(valid.stdout.contains(words), "{valid:?}");
+    let json = world.run(&["plan", "search.yaml", "--format", "json"]).json();
+    assert_eq!(
+        (&json["trials"], &json["search"]["from"]),
+        (&json!([]), &json!(10.0))
+    );
+}

@@ -1,7 +1,7 @@
 //! What can be done next, given a state: the order in which a run gets things done.
 
 use super::deploy::{deploy, retire};
-use super::{job, teardown};
+use super::{job, search, teardown};
 use crate::event::{
     AgentRequested, Body, BusRequested, ClientRequested, CollectionRequested, LoadStarted, PhaseEntered,
     TrialFailed, TrialStarted,
@@ -36,6 +36,9 @@ pub(super) fn next(state: &State, now: Timestamp) -> Option<Body> {
     }
     if state.is_ending() {
         return teardown::next(state);
+    }
+    if let Some(decided) = search::next(state) {
+        return Some(decided);
     }
     let trial = state.next_trial()?;
     let Some(service) = state.outline.services.get(trial.service) else {

@@ -3,10 +3,10 @@
 use hpcbench_stats::{TrialSummary, VerdictStatus};
 
 use super::draft::DraftRun;
-use crate::TrialId;
 use crate::command::Measured;
 use crate::event::{StopCause, TrialCompleted, TrialFailed, TrialInterrupted, TrialStopRequested};
 use crate::state::{AttemptState, AttemptStatus, Share};
+use crate::{Attempt, TrialId};
 
 /// Tells the clients to give up, unless they were told already or have all handed in their shares.
 pub(super) fn stop_active(run: &mut DraftRun<'_>, cause: StopCause) {
@@ -48,18 +48,17 @@ pub(super) fn conclude(run: &mut DraftRun<'_>, measured: Measured) -> Result<(),
         (Some(StopCause::Fault { reason, log_tail }), ..) => (reason, log_tail),
         (None, _, Some(problem)) => (problem, log_tail),
         (None, Err(problem), None) => (problem.clone(), log_tail),
+        // That requests fail under a load is what a search wants to know.
+        (None, Ok(summary), None) if answers_a_search(summary) => {
+            complete(run, trial, attempt, result);
+            return Ok(());
+        }
         (None, Ok(summary), None) if summary.requests.ok == 0 => {
             (nothing_succeeded(&trial, summary), log_tail)
         }
         (None, Ok(summary), None) if is_stuck(summary) => (stuck(&trial, summary), log_tail),
         (None, Ok(_), None) => {
-            if let Ok(summary) = result {
-                run.emit(TrialCompleted {
-                    trial,
-                    attempt,
-                    summary,
-                });
-            }
+            complete(run, trial, attempt, result);
             return Ok(());
         }
     };
@@ -71,6 +70,26 @@ pub(super) fn conclude(run: &mut DraftRun<'_>, measured: Measured) -> Result<(),
         summary: result.ok(),
     });
     Ok(())
+}
+
+fn complete(
+    run: &mut DraftRun<'_>,
+    trial: TrialId,
+    attempt: Attempt,
+    result: Result<Box<TrialSummary>, String>,
+) {
+    if let Ok(summary) = result {
+        run.emit(TrialCompleted {
+            trial,
+            attempt,
+            summary,
+        });
+    }
+}
+
+fn answers_a_search(summary: &TrialSummary) -> bool {
+    let evidence = summary.slo_evidence.as_ref();
+    evidence.is_some_and(|evidence| evidence.unusable.is_none())
 }
 
 fn share_problem(attempt: &AttemptState) -> Option<String> {

@@ -112,7 +112,7 @@ fn enforce_attempt(run: &mut DraftRun<'_>, id: TrialId, attempt: &AttemptState) 
     let (limit, reason) = match attempt.status {
         AttemptStatus::Preparing => (limits::PREPARE_SECONDS, "the clients were not ready"),
         AttemptStatus::Loading => {
-            let within = run.state().outline.trial(&id).and_then(|trial| trial.load_within);
+            let within = run.state().trial_outline(&id).and_then(|trial| trial.load_within);
             let limit = within.map_or(f64::INFINITY, |within| within + limits::LOAD_GRACE_SECONDS);
             (limit, "the load did not end")
         }

@@ -10,6 +10,7 @@ mod draft;
 mod job;
 mod losses;
 mod reports;
+mod search;
 mod teardown;
 
 pub use draft::Decided;

@@ -106,7 +106,7 @@ fn terminal(state: &State) -> Option<Body> {
         );
     }
     // Whatever happens after the last trial does not keep the run from being complete.
-    if state.next_trial().is_some()
+    if state.has_more()
         && let Some(ending) = &state.ending
     {
         let paused = RunPaused {
@@ -116,7 +116,7 @@ fn terminal(state: &State) -> Option<Body> {
         };
         return Some(paused.into());
     }
-    if state.next_trial().is_some()
+    if state.has_more()
         && let Some((exit_code, reason)) = state.failure()
     {
         return Some(RunFailed { exit_code, reason }.into());

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{client, filesystem, job, node, run, service, trial};
+use super::{client, filesystem, job, node, run, search, service, trial};
 use crate::message::ReportId;
 
 /// An event whose data did not fit its type: kept and shown, never dropped.
@@ -156,6 +156,10 @@ bodies! {
     ClientConnected(client::ClientConnected) = "client.connected", 1;
     /// A client could not reach the endpoints.
     ClientFailed(client::ClientFailed) = "client.failed", 1;
+    /// A search needs this trial.
+    TrialPlanned(search::TrialPlanned) = "trial.planned", 1;
+    /// A search has its answer, or cannot have one.
+    SearchEnded(search::SearchEnded) = "search.ended", 1;
     /// A trial is to be executed.
     TrialStarted(trial::TrialStarted) = "trial.started", 1;
     /// A client has its prompts, descriptors and files ready.
@@ -200,6 +204,7 @@ impl Body {
             Self::ServiceFailed(e) => format!("service/{}", e.instance),
             Self::ServiceStopRequested(e) => format!("service/{}", e.instance),
             Self::ServiceExited(e) => format!("service/{}", e.instance),
+            Self::TrialPlanned(e) => format!("trial/{}", e.trial),
             Self::TrialStarted(e) => format!("trial/{}/{}", e.trial, e.attempt),
             Self::TrialPrepared(e) => format!("trial/{}/{}", e.trial, e.attempt),
             Self::LoadStarted(e) => format!("trial/{}/{}", e.trial, e.attempt),

@@ -7,6 +7,7 @@ mod job;
 mod node;
 mod raw;
 mod run;
+mod search;
 mod service;
 mod trial;
 mod upcast;
@@ -25,6 +26,7 @@ pub use run::{
     EpochStarted, PhaseEntered, Program, RunCancelled, RunCompleted, RunCreated, RunFailed, RunResumed,
     RunSuspended, StateVerified, Writer,
 };
+pub use search::{SearchEnded, TrialPlanned};
 pub use service::{
     Rendezvous, ServiceExited, ServiceFailed, ServiceImage, ServiceLaunched, ServiceObserved, ServiceRank,
     ServiceReady, ServiceRequested, ServiceStopRequested,

@@ -73,7 +73,7 @@ pub struct RunCreated {
     pub plan: String,
     /// Hex SHA-256 of the recipe's bytes.
     pub recipe: String,
-    /// Number of trials in the plan.
+    /// Number of trials in the plan; 0 for a search, which finds out while it runs.
     pub trials: u64,
     /// Nodes by token.
     pub nodes: BTreeMap<NodeId, Role>,

@@ -1,6 +1,7 @@
 //! Folding events into state. Total: an event that does not fit becomes an anomaly, never a panic.
 
 mod nodes;
+mod search;
 mod services;
 mod standstill;
 mod trials;
@@ -93,6 +94,8 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
             state.job_starts = state.job_starts.saturating_add(1);
             trials::count_anew(state);
         }
+        Body::TrialPlanned(planned) => search::planned(state, planned)?,
+        Body::SearchEnded(ended) => search::ended(state, ended)?,
         Body::JobEnding(ending) => state.ending = Some(ending.clone()),
         Body::RunPaused(paused) => state.paused = Some(paused.clone()),
         Body::RunSuspended(suspended) => standstill::shift(state, suspended.seconds),

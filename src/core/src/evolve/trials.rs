@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Misfit;
 use super::nodes::forget_failures;
+use super::{Misfit, search};
 use crate::event::{Body, Event, TrialStarted};
 use crate::state::{AttemptState, AttemptStatus, Observation, Share, State, Trial, TrialStatus};
 use crate::{Attempt, NodeId, Timestamp, TrialId};
@@ -47,6 +47,7 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
                     verdict: e.summary.verdict.status,
                 },
             );
+            search::completed(state, e);
         }
         // A trial whose service cannot be had fails without an attempt.
         Body::TrialFailed(e) => {
@@ -58,6 +59,7 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
                     reason: e.reason.clone(),
                 },
             );
+            search::failed(state, e);
             forget_failures(state);
         }
         Body::TrialInterrupted(e) => {
@@ -133,13 +135,18 @@ pub(super) fn count_anew(state: &mut State) {
 /// repeated.
 pub(super) fn resume(state: &mut State, retry_failed: bool) {
     count_anew(state);
-    for trial in state.trials.values_mut() {
+    let mut repeated = Vec::new();
+    for (id, trial) in &mut state.trials {
         if let TrialStatus::Failed { reason } = &trial.status
             && retry_failed
         {
             let reason = format!("to be repeated after it failed: {reason}");
             trial.status = TrialStatus::Interrupted { reason };
+            repeated.push(id.clone());
         }
+    }
+    for id in &repeated {
+        search::forget(state, id);
     }
 }
 

@@ -3,6 +3,7 @@
 mod deployment;
 mod job;
 mod nodes;
+mod search;
 mod trials;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::Serialize;
 pub use deployment::{Deployment, Instance, InstanceStatus};
 pub use job::Job;
 pub use nodes::{Client, Collection, Node, NodeStatus};
+pub use search::{SearchState, SearchedTrial};
 pub use trials::{AttemptState, AttemptStatus, Observation, Share, Trial, TrialStatus};
 
 use crate::event::{Body, CancelRequested, JobEnding, RunPaused, StateVerified};
@@ -63,6 +65,9 @@ pub struct State {
     pub deployment: Option<Deployment>,
     /// The trials seen so far.
     pub trials: BTreeMap<TrialId, Trial>,
+    /// How the search stands, if the run is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchState>,
     /// Highest report counter taken from each boot.
     pub reports: BTreeMap<String, u64>,
     /// The comparison of the live state with the log, once made.
@@ -178,6 +183,10 @@ pub struct Anomaly {
 impl State {
     /// The state before the first event.
     pub fn new(outline: Arc<Outline>) -> Self {
+        let search = outline
+            .search
+            .as_ref()
+            .map(|outline| SearchState::new(&outline.search));
         Self {
             outline,
             run: None,
@@ -196,6 +205,7 @@ impl State {
             nodes: BTreeMap::new(),
             deployment: None,
             trials: BTreeMap::new(),
+            search,
             reports: BTreeMap::new(),
             verified: None,
             anomalies: Vec::new(),
@@ -211,26 +221,54 @@ impl State {
         })
     }
 
-    /// The first trial of the plan that is neither executed nor failed.
+    /// The first trial of the plan that is neither executed nor failed; of a search, the one that it has planned.
     pub fn next_trial(&self) -> Option<&TrialOutline> {
         self.unsettled().next()
     }
 
-    /// The trials of the plan that are neither executed nor failed, the one under way included.
+    /// The trials of the plan, or those planned by a search, that are neither executed nor failed, the one under way included.
     pub(crate) fn unsettled(&self) -> impl Iterator<Item = &TrialOutline> {
-        let trials = self.outline.trials.iter();
+        let searched = self.search.iter().flat_map(|search| &search.trials);
+        let trials = self
+            .outline
+            .trials
+            .iter()
+            .chain(searched.map(|trial| &trial.outline));
         trials.filter(|trial| !self.trials.get(&trial.id).is_some_and(Trial::is_settled))
     }
 
-    /// Whether a node is still needed: some trial that is not settled uses it.
+    /// Whether a node is still needed: some trial that is not settled uses it, or one that a search may need.
     pub(crate) fn needs(&self, node: &NodeId) -> bool {
         self.unsettled().any(|trial| self.outline.uses(trial, node))
+            || self.is_searching() && self.outline.is_searched_with(node)
+    }
+
+    /// Whether a search goes on, which may need trials that are not planned yet.
+    fn is_searching(&self) -> bool {
+        self.search.as_ref().is_some_and(|search| search.ending.is_none())
     }
 
     /// Whether the attempt under way uses a node.
     pub(crate) fn is_in_use(&self, node: &NodeId) -> bool {
-        let active = self.active().and_then(|(id, _)| self.outline.trial(id));
+        let active = self.active().and_then(|(id, _)| self.trial_outline(id));
         active.is_some_and(|trial| self.outline.uses(trial, node))
+    }
+
+    /// Whether trials are left to do, or to be found out by a search.
+    pub fn has_more(&self) -> bool {
+        self.is_searching() || self.next_trial().is_some()
+    }
+
+    /// The trial of a search with this id.
+    pub fn searched(&self, id: &TrialId) -> Option<&SearchedTrial> {
+        let trials = self.search.iter().flat_map(|search| &search.trials);
+        trials.into_iter().find(|trial| trial.id == *id)
+    }
+
+    /// What decisions about a trial depend on.
+    pub fn trial_outline(&self, id: &TrialId) -> Option<&TrialOutline> {
+        let planned = self.outline.trial(id);
+        planned.or_else(|| self.searched(id).map(|trial| &trial.outline))
     }
 
     /// What makes it impossible to go on, with the program's exit code.
@@ -305,11 +343,17 @@ impl State {
         self.phase == Some(Phase::Teardown)
             || self.is_leaving()
             || self.failure().is_some()
-            || (self.run.is_some() && self.next_trial().is_none())
+            || (self.run.is_some() && !self.has_more())
     }
 
-    /// Whether every trial of the plan was executed with a valid result.
+    /// Whether every trial of the plan was executed with a valid result; of a search, whether it has its answer.
     pub fn all_valid(&self) -> bool {
+        if let Some(search) = &self.search {
+            return search
+                .ending
+                .as_ref()
+                .is_some_and(|ending| ending.outcome.is_answer());
+        }
         self.outline
             .trials
             .iter()

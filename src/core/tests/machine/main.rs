@@ -11,6 +11,7 @@ mod losses;
 mod properties;
 mod scaling;
 mod scenarios;
+mod searching;
 mod spanning;
 mod suspension;
 mod world;

@@ -6,7 +6,10 @@ use hpcbench_recipes::recipe::OnNodeLoss;
 use hpcbench_stats::VerdictStatus;
 use proptest::prelude::*;
 
-use crate::world::given::{cancel, outline, scaling_outline, spanning_outline, summary, wide_outline};
+use crate::world::given::{
+    cancel, outline, scaling_outline, search_outline, searched_summary, spanning_outline, summary,
+    wide_outline,
+};
 use crate::world::{Fault, World};
 
 /// A run's luck: what becomes of the things that it asks for, in their order; when these are used up, all goes well.
@@ -54,6 +57,7 @@ enum Shape {
     Several,
     Scaling,
     Spanning,
+    Search,
 }
 
 fn plans() -> impl Strategy<Value = Outline> {
@@ -62,7 +66,8 @@ fn plans() -> impl Strategy<Value = Outline> {
         Just(Shape::One),
         Just(Shape::Several),
         Just(Shape::Scaling),
-        Just(Shape::Spanning)
+        Just(Shape::Spanning),
+        Just(Shape::Search)
     ];
     (services, shape, any::<bool>()).prop_map(|(services, shape, fragile)| {
         let mut outline = match shape {
@@ -70,6 +75,7 @@ fn plans() -> impl Strategy<Value = Outline> {
             Shape::Several => wide_outline(&services),
             Shape::Scaling => scaling_outline(&services),
             Shape::Spanning => spanning_outline(&services),
+            Shape::Search => search_outline(),
         };
         if fragile {
             outline.services[0].restarts = 0;
@@ -91,14 +97,16 @@ fn run(
     results: Vec<u8>,
 ) -> World {
     let mut luck = luck.into_iter();
+    let is_search = outline.search.is_some();
     let mut world = World::new(outline).with_luck(move |_| luck.next().unwrap_or(Fault::None));
     let mut results = results.into_iter();
-    world.results = Box::new(move |_, _| match results.next() {
+    world.results = Box::new(move |trial, _| match results.next() {
         Some(0) => Ok(summary(VerdictStatus::Suspect, 99)),
         Some(1) => Ok(summary(VerdictStatus::ClientBound, 100)),
         Some(2) => Ok(summary(VerdictStatus::Invalid, 50)),
         Some(3) => Ok(summary(VerdictStatus::Invalid, 0)),
         Some(4) => Err("an aggregate cannot be read".to_owned()),
+        _ if is_search => Ok(searched_summary(trial, 6.0)),
         _ => Ok(summary(VerdictStatus::Valid, 100)),
     });
     world.begin();

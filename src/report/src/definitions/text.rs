@@ -22,7 +22,7 @@ pub(super) fn blocks(report: &DefinitionsReport<'_>, style: Style) -> String {
         report.definitions.as_str()
     );
     let rows = Row::all(report.view);
-    for (row, plan) in rows.iter().zip(&report.view.plan.trials) {
+    for (row, plan) in rows.iter().zip(report.view.trials().map(|trial| trial.plan)) {
         text.push('\n');
         push_wrapped(&mut text, "", &row.title, style.width);
         let verdict = style.paint(row.standing.colour(), row.standing.word());

@@ -10,7 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use hpcbench_core::TrialId;
-use hpcbench_core::event::{Body, Event};
+use hpcbench_core::event::{Body, Event, RunCompleted, RunCreated};
 use hpcbench_recipes::Plan;
 
 pub(crate) use audit::asker;
@@ -19,11 +19,21 @@ pub(crate) use trial::outcome;
 
 use crate::words::{ParameterNames, after_readiness, count, one_line, seconds};
 
-/// Tells events to people, with what the plan says of the trials. Holds no state: the same event always gives the
-/// same line, whether it has just happened or is read from a log.
+/// Tells events to people, with what the plan says of the trials, and a search of those that it has planned. Holds no other
+/// state: the same event always gives the same line, whether it has just happened or is read from a log.
 #[derive(Debug, Clone)]
 pub struct EventLines {
     trials: BTreeMap<TrialId, Label>,
+    /// Names for the parameters of a search, if the run is one.
+    searched: Option<ParameterNames>,
+}
+
+/// How many trials a run has; a search finds out.
+pub(crate) fn trials_of(created: &RunCreated) -> String {
+    match created.trials {
+        0 => "a search".to_owned(),
+        trials => count(trials, "trial"),
+    }
 }
 
 /// A trial as lines name it.
@@ -46,6 +56,29 @@ impl EventLines {
         let ids = plan.trials.iter().map(|trial| trial.id.clone());
         Self {
             trials: ids.zip(plan.trials.iter().enumerate().map(label)).collect(),
+            searched: plan.search.is_some().then_some(names),
+        }
+    }
+
+    /// Remembers the trial that a search has planned by this event, so that later ones can tell more of it than its id.
+    pub fn learn(&mut self, event: &Event) {
+        let (Body::TrialPlanned(planned), Some(names)) = (&event.body, &self.searched) else {
+            return;
+        };
+        let label = Label {
+            number: self.trials.len() + 1,
+            parameters: names.of_parameters(&planned.parameters).join(", "),
+        };
+        self.trials.entry(planned.trial.clone()).or_insert(label);
+    }
+
+    /// Whether a run that completed is a success.
+    pub(crate) const fn success(&self, completed: &RunCompleted) -> &'static str {
+        match (completed.exit_code, self.searched.is_some()) {
+            (0, false) => "every trial is valid",
+            (_, false) => "not every trial is valid",
+            (0, true) => "the search has its answer",
+            (_, true) => "the search has no answer",
         }
     }
 
@@ -53,7 +86,7 @@ impl EventLines {
     /// answered in a moment, and bookkeeping. The text is free of control characters, whatever a service wrote.
     pub fn describe(&self, event: &Event) -> Option<String> {
         let line = match &event.body {
-            Body::RunCreated(e) => format!("run {} ({}), {}", e.run, e.name, count(e.trials, "trial")),
+            Body::RunCreated(e) => format!("run {} ({}), {}", e.run, e.name, trials_of(e)),
             Body::EpochStarted(e) if e.epoch.0 > 1 => format!("epoch {} on {}", e.epoch, e.writer.host),
             Body::RunResumed(e) => format!("resumed by {} on {}", e.user, e.host),
             Body::PhaseEntered(e) => format!("phase {}", e.phase),
@@ -105,8 +138,7 @@ impl EventLines {
             Body::StateVerified(e) if !e.equal => {
                 format!("the live state differs from the log's after event {}", e.through)
             }
-            Body::RunCompleted(e) if e.exit_code == 0 => "run completed, every trial is valid".to_owned(),
-            Body::RunCompleted(_) => "run completed, not every trial is valid".to_owned(),
+            Body::RunCompleted(e) => format!("run completed, {}", self.success(e)),
             Body::RunFailed(e) => format!("run failed: {}", e.reason),
             Body::RunCancelled(e) => format!("run cancelled: {}", e.reason),
             Body::Unreadable(e) => format!("{} (not known to this version)", e.kind),

@@ -5,11 +5,17 @@ use hpcbench_core::event::Body;
 use hpcbench_stats::TrialSummary;
 
 use super::EventLines;
-use crate::words::{count, milliseconds};
+use crate::search;
+use crate::words::{ParameterNames, count, milliseconds};
 
 impl EventLines {
     pub(super) fn describe_trial(&self, body: &Body) -> Option<String> {
         let line = match body {
+            Body::TrialPlanned(e) => {
+                let planned = self.place_and_parameters(&e.trial);
+                format!("trial {planned} planned: {}", e.because)
+            }
+            Body::SearchEnded(e) => format!("search {}", search::in_words(&e.ending, self.searched_name())),
             Body::TrialStarted(e) => {
                 format!(
                     "trial {} started, attempt {}",
@@ -37,6 +43,12 @@ impl EventLines {
         Some(line)
     }
 
+    /// What the searched parameter is called.
+    fn searched_name(&self) -> &str {
+        let names = self.searched.iter().flat_map(ParameterNames::iter);
+        names.last().map_or("level", |(_, name)| name)
+    }
+
     pub(super) fn trial(&self, id: &TrialId) -> String {
         format!("trial {}", self.place(id))
     }
@@ -44,6 +56,8 @@ impl EventLines {
     /// `2/3 0f3a…-r1`: the place in the plan and the id.
     fn place(&self, id: &TrialId) -> String {
         match self.trials.get(id) {
+            // How many trials a search has is not known before its end.
+            Some(label) if self.searched.is_some() => format!("{} {id}", label.number),
             Some(label) => format!("{}/{} {id}", label.number, self.trials.len()),
             None => id.to_string(),
         }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use hpcbench_core::event::{Body, Event, RunCreated, TrialFailed, Writer};
+use hpcbench_core::event::{Body, Event, RunCreated, TrialFailed, TrialPlanned, Writer};
 use hpcbench_core::{Attempt, Epoch, Outline, State, Timestamp, TrialId, evolve, upcast};
 use hpcbench_journal::LineHash;
+use hpcbench_recipes::plan::SearchPoint;
 use hpcbench_recipes::{Plan, TrialPlan};
 use hpcbench_stats::{TrialSummary, VerdictStatus};
 
@@ -33,6 +34,8 @@ pub struct RunView {
     pub starts: Vec<ServiceStart>,
     /// What became of the settled trials.
     results: BTreeMap<TrialId, Settled>,
+    /// The trials that a search has planned, in their order.
+    searched: Vec<TrialPlan>,
 }
 
 /// One writer's life.
@@ -83,6 +86,7 @@ impl RunView {
             started: None,
             starts: Vec::new(),
             results: BTreeMap::new(),
+            searched: Vec::new(),
         }
     }
 
@@ -136,6 +140,7 @@ impl RunView {
                 }
             }
             Body::ServiceReady(e) => self.starts.extend(ServiceStart::of(&self.state, e)),
+            Body::TrialPlanned(e) => self.searched.extend(planned(&self.plan, e)),
             Body::TrialStarted(e) => drop(self.results.remove(&e.trial)),
             Body::TrialCompleted(e) => {
                 let settled = Settled {
@@ -157,19 +162,32 @@ impl RunView {
         self.state = evolve(state, event);
     }
 
-    /// The trials in the plan's order.
+    /// The trials in the plan's order; of a search, those that it has planned so far.
     pub fn trials(&self) -> impl Iterator<Item = TrialView<'_>> {
-        self.plan.trials.iter().map(|plan| TrialView {
-            plan,
-            trial: self.state.trials.get(&plan.id),
-            settled: self.results.get(&plan.id),
-        })
+        self.plan
+            .trials
+            .iter()
+            .chain(&self.searched)
+            .map(|plan| TrialView {
+                plan,
+                trial: self.state.trials.get(&plan.id),
+                settled: self.results.get(&plan.id),
+            })
     }
 
     /// Seconds from the first event to the last.
     pub fn seconds(&self) -> Option<f64> {
         Some(self.state.at?.seconds_since(self.started?))
     }
+}
+
+/// The trial that a search has planned.
+fn planned(plan: &Plan, planned: &TrialPlanned) -> Option<TrialPlan> {
+    let point = SearchPoint {
+        level: planned.level.0,
+        repetition: planned.repetition,
+    };
+    plan.trial(&planned.trial, Some(point))
 }
 
 impl Settled {

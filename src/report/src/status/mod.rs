@@ -6,8 +6,9 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use hpcbench_core::state::{Node, NodeStatus, Outcome, TrialStatus};
+use hpcbench_core::state::{Node, NodeStatus, Outcome as RunOutcome, TrialStatus};
 use hpcbench_core::{Epoch, NodeId, Phase, Role, RunId, Timestamp};
+use hpcbench_stats::search::Outcome;
 use serde::Serialize;
 
 pub use list::{ListEntry, list_table};
@@ -32,6 +33,9 @@ pub struct Status {
     pub job_state: Option<String>,
     /// How many trials stand how.
     pub trials: TrialCounts,
+    /// How the search stands; left out where the run is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchProgress>,
     /// The plan's nodes.
     pub nodes: Vec<NodeLine>,
 }
@@ -92,7 +96,7 @@ pub enum JobLife {
 /// How many trials stand how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct TrialCounts {
-    /// In the plan.
+    /// In the plan; of a search, planned so far.
     pub total: usize,
     /// Executed to their end, whatever the verdict.
     pub completed: usize,
@@ -102,6 +106,15 @@ pub struct TrialCounts {
     pub running: usize,
     /// Still to be done; an interrupted trial is one of them.
     pub pending: usize,
+}
+
+/// How a search stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SearchProgress {
+    /// Trials at most; the run's total is that of those planned so far.
+    pub max_trials: u32,
+    /// What came of it; `null` as long as it goes on.
+    pub outcome: Option<Outcome>,
 }
 
 /// A node of a run.
@@ -121,9 +134,9 @@ impl RunState {
     /// How the run stands; `writer` is the one of the latest epoch.
     pub fn of(view: &RunView, writer: WriterLife) -> Self {
         match &view.state.outcome {
-            Some(Outcome::Completed { .. }) => Self::Completed,
-            Some(Outcome::Failed { .. }) => Self::Failed,
-            Some(Outcome::Cancelled { .. }) => Self::Cancelled,
+            Some(RunOutcome::Completed { .. }) => Self::Completed,
+            Some(RunOutcome::Failed { .. }) => Self::Failed,
+            Some(RunOutcome::Cancelled { .. }) => Self::Cancelled,
             None if view.epochs.is_empty() || view.state.left_to_job => Self::Submitted,
             None if view.state.paused.is_some() => Self::Interrupted,
             None if writer == WriterLife::Gone => Self::Interrupted,
@@ -158,6 +171,16 @@ impl RunState {
     /// Whether somebody is at work on the run, as far as is known.
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Starting | Self::Running)
+    }
+}
+
+impl SearchProgress {
+    fn of(view: &RunView) -> Option<Self> {
+        let ending = view.state.search.as_ref()?.ending.as_ref();
+        Some(Self {
+            max_trials: view.plan.search.as_ref()?.max_trials.get(),
+            outcome: ending.map(|ending| ending.outcome),
+        })
     }
 }
 
@@ -211,6 +234,7 @@ impl Status {
                 .or_else(|| view.state.job.as_ref().map(|job| job.id.clone())),
             job_state: job.map(|job| job.words),
             trials,
+            search: SearchProgress::of(view),
             nodes: nodes.collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Status;
+use super::{SearchProgress, Status};
 use crate::words::{node_name, push_wrapped};
 
 /// Columns of a line's name.
@@ -43,7 +43,18 @@ impl Status {
 
     fn trials_in_words(&self) -> String {
         let trials = &self.trials;
-        let mut words = format!("{} of {} completed", trials.completed, trials.total);
+        let mut words = match self.search {
+            Some(SearchProgress {
+                max_trials,
+                outcome: None,
+            }) => {
+                format!(
+                    "{} completed, of a search with at most {max_trials}",
+                    trials.completed
+                )
+            }
+            _ => format!("{} of {} completed", trials.completed, trials.total),
+        };
         let others = [
             (trials.failed, "failed"),
             (trials.running, "running"),
@@ -51,6 +62,9 @@ impl Status {
         ];
         for (number, what) in others.into_iter().filter(|(number, _)| *number > 0) {
             let _ = write!(words, ", {number} {what}");
+        }
+        if let Some(outcome) = self.search.and_then(|search| search.outcome) {
+            let _ = write!(words, "; the search ended: {}", outcome.as_str());
         }
         words
     }

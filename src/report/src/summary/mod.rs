@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 pub use files::{write_missing_reports, write_reports};
 
 use crate::run::{ReportError, RunView, ServiceStart};
+use crate::search::SearchReport;
 
 /// The document `report/summary.json`. Times are seconds; `null`, never 0, stands where there is no data.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +30,9 @@ pub struct Summary<'a> {
     pub service_starts: &'a [ServiceStart],
     /// The settled trials in the plan's order. A trial that was not executed is not among them.
     pub trials: Vec<TrialReport<'a>>,
+    /// What the search found out; left out where the run is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchReport<'a>>,
 }
 
 /// One trial of `report/summary.json`.
@@ -66,6 +70,7 @@ impl<'a> Summary<'a> {
             chain_head: view.chain_head,
             service_starts: &view.starts,
             trials: trials.collect(),
+            search: SearchReport::of(view),
         }
     }
 

@@ -13,6 +13,7 @@ mod wide;
 mod tests;
 
 use crate::run::RunView;
+use crate::search;
 use crate::words::{Style, push_wrapped};
 
 pub(crate) use row::Row;
@@ -27,5 +28,6 @@ pub fn results_table(view: &RunView, style: Style) -> String {
         text.push('\n');
         push_wrapped(&mut text, "", &sentence, style.width);
     }
+    search::push(&mut text, view, style);
     text
 }

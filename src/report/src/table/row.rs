@@ -40,7 +40,7 @@ impl<'a> Row<'a> {
     /// The rows of a run's trials, in the plan's order.
     pub(crate) fn all(view: &'a RunView) -> Vec<Self> {
         let names = ParameterNames::of(&view.plan);
-        let repeated = view.plan.trials.iter().any(|trial| trial.repetition > 1);
+        let repeated = view.trials().any(|trial| trial.plan.repetition > 1);
         view.trials()
             .map(|trial| Self::of(trial, &names, repeated))
             .collect()

@@ -254,7 +254,7 @@ fn ids(story: &Story) -> Vec<TrialId> {
     story.plan.trials.iter().map(|trial| trial.id.clone()).collect()
 }
 
-fn up(story: &mut Story) {
+pub(super) fn up(story: &mut Story) {
     story.phase(Phase::Initialize).tell(BusRequested { launch: 1 });
     let url = "nats://127.0.0.1:4222".to_owned();
     story.wait(0.02).tell(BusStarted {
@@ -357,7 +357,7 @@ fn connect(story: &mut Story) {
     });
 }
 
-fn start(story: &mut Story, id: &TrialId, attempt: u32) {
+pub(super) fn start(story: &mut Story, id: &TrialId, attempt: u32) {
     let (trial, attempt) = (id.clone(), Attempt(attempt));
     story.tell(TrialStarted {
         trial: trial.clone(),
@@ -372,7 +372,7 @@ fn start(story: &mut Story, id: &TrialId, attempt: u32) {
     story.tell(LoadStarted { trial, attempt });
 }
 
-fn share(story: &mut Story, id: &TrialId, attempt: u32, seconds: f64) {
+pub(super) fn share(story: &mut Story, id: &TrialId, attempt: u32, seconds: f64) {
     let file = |kind: &str| ArtifactRecorded {
         path: format!("records/{id}/{attempt}/client.{kind}"),
         bytes: 123_456,
@@ -430,7 +430,7 @@ fn die(story: &mut Story, id: &TrialId) {
     });
 }
 
-fn down(story: &mut Story) {
+pub(super) fn down(story: &mut Story) {
     let last = story.events.iter().rev().find_map(|event| match &event.body {
         hpcbench_core::event::Body::ServiceReady(ready) => Some(ready.launch),
         _ => None,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hpcbench_core::event::{Body, CancelRequested, Event, Program, RunCreated, RunResumed};
 use hpcbench_core::{Epoch, Timestamp};
 
-use crate::live::asker;
-use crate::words::{Style, count, date, node_name, one_line, push_wrapped, shell_words};
+use crate::live::{asker, trials_of};
+use crate::words::{Style, date, node_name, one_line, push_wrapped, shell_words};
 
 /// Columns of the names in the heading.
 const NAME: usize = 11;
@@ -83,7 +83,7 @@ fn heading((at, created): &(Timestamp, RunCreated)) -> Vec<(&'static str, String
     let nodes = created.nodes.iter().map(|(node, role)| node_name(node, *role));
     let mut programs = vec![program_words(&created.program)];
     programs.extend(tool_words(&created.tools));
-    let trials = count(created.trials, "trial");
+    let trials = trials_of(created);
     vec![
         ("run", format!("{} ({})", created.run, created.name)),
         (

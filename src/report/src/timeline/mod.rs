@@ -88,6 +88,7 @@ impl Timeline {
         self.before = self.now;
         self.now = self.elapsed.advance(event.at);
         self.audit.take(event);
+        self.trials.learn(event);
         match &event.body {
             Body::AgentRequested(_)
             | Body::NodeJoined(_)

@@ -22,7 +22,7 @@ impl Timeline {
                 row.shape = Shape::Phase;
                 self.open.insert(Story::Phase, row);
             }
-            Body::FileSystemProbed(_) => {
+            Body::FileSystemProbed(_) | Body::TrialPlanned(_) | Body::SearchEnded(_) => {
                 let words = self.trials.tell(event);
                 self.single(event, words);
             }
@@ -31,11 +31,7 @@ impl Timeline {
                 self.files.bytes = self.files.bytes.saturating_add(e.bytes);
             }
             Body::RunCompleted(e) => {
-                let words = if e.exit_code == 0 {
-                    "every trial is valid"
-                } else {
-                    "not every trial is valid"
-                };
+                let words = self.trials.success(e);
                 let colour = if e.exit_code == 0 {
                     Colour::Good
                 } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hpcbench_recipes::{Plan, TrialPlan};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::one_line;
 
@@ -25,6 +25,7 @@ impl ParameterNames {
                 }
             }
         }
+        paths.extend(plan.search.iter().map(|search| search.parameter.path()));
         Self::short(&paths)
     }
 
@@ -56,9 +57,14 @@ impl ParameterNames {
 
     /// A trial's parameters as `name=value`, in the plan's order; empty for a trial without.
     pub fn pairs(&self, trial: &TrialPlan) -> Vec<String> {
+        self.of_parameters(&trial.parameters)
+    }
+
+    /// The same of a trial's parameters alone.
+    pub(crate) fn of_parameters(&self, parameters: &Map<String, Value>) -> Vec<String> {
         self.iter()
             .filter_map(|(path, name)| {
-                let value = trial.parameters.get(path)?;
+                let value = parameters.get(path)?;
                 Some(format!("{name}={}", shown(value)))
             })
             .collect()

@@ -6,6 +6,7 @@ mod endpoints;
 mod goodput;
 mod rates;
 mod record;
+mod violations;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use counts::{Outcomes, TokenTotals};
 pub(crate) use endpoints::{EndpointTotals, Endpoints};
 pub use goodput::GoodputCounts;
 pub use rates::Little;
+pub(crate) use violations::{Counting, LimitCounts, ViolationCounts};
 
 use crate::batches::BatchedMetrics;
 use crate::steady::BatchSeries;
@@ -49,6 +51,9 @@ pub struct TrialAggregate {
     pub(crate) unresolved_gaps: u64,
     /// Requests that met their limits.
     pub(crate) goodput: GoodputCounts,
+    /// What broke the limits of the objective, where that is to be judged.
+    #[serde(default, skip_serializing_if = "ViolationCounts::is_empty")]
+    pub(crate) violations: ViolationCounts,
     /// What happened batch by batch.
     pub(crate) series: BatchSeries,
     /// Durations batch by batch. Aggregates of earlier versions have none.
@@ -89,6 +94,7 @@ impl TrialAggregate {
             tokens: TokenTotals::default(),
             unresolved_gaps: 0,
             goodput: GoodputCounts::new(expectations.goodput),
+            violations: ViolationCounts::new(expectations.searched_limits()),
             series: BatchSeries::new(),
             batches: BatchedMetrics::default(),
             engine: None,
@@ -161,6 +167,7 @@ impl TrialAggregate {
         self.tokens.merge(&other.tokens);
         self.unresolved_gaps += other.unresolved_gaps;
         self.goodput.merge(&other.goodput);
+        self.violations.merge(&other.violations);
         self.series.merge(&other.series);
         self.batches.merge(&other.batches);
         if let Some(engine) = &other.engine {

@@ -18,6 +18,7 @@ impl TrialAggregate {
         self.endpoints.add(record, &metrics);
         self.goodput.add(record, &metrics, self.start);
         let batch = batch_in_cohort(record, self.start, window);
+        self.violations.add(batch, record, &metrics, self.start);
         if let Some(queue) = metrics.queue {
             self.metrics.queue.record(queue);
             self.batches.queue.record(batch, queue);
@@ -56,6 +57,7 @@ impl TrialAggregate {
                 self.metrics.itl.record(gap);
                 if let Some(batch) = window.part_at(BATCHES, t) {
                     self.batches.itl.record(batch, gap);
+                    self.violations.add_gap(batch, gap);
                 }
                 let unresolved = uncertainty.max(uncertainty_before) > RESOLUTION_NS;
                 self.unresolved_gaps += u64::from(unresolved);

@@ -9,7 +9,7 @@ use crate::aggregate::TrialAggregate;
 use crate::aggregate::share;
 use crate::batches::Batched;
 use crate::verdict::Facts;
-use crate::{Distribution, Expectations, Load, Verdict};
+use crate::{Distribution, Expectations, Load, SloEvidence, Verdict};
 
 /// Above this many tokens in the mean chunk, ITL is labelled a time per chunk.
 const TOKENS_PER_CHUNK: f64 = 1.05;
@@ -55,6 +55,7 @@ impl TrialAggregate {
             },
             metrics,
             slo,
+            slo_evidence: SloEvidence::of(self, expectations, &facts),
             goodput,
             service: self.service.as_ref().and_then(ServiceSummary::of),
             endpoints: EndpointSummary::of_each(self),

@@ -129,5 +129,5 @@ pub(super) fn long_enough(aggregate: &TrialAggregate) -> bool {
     let window = aggregate.shortest_window_ns();
     window
         .zip(aggregate.metrics.e2e.mean())
-        .is_some_and(|(window, mean)| batches_are_long_enough(window, mean))
+        .is_some_and(|(window, mean)| batches_are_long_enough(window, BATCHES, mean))
 }

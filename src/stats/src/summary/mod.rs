@@ -23,7 +23,7 @@ pub use service::ServiceSummary;
 pub use slo::{SloResult, SloSummary};
 
 use crate::aggregate::Outcomes;
-use crate::{SteadyState, Verdict};
+use crate::{SloEvidence, SteadyState, Verdict};
 
 /// One trial's part of `summary.json`, apart from what names the trial. Times are seconds; `None` (`null`) is written
 /// where there is no data, never 0.
@@ -57,6 +57,9 @@ pub struct TrialSummary {
     pub metrics: MetricSummaries,
     /// The service-level objective; `None` if the recipe has none.
     pub slo: Option<SloSummary>,
+    /// What the trial says about its level of load; `None` if it is not one of a search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo_evidence: Option<SloEvidence>,
     /// Requests that met every per-request limit; `None` if the recipe has none.
     pub goodput: Option<Goodput>,
     /// How the service was used, by its own account; `None` where it was not asked.
@@ -160,6 +163,7 @@ impl TrialSummary {
             concurrency: Concurrency::default(),
             metrics: MetricSummaries::default(),
             slo: None,
+            slo_evidence: None,
             goodput: None,
             service: None,
             endpoints: Vec::new(),

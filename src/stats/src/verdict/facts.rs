@@ -1,7 +1,8 @@
 //! The numbers that a verdict rests on.
 
 use crate::aggregate::{Little, TrialAggregate, share};
-use crate::steady::{self, SteadyState, Unsteady};
+use crate::search::QueueTrend;
+use crate::steady::{self, Observed, SteadyState, Unsteady};
 use crate::{
     CachedInput, ClientPlacement, EngineReport, Expectations, Load, OutputLength, PrefixCache, ServiceReport,
     StampSource, ThrottledGpu,
@@ -108,6 +109,26 @@ impl Facts {
     /// Whether there was a steady state; `None` where nothing was in flight.
     pub(crate) fn steady_state(&self) -> Option<SteadyState> {
         self.mean_residence_ns.map(|_| SteadyState::of(&self.unsteady))
+    }
+
+    /// How the number of requests that are due and not finished developed under an open load.
+    pub(crate) fn queue_trend(&self) -> QueueTrend {
+        let found = |wanted: fn(&Unsteady) -> bool| self.unsteady.iter().any(wanted);
+        if found(|unsteady| {
+            matches!(
+                unsteady,
+                Unsteady::Trend {
+                    what: Observed::Outstanding,
+                    ..
+                }
+            )
+        }) {
+            QueueTrend::Trend
+        } else if self.mean_residence_ns.is_none() || found(|u| matches!(u, Unsteady::TooShort { .. })) {
+            QueueTrend::Unknown
+        } else {
+            QueueTrend::None
+        }
     }
 }
 

@@ -81,6 +81,12 @@ impl Verdict {
         Self::by(checks::OF_THE_CLIENT, facts)
     }
 
+    /// Runs every check but those of failed requests: under more load than a service can carry requests fail, and that is an
+    /// answer of the service's and no fault of the trial.
+    pub(crate) fn of_a_searched_level(facts: &Facts) -> Self {
+        Self::by(checks::of_a_searched_level(), facts)
+    }
+
     fn by(checks: impl IntoIterator<Item = &'static checks::Check>, facts: &Facts) -> Self {
         let findings = checks.into_iter().filter_map(|check| check(facts));
         let mut findings: Vec<Finding> = findings.collect();

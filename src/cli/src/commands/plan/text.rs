@@ -8,7 +8,7 @@ use hpcbench_recipes::estimate::{
     Estimate, FIRST_TOKEN_SECONDS, TOKEN_SECONDS, TRIAL_OVERHEAD_SECONDS, estimate, in_words as length,
     instances,
 };
-use hpcbench_recipes::plan::{Plan, ServicePlan, TrialPlan, Window};
+use hpcbench_recipes::plan::{Plan, SearchPlan, ServicePlan, TrialPlan, Window};
 use hpcbench_recipes::recipe::Load;
 use hpcbench_report::ParameterNames;
 
@@ -28,12 +28,11 @@ pub(crate) fn in_words(plan: &Plan) -> String {
     if fewer_servers || plan.trials.iter().any(|trial| trial.client_nodes.is_some()) {
         text.push_str("Each trial uses the first of each role's nodes, as many as it needs; the others are idle meanwhile.\n");
     }
-    let _ = writeln!(
-        text,
-        "\n{}\n\n{}\n",
-        services(plan).trim_fmt(),
-        trials(plan).trim_fmt()
-    );
+    let _ = writeln!(text, "\n{}\n", services(plan).trim_fmt());
+    let _ = match &plan.search {
+        Some(searched) => writeln!(text, "{}", search(searched)),
+        None => writeln!(text, "{}\n", trials(plan).trim_fmt()),
+    };
     text.push_str(&expected(&estimate(plan)));
     text
 }
@@ -65,7 +64,10 @@ fn services(plan: &Plan) -> Table {
             service.kind.to_string(),
             service.model.clone(),
             where_it_runs(plan, service),
-            trials.to_string(),
+            match &plan.search {
+                Some(search) => format!("at most {}", search.max_trials),
+                None => trials.to_string(),
+            },
         ]);
     }
     table
@@ -110,13 +112,46 @@ fn trials(plan: &Plan) -> Table {
             names.pairs(trial).join(", "),
             load(&workload.load),
             workload.warmup.to_string(),
-            match workload.window {
-                Window::Duration(duration) => duration.to_string(),
-                Window::Requests(requests) => format!("{requests} requests"),
-            },
+            window(workload.window),
         ]);
     }
     table
+}
+
+/// What a search will do.
+fn search(search: &SearchPlan) -> String {
+    let SearchPlan {
+        parameter,
+        from,
+        to,
+        max_trials,
+        workload,
+        ..
+    } = search;
+    let objectives: Vec<String> = workload
+        .slo
+        .0
+        .iter()
+        .map(|(target, limit)| format!("{target} at most {limit}"))
+        .collect();
+    let measured = window(workload.window);
+    format!(
+        "A search for the highest {} that keeps {}:\n{parameter} is doubled from {from} until a level fails, at most to \
+         {to}, then bisected to 5 %, and the answer is\nmeasured once more; a level that is too close to call is measured up to \
+         four times.\nAt most {max_trials} trials, each {measured} after a warm-up of {}; a level is judged with a risk of \
+         {:.2} % to be wrong.\n",
+        parameter.name(),
+        objectives.join(", "),
+        workload.warmup,
+        100.0 * search.alpha(),
+    )
+}
+
+fn window(window: Window) -> String {
+    match window {
+        Window::Duration(duration) => duration.to_string(),
+        Window::Requests(requests) => format!("{requests} requests"),
+    }
 }
 
 fn load(load: &Load) -> String {
@@ -143,9 +178,15 @@ fn expected(estimate: &Estimate) -> String {
         files,
         bytes,
         at_least,
+        at_most,
         ..
     } = estimate;
-    let about = if *at_least { "at least" } else { "about" };
+    let about = match (at_least, at_most) {
+        // Neither bound is one, where a search is of an unknown load.
+        (true, true) | (false, false) => "about",
+        (true, false) => "at least",
+        (false, true) => "at most about",
+    };
     format!(
         "An estimate: {about} {} of load with {TRIAL_OVERHEAD_SECONDS} s around each trial, and the time that the \
          service takes to start;\n{files} files with {about} {}, if requests take {FIRST_TOKEN_SECONDS} s and \

@@ -99,11 +99,16 @@ fn in_words(files: &[RecipeFile], checks: &[Checked]) -> String {
     for (file, checked) in files.iter().zip(checks) {
         text.push_str(&file.render(&checked.diagnostics, terminal::colour_on_stdout()));
         if let Some(plan) = &checked.plan {
-            let (trials, services) = (plan.trials.len(), plan.services.len());
+            let trials = match &plan.search {
+                Some(search) => format!(
+                    "a search of at most {}",
+                    count(search.max_trials.get() as usize, "trial")
+                ),
+                None => count(plan.trials.len(), "trial"),
+            };
             let counts = format!(
-                "{} on {}",
-                count(trials, "trial"),
-                count(services, "service configuration")
+                "{trials} on {}",
+                count(plan.services.len(), "service configuration")
             );
             let _ = writeln!(text, "{}: valid, {counts}", file.path());
         }

@@ -55,7 +55,7 @@ impl World {
                     d.instances.values().all(|i| given_up(i) || i.is_up())
                 });
                 assert!(ready, "no service: {}", story());
-                let planned = self.state.outline.trial(&e.trial).unwrap();
+                let planned = self.state.trial_outline(&e.trial).unwrap();
                 let clients = planned.clients.iter();
                 let clients = clients.filter(|node| !self.state.given_up().any(|gone| gone == *node));
                 assert!(
@@ -163,15 +163,18 @@ impl World {
             ends.len()
         };
         let completed = matches!(self.events.last().unwrap().body, Body::RunCompleted(_));
-        for trial in &self.state.outline.trials {
-            let count = settled(&trial.id);
-            assert!(count <= 1, "{} was settled {count} times:\n{story}", trial.id);
-            assert!(
-                count == 1 || !completed,
-                "{} was never settled:\n{story}",
-                trial.id
-            );
+        let searched = self.state.search.iter().flat_map(|search| &search.trials);
+        let planned = self.state.outline.trials.iter().map(|trial| &trial.id);
+        for trial in planned.chain(searched.map(|trial| &trial.id)) {
+            let count = settled(trial);
+            assert!(count <= 1, "{trial} was settled {count} times:\n{story}");
+            assert!(count == 1 || !completed, "{trial} was never settled:\n{story}");
         }
+        let has_answer = |search: &hpcbench_core::state::SearchState| search.ending.is_some() || !completed;
+        assert!(
+            self.state.search.as_ref().is_none_or(has_answer),
+            "no end of the search:\n{story}"
+        );
         assert!(self.state.active().is_none(), "a trial still runs:\n{story}");
         if !self.state.ends_at_once() {
             assert!(

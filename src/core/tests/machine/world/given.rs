@@ -1,6 +1,7 @@
 //! What runs are made of.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hpcbench_core::event::{
@@ -8,10 +9,14 @@ use hpcbench_core::event::{
     NodeJoined, Program, RunCreated, RunResumed, ShareFiles, ShareReported, Writer,
 };
 use hpcbench_core::{
-    Attempt, Epoch, InstanceId, JobPolicy, NodeId, Outline, Role, Seq, ServiceOutline, Timestamp, TrialId,
-    TrialOutline,
+    Attempt, Epoch, InstanceId, JobPolicy, NodeId, Outline, Role, SearchOutline, Seq, ServiceOutline,
+    Timestamp, TrialId, TrialOutline,
 };
-use hpcbench_stats::{RequestCounts, TrialSummary, Verdict, VerdictStatus};
+use hpcbench_recipes::plan::{SearchPlan, SearchPoint};
+use hpcbench_recipes::recipe::SearchedParameter;
+use hpcbench_stats::search::{QueueTrend, Violations};
+use hpcbench_stats::{RequestCounts, SloEvidence, TrialSummary, Verdict, VerdictStatus};
+use serde_json::json;
 
 /// Seconds that each load takes.
 pub(crate) const LOAD_SECONDS: f64 = 10.0;
@@ -61,8 +66,74 @@ pub(crate) fn outline(services: &[usize]) -> Outline {
         nodes: nodes.map(|(name, role)| (node(name), role)).into(),
         services: vec![service; services.len()],
         trials,
+        search: None,
         policy: JobPolicy::default(),
     }
+}
+
+/// What the trials of a search have in common: from 1 client to 32.
+fn search_plan() -> SearchPlan {
+    let workload = json!({
+        "endpoint": "chat",
+        "load": {"shape": "closed", "concurrency": 1},
+        "warmup": "0s",
+        "window": {"duration": "10s"},
+        "cooldown": "load",
+        "timeout": "10s",
+        "tolerance": {"failed": 0},
+        "prompts": {"source": "synthetic", "input_tokens": 16, "output_tokens": 8},
+        "sampling": {},
+        "slo": {"ttft_p90": "100ms"},
+        "goodput": {},
+    });
+    SearchPlan {
+        parameter: SearchedParameter::Concurrency,
+        from: 1.0,
+        to: 32.0,
+        max_trials: NonZeroU32::new(24).unwrap(),
+        service: 0,
+        workload: serde_json::from_value(workload).unwrap(),
+    }
+}
+
+/// One node of each role, and a search.
+pub(crate) fn search_outline() -> Outline {
+    Outline {
+        search: Some(SearchOutline::of(&search_plan(), 7, [node("client")].into())),
+        ..outline(&[0])
+    }
+}
+
+/// The level of a trial of that search.
+fn level_of(trial: &TrialId) -> f64 {
+    let points = (1..=32).flat_map(|level| (1..=24).map(move |repetition| (f64::from(level), repetition)));
+    let at = |(level, repetition): &(f64, u32)| {
+        let point = SearchPoint {
+            level: *level,
+            repetition: *repetition,
+        };
+        search_plan()
+            .trial(point, 7)
+            .is_some_and(|planned| planned.id == *trial)
+    };
+    points.into_iter().find(at).unwrap().0
+}
+
+/// What a trial of that search comes to, where the service carries so many clients.
+pub(crate) fn searched_summary(trial: &TrialId, capacity: f64) -> Box<TrialSummary> {
+    let missed = if level_of(trial) <= capacity { 0 } else { 50 };
+    let violations = Violations {
+        tolerated: 0.1,
+        independent: true,
+        batches: vec![[100, missed].into(); 20],
+    };
+    let mut summary = summary(VerdictStatus::Valid, 100);
+    summary.slo_evidence = Some(SloEvidence {
+        unusable: None,
+        queue: QueueTrend::None,
+        objectives: BTreeMap::from([("ttft_p90".to_owned(), violations)]),
+    });
+    summary
 }
 
 /// Two servers with two instances each, two clients.

@@ -47,6 +47,8 @@ fn details(body: &Body) -> String {
         ),
         Body::CancelRequested(e) if e.at_once => "at once".to_owned(),
         Body::ArtifactRecorded(e) => e.path.clone(),
+        Body::TrialPlanned(e) => format!("{} #{}, {:?}: {}", e.level, e.repetition, e.purpose, e.because),
+        Body::SearchEnded(e) => format!("{:?}, answer {:?}", e.ending.outcome, e.ending.answer),
         Body::RunCompleted(e) => format!("exit code {}", e.exit_code),
         Body::RunFailed(e) => format!("exit code {}: {}", e.exit_code, e.reason),
         Body::RunCancelled(e) => format!("exit code {}: {}", e.exit_code, e.reason),

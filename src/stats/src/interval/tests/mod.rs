@@ -75,8 +75,8 @@ fn an_interval_needs_ten_values_beyond_and_bounds_in_the_sample() {
 #[test]
 fn batches_have_to_be_as_long_as_two_requests() {
     let second = 1_000_000_000;
-    assert!(batches_are_long_enough(40 * second, 1e9));
-    assert!(!batches_are_long_enough(40 * second - 1, 1e9));
+    assert!(batches_are_long_enough(40 * second, BATCHES, 1e9));
+    assert!(!batches_are_long_enough(40 * second - 1, BATCHES, 1e9));
 }
 
 #[test]

@@ -14,16 +14,23 @@ pub(super) type Check = fn(&Facts) -> Option<Finding>;
 
 /// All checks, in the order in which they are told.
 pub(super) fn all() -> impl Iterator<Item = &'static Check> {
+    OF_FAILURES.iter().chain(of_a_searched_level())
+}
+
+/// All but those of failed requests.
+pub(super) fn of_a_searched_level() -> impl Iterator<Item = &'static Check> {
     OF_THE_TRIAL
         .iter()
         .chain(OF_THE_CLIENT)
         .chain(&[client::placement as Check])
 }
 
-/// The checks of what the service did, and of our own books.
+/// The checks of how many requests failed.
+const OF_FAILURES: &[Check] = &[service::success, service::failures];
+
+/// The checks of what the service did otherwise, and of our own books.
 const OF_THE_TRIAL: &[Check] = &[
-    service::success,
-    service::failures,
+    service::tokens,
     service::output_length,
     service::cached_input,
     service::foreign_requests,

@@ -15,22 +15,21 @@ const CACHED: (f64, f64) = (0.02, 0.20);
 /// Arrivals that had to queue because of `max_in_flight`: suspect, over capacity.
 const QUEUED: (f64, f64) = (0.01, 0.10);
 
-/// Something was generated at all.
+/// Something succeeded at all.
 pub(super) fn success(facts: &Facts) -> Option<Finding> {
-    let invalid = |reason: String| Some(Finding::new(Invalid, reason));
-    if facts.ok == 0 {
-        return invalid(format!(
-            "none of {} requests in the window succeeded",
-            facts.cohort
-        ));
-    }
-    if facts.tokens_wanted && facts.output_tokens.unwrap_or(0) == 0 {
-        return invalid(format!(
-            "{} requests succeeded, but not one token was generated",
-            facts.ok
-        ));
-    }
-    None
+    (facts.ok == 0).then(|| {
+        let reason = format!("none of {} requests in the window succeeded", facts.cohort);
+        Finding::new(Invalid, reason)
+    })
+}
+
+/// Something was generated at all.
+pub(super) fn tokens(facts: &Facts) -> Option<Finding> {
+    let nothing = facts.ok > 0 && facts.tokens_wanted && facts.output_tokens.unwrap_or(0) == 0;
+    nothing.then(|| {
+        let reason = format!("{} requests succeeded, but not one token was generated", facts.ok);
+        Finding::new(Invalid, reason)
+    })
 }
 
 /// Few enough requests failed.
