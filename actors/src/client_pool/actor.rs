@@ -121,7 +121,7 @@ impl ClientPool {
         let thread = std::thread::Builder::new().name("load".to_owned());
         let reporter = (Arc::clone(&self.context), key.clone());
         let spawned = thread.spawn(move || {
-            let kept = catch(|| follow_and_keep(&context, &key, &trial, running)).and_then(|kept| kept);
+            let kept = catch(|| follow_and_keep(&context, &key, &trial, running));
             // Before the report, which may bring the next attempt.
             address.do_send(Finished(key.clone()));
             let Kept { files, problem } = kept.unwrap_or_else(Kept::nothing);

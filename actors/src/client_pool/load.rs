@@ -151,7 +151,7 @@ pub(super) fn follow_and_keep(
     key: &Key,
     trial: &TrialPlan,
     running: Running,
-) -> Result<Kept, String> {
+) -> Kept {
     follow(context, key, trial, &running);
     context.set_progress(None);
     let (outcome, problem) = match running.join() {
@@ -160,7 +160,7 @@ pub(super) fn follow_and_keep(
             let problem = describe(&failure);
             match failure.kept {
                 Some(outcome) => (*outcome, Some(problem)),
-                None => return Ok(Kept::nothing(problem)),
+                None => return Kept::nothing(problem),
             }
         }
     };
@@ -178,7 +178,7 @@ pub(super) fn follow_and_keep(
             .filter(|_| trial.workload.keep_text)
             .map(Into::into),
     };
-    Ok(match keep(&of, &outcome, &expectations(&context.plan, trial)) {
+    match keep(&of, &outcome, &expectations(&context.plan, trial)) {
         Ok(files) => Kept {
             files: Some(files),
             problem,
@@ -187,7 +187,7 @@ pub(super) fn follow_and_keep(
             set_aside(&of, &outcome);
             Kept::nothing(problem.unwrap_or_else(|| describe(&error)))
         }
-    })
+    }
 }
 
 fn follow(context: &AgentContext, key: &Key, trial: &TrialPlan, running: &Running) {
