@@ -100,10 +100,10 @@ mod tests {
 
     #[test]
     fn levels_are_short_numbers() {
-        let real = |value| Levels::Real.rounded(value).0;
+        let real = |value| Levels::Real.rounded(value);
         assert_eq!(
             [22.627, 0.012_345, 1_234.5, 9.999_9].map(real),
-            [22.6, 0.012_3, 1_230.0, 10.0]
+            [22.6, 0.012_3, 1_230.0, 10.0].map(Level)
         );
         assert_eq!(Levels::Whole.rounded(22.627), Level(23.0));
     }

@@ -59,7 +59,7 @@ fn a_service_that_bears_nothing_has_no_answer() {
 fn what_is_not_confirmed_is_followed_by_a_step_down() {
     let mut answered = 0;
     let played = play(&search(1.0, 64.0, Levels::Whole), |level, _| {
-        answered += u32::from(level >= 9.9 && level <= 10.1);
+        answered += u32::from((9.9..=10.1).contains(&level));
         // Good luck at 10 the first time only.
         let passes = level < 10.0 || level < 11.0 && answered == 1;
         evidence(if passes { 0.0 } else { 0.5 })
