@@ -31,7 +31,7 @@ T = student_t(CONFIDENCE, BATCHES - 1)
 
 
 def ratio_interval(samples, q):
-    """The ranks of the bounds of a percentile's interval, and the values in ascending order."""
+    """The ranks of the bounds of a percentile's interval, which may lie beyond the values, and these in ascending order."""
     n = len(samples)
     ordered = sorted(value for _, value in samples)
     if n * (1 - q) < 10 - 1e-9:
@@ -49,7 +49,7 @@ def ratio_interval(samples, q):
     variance = BATCHES / (BATCHES - 1) * squares + share * (1 - share) * sum(equal)
     se = math.sqrt(variance) / n
     low, high = math.ceil(n * (q - T * se) - 1e-9), math.ceil(n * (q + T * se) - 1e-9)
-    return ((low, high) if low >= 1 and high <= n else None), ordered
+    return (low, high), ordered
 
 
 class Bound(float):
@@ -64,13 +64,26 @@ class Bound(float):
         return self
 
 
+class Undecided(list):
+    """Bounds so close to the first or the last value that bins decide whether they are beyond it, and there is no interval."""
+
+
+def bounds(ranks, ordered):
+    low, high = ranks
+    n = len(ordered)
+    if low < 1 - Bound.RANKS or high > n + Bound.RANKS:
+        return None
+    inside = 1 + Bound.RANKS <= low and high <= n - Bound.RANKS
+    return (list if inside else Undecided)(Bound(ordered, min(max(place, 1), n)) for place in ranks)
+
+
 def of_percentiles(samples, long_enough):
     if not samples:
         return None
     intervals = {}
     for name, q in PERCENTILES.items():
         ranks, ordered = ratio_interval(samples, q) if long_enough else (None, None)
-        intervals[name] = ranks and [Bound(ordered, place) for place in ranks]
+        intervals[name] = ranks and bounds(ranks, ordered)
     return intervals
 
 
