@@ -207,19 +207,16 @@ impl Observation {
 
     /// What proves to the node's instances that we may ask.
     fn authorization(&self, service: &ServicePlan) -> Option<HeaderValue> {
-        let endpoints = declared(&self.context, service);
-        let key = endpoints.and_then(|endpoints| {
+        let key = declared(&self.context, service).and_then(|endpoints| {
             let key = endpoints.into_iter().find_map(|endpoint| endpoint.api_key);
             key.map(|key| api_key(&self.context, service, &key)).transpose()
         });
-        key.inspect_err(|error| tracing::warn!("no API key: {error}"))
-            .ok()
-            .flatten()
-            .and_then(|key| {
-                let mut value = HeaderValue::try_from(format!("Bearer {key}")).ok()?;
-                value.set_sensitive(true);
-                Some(value)
-            })
+        let key = key
+            .inspect_err(|error| tracing::warn!("no API key: {error}"))
+            .ok()??;
+        let mut value = HeaderValue::try_from(format!("Bearer {key}")).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 
     /// A look at all of them at once.
