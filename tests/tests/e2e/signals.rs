@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use hpcbench_tests::sound::expect_verified;
 use hpcbench_tests::{Recipe, Running, Workdir, data, events, of_type, terminal, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -66,12 +67,7 @@ fn once_cancels_in_order() -> Result<()> {
             "the service was not stopped in order"
         );
         assert_eq!(data(&events, "state.verified")?["equal"], true);
-        workdir
-            .hpcbench()?
-            .arg("verify")
-            .arg(workdir.run())
-            .run()?
-            .expect_code(0)?;
+        expect_verified(&workdir)?;
     }
     Ok(())
 }
@@ -93,13 +89,7 @@ fn twice_cancels_at_once() -> Result<()> {
     );
     workdir.expect_no_process(SETTLE)?;
     expect_cancelled(&events(&workdir.run())?)?;
-    workdir
-        .hpcbench()?
-        .arg("verify")
-        .arg(workdir.run())
-        .run()?
-        .expect_code(0)?;
-    Ok(())
+    expect_verified(&workdir).map(drop)
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use hpcbench_tests::sound::expect_verified;
 use hpcbench_tests::summary::{count, trials};
 use hpcbench_tests::{
     Process, Recipe, VllmStandIn, Workdir, data, events, expect_no_file_with, of_type, ray, wait_until,
@@ -135,13 +136,7 @@ fn vllm_spans_nodes_and_a_lost_process_is_named_and_replaced() -> Result<()> {
         2,
         "{ranks}"
     );
-    workdir
-        .hpcbench()?
-        .arg("verify")
-        .arg(workdir.run())
-        .run()?
-        .expect_code(0)?;
-    Ok(())
+    expect_verified(&workdir).map(drop)
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use hpcbench_tests::sound::expect_verified;
 use hpcbench_tests::summary::{count, number, trials};
 use hpcbench_tests::{Recipe, Workdir, data, events, of_type, post, wait_until};
 use serde_json::{Value, json};
@@ -120,12 +121,7 @@ fn nodes_and_services_leave_tables_and_the_summary_says_how_the_service_was_used
             .is_some_and(|path| path.starts_with("telemetry/"))
     });
     assert_eq!(tables.count(), 3);
-    workdir
-        .hpcbench()?
-        .arg("verify")
-        .arg(workdir.run())
-        .run()?
-        .expect_code(0)?;
+    expect_verified(&workdir)?;
     workdir.expect_no_process(Duration::from_secs(5))
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use hpcbench_tests::sound::expect_verified;
 use hpcbench_tests::summary::{count, trials};
 use hpcbench_tests::{Recipe, VllmFiles, Workdir, data, events, get, of_type, wait_ready};
 
@@ -80,13 +81,7 @@ fn run(recipe: &Recipe, instances: usize, processes: usize) -> Result<()> {
     // What vLLM counted is what the clients sent.
     let service = &data(&log, "service.observed")?["service"];
     println!("service.observed: {service}");
-    workdir
-        .hpcbench()?
-        .arg("verify")
-        .arg(workdir.run())
-        .run()?
-        .expect_code(0)?;
-    Ok(())
+    expect_verified(&workdir).map(drop)
 }
 
 #[test]
