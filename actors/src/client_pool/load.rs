@@ -169,7 +169,6 @@ pub(super) fn follow_and_keep(
         trial: key.trial.clone(),
         attempt: key.attempt,
         node: context.node.clone(),
-        seed: trial.seed,
         connections: trial.workload.connections,
         tokenizer: trial
             .workload

@@ -49,7 +49,6 @@ pub(super) struct ShareOf {
     pub(super) trial: TrialId,
     pub(super) attempt: Attempt,
     pub(super) node: NodeId,
-    pub(super) seed: u64,
     /// Whether requests shared connections.
     pub(super) connections: Connections,
     /// Counts the tokens of answers, where their texts are kept.
@@ -129,7 +128,7 @@ fn meta(of: &ShareOf, outcome: &Outcome) -> RecordsMeta {
         t1_ns: outcome.window.t1,
         t2_ns: outcome.window.t2,
         stamps: outcome.engine.stamps,
-        seed: of.seed,
+        seed: outcome.seed,
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         tokenizer_hash: outcome.tokenizer_hash.clone(),
         connections: Some(connections_in_words(of.connections)),

@@ -84,6 +84,7 @@ fn share(folder: &Path, tokenizer: Option<&str>) -> (ShareOf, Outcome) {
         cancelled: false,
         engine: EngineReport::new("client", 0, StampSource::Kernel),
         cores: Vec::new(),
+        seed: 77,
         tokenizer_hash: None,
     };
     let file = folder.join("tokenizer.json");
@@ -93,7 +94,6 @@ fn share(folder: &Path, tokenizer: Option<&str>) -> (ShareOf, Outcome) {
         trial: "0123456789ab-r1".parse().unwrap(),
         attempt: Attempt(1),
         node: "client".parse().unwrap(),
-        seed: 1,
         connections: Connections::default(),
         tokenizer: tokenizer.map(|_| file),
     };
@@ -106,6 +106,7 @@ fn recounted(tokenizer: Option<&str>) -> Result<Vec<Option<u32>>, ShareError> {
     let (of, outcome) = share(folder.path(), tokenizer);
     let kept = keep(&of, &outcome, &Expectations::new(Load::Open))?;
     let rows = RecordsReader::open(folder.path().join(kept.records.path))?;
+    assert_eq!(rows.meta().seed, 77, "what the load drew its prompts with");
     Ok(rows
         .map(|record| record.unwrap().tokens.output_retokenized)
         .collect())

@@ -35,6 +35,8 @@ pub struct Outcome {
     pub engine: EngineReport,
     /// Cores that the engine's threads were bound to; empty if they were not.
     pub cores: Vec<usize>,
+    /// The seed that prompts and arrivals were drawn with.
+    pub seed: u64,
     /// SHA-256 of the tokenizer that the prompts' tokens were counted with; `None` if their numbers are estimates.
     pub tokenizer_hash: Option<String>,
 }

@@ -93,6 +93,7 @@ impl Prepared {
         // Ends the threads that run already, should another not start.
         let stop = StopOnDrop::new(&shared);
         let cores = self.plan.cores.clone();
+        let seed = self.plan.spec.seed;
         let tokenizer_hash = self.plan.prompts.tokenizer_hash().map(str::to_owned);
         let plan = Arc::new(self.plan);
         let (sender, batches) = sync_channel(MAX_QUEUED_BATCHES);
@@ -122,6 +123,7 @@ impl Prepared {
             writer,
             stamps: self.stamps,
             cores,
+            seed,
             tokenizer_hash,
             _keeper: self.keeper,
             _stop: stop,

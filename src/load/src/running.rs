@@ -22,6 +22,7 @@ pub struct Running {
     pub(crate) writer: JoinHandle<Written>,
     pub(crate) stamps: StampSource,
     pub(crate) cores: Vec<usize>,
+    pub(crate) seed: u64,
     pub(crate) tokenizer_hash: Option<String>,
     /// Kernel stamps stay on until the end.
     pub(crate) _keeper: Option<StampKeeper>,
@@ -86,6 +87,7 @@ impl Running {
             cancelled: self.shared.cancelled_at().is_some(),
             engine,
             cores: self.cores,
+            seed: self.seed,
             tokenizer_hash: self.tokenizer_hash,
         };
         match failure {
@@ -157,6 +159,7 @@ mod tests {
             writer: thread::spawn(Written::default),
             stamps: StampSource::Kernel,
             cores: Vec::new(),
+            seed: 1,
             tokenizer_hash: None,
             _keeper: None,
             _stop: StopOnDrop::new(&shared),

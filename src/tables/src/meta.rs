@@ -18,7 +18,7 @@ pub struct RecordsMeta {
     pub t2_ns: i64,
     /// Where arrival times come from.
     pub stamps: StampSource,
-    /// The trial's seed.
+    /// The seed that prompts and arrivals were drawn with: the trial's, and another for each further attempt.
     pub seed: u64,
     /// Version of the load engine.
     pub engine_version: String,

@@ -289,13 +289,15 @@ fn a_start_in_the_future_is_kept() {
         stream(socket, 1, Duration::ZERO);
         After::Keep
     });
-    let prepared = prepare(spec(server.address, &scratch), &[]).unwrap();
+    let mut spec = spec(server.address, &scratch);
+    spec.seed = 4_711;
+    let prepared = prepare(spec, &[]).unwrap();
     let at = hpcbench_timing::Monotonic::now().plus(Duration::from_millis(150));
     let running = prepared.start(Start::At(at)).unwrap();
     assert_eq!(running.progress().stage, hpcbench_load::Stage::Waiting);
     let outcome = running.join().unwrap();
     let record = crate::records(&outcome).remove(0);
-    assert_eq!(record.times.intended, 0);
+    assert_eq!((record.times.intended, outcome.seed), (0, 4_711));
     assert!(record.times.dispatch.unwrap() >= 0);
     let now = hpcbench_timing::Realtime::now().0;
     assert!((now - outcome.t0_realtime) < 60_000_000_000 && outcome.t0_error < 1_000_000);
