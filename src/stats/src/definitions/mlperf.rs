@@ -4,6 +4,7 @@
 //! - Latencies count from when the query was scheduled, so that waiting to be sent is inside: `t_intended`.
 //! - A percentile p is `sorted[⌊n·p⌋]`, counted from 0. There is no standard deviation.
 //! - TPOT = (latency − first token latency) / (N − 1), where the latency goes to the end of the response.
+//! - Early stopping (c = 0.99, d = 0) is told as the lowest target that it would still call successful, p99 by p99.
 //! - Per second: (n − 1) over the time from the test's start to when the last query was scheduled, or was done.
 //!
 //! LoadGen prints nanoseconds; these are milliseconds. A request that failed is left out, where LoadGen would wait
@@ -12,6 +13,7 @@
 use hpcbench_records::Record;
 
 use super::Tool;
+use super::early_stopping;
 use super::recomputed::{Absent, DefinedValue, Recomputed, Unit};
 use super::statistics::{Metric, Quantile, summarize};
 use super::times::{between, end, output_tokens, per_token, token_events};
@@ -50,10 +52,40 @@ impl Mlperf {
         let tokens = self.totals.output.sum();
         let tokens = tokens.and_then(|tokens| Ok(tokens / self.done_after()?));
         let samples = Unit::RequestsPerSecond;
+        let [latency, first_token, tpot] = self.distributions().map(|(_, needs, values)| {
+            let too_few = Absent::TooFew {
+                queries: values.count(),
+                needed: early_stopping::FEWEST_QUERIES,
+            };
+            match early_stopping::lowest_target(values) {
+                Some(target) => Ok(target as f64 / 1e6),
+                None if values.is_empty() => Err(self.totals.why_empty(needs)),
+                None => Err(too_few),
+            }
+        });
         vec![
             DefinedValue::new("scheduled_samples_per_second", samples, scheduled),
             DefinedValue::new("completed_samples_per_second", samples, completed),
             DefinedValue::new("completed_tokens_per_second", Unit::TokensPerSecond, tokens),
+            DefinedValue::new("early_stopping_sample_latency_p99", Unit::Milliseconds, latency),
+            DefinedValue::new(
+                "early_stopping_first_token_latency_p99",
+                Unit::Milliseconds,
+                first_token,
+            ),
+            DefinedValue::new(
+                "early_stopping_time_per_output_token_p99",
+                Unit::Milliseconds,
+                tpot,
+            ),
+        ]
+    }
+
+    fn distributions(&self) -> [(&'static str, Needs, &Distribution); 3] {
+        [
+            ("sample_latency", Needs::Success, &self.latency),
+            ("first_token_latency", Needs::Stream, &self.first_token),
+            ("time_per_output_token", Needs::Tokens, &self.tpot),
         ]
     }
 }
@@ -80,12 +112,7 @@ impl Tool for Mlperf {
     }
 
     fn finish(self: Box<Self>) -> Recomputed {
-        let distributions = [
-            ("sample_latency", Needs::Success, &self.latency),
-            ("first_token_latency", Needs::Stream, &self.first_token),
-            ("time_per_output_token", Needs::Tokens, &self.tpot),
-        ];
-        let summaries = distributions.map(|(name, needs, values)| {
+        let summaries = self.distributions().map(|(name, needs, values)| {
             let metric = Metric {
                 name,
                 unit: Unit::Milliseconds,

@@ -15,6 +15,7 @@
 
 mod aiperf;
 mod concurrency;
+mod early_stopping;
 mod guidellm;
 mod mlperf;
 mod recomputed;

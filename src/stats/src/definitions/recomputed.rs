@@ -139,6 +139,13 @@ pub enum Absent {
     TooShort,
     /// Everything happened at one instant.
     NoTime,
+    /// Fewer queries than early stopping takes.
+    TooFew {
+        /// So many.
+        queries: u64,
+        /// It takes so many.
+        needed: u64,
+    },
 }
 
 impl fmt::Display for Absent {
@@ -151,6 +158,9 @@ impl fmt::Display for Absent {
             }
             Self::TooShort => f.write_str("no answer was long enough"),
             Self::NoTime => f.write_str("it took no time"),
+            Self::TooFew { queries, needed } => {
+                write!(f, "{queries} queries are too few: it takes {needed} at least")
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn student_t(alpha: f64, freedom: f64) -> f64 {
 
 /// Probability that a beta variable lies below x: the regularized incomplete beta function, by the continued fraction of
 /// Press et al., Numerical Recipes, section 6.4.
-fn beta_cdf(x: f64, a: f64, b: f64) -> f64 {
+pub(crate) fn beta_cdf(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
     }

@@ -10,6 +10,7 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use beta::beta_cdf;
 pub(crate) use means::of_batch_means;
 pub(crate) use percentile::Pooled;
 pub(crate) use share::of_share;
