@@ -82,8 +82,10 @@ def meets(record, limits, begin):
     for name, value in (("ttft", of[f"ttft{suffix}"]), ("e2e", of[f"e2e{suffix}"])):
         if limits.get(name) is not None and (value is None or value > limits[name]):
             return False
+    if limits.get("tpot") is None or (tokens(record) is not None and tokens(record) <= 1):
+        return True
     further = tpot(record)
-    return limits.get("tpot") is None or further is None or round_half_up(further) <= limits["tpot"]
+    return further is not None and round_half_up(further) <= limits["tpot"]
 
 
 def already_missed(record, limits, begin):

@@ -3,7 +3,7 @@
 use hpcbench_records::{Record, Status};
 use serde::{Deserialize, Serialize};
 
-use crate::request::RequestMetrics;
+use crate::request::{RequestMetrics, output_tokens};
 use crate::{GoodputLimits, Start};
 
 /// How many requests of the cohort met every limit.
@@ -53,7 +53,7 @@ impl GoodputCounts {
         let within = |value: Option<u64>, limit: Option<u64>| {
             limit.is_none_or(|limit| value.is_some_and(|value| value <= limit))
         };
-        let has_further_tokens = record.stream && metrics.tpot.is_some();
+        let has_further_tokens = output_tokens(record).is_none_or(|tokens| tokens > 1);
         within(metrics.ttft_from(start), self.limits.ttft)
             && within(metrics.e2e_from(start), self.limits.e2e)
             && (!has_further_tokens || within(metrics.tpot, self.limits.tpot))

@@ -22,7 +22,7 @@ pub struct EndpointSummary {
     pub output_tokens: u64,
     /// Sent to the first token.
     pub ttft: MetricSummary,
-    /// Per further output token of a request.
+    /// Per further output token of a request; null if the trial counts tokens in two ways.
     pub tpot: MetricSummary,
     /// Sent to the last token.
     pub e2e: MetricSummary,
@@ -32,14 +32,16 @@ impl EndpointSummary {
     /// Of each endpoint, where there are several: one endpoint's numbers are the trial's.
     pub(super) fn of_each(aggregate: &TrialAggregate) -> Vec<Self> {
         let issued = aggregate.outcomes.issued();
+        // Between endpoints that count tokens in different ways there is no comparison.
+        let mixed = aggregate.tokens.sources_are_mixed();
         let each = aggregate.endpoints.iter();
         let all: Vec<Self> = each
-            .map(|(endpoint, totals)| Self::of(endpoint, totals, issued))
+            .map(|(endpoint, totals)| Self::of(endpoint, totals, issued, mixed))
             .collect();
         if all.len() > 1 { all } else { Vec::new() }
     }
 
-    fn of(endpoint: u16, totals: &EndpointTotals, issued: u64) -> Self {
+    fn of(endpoint: u16, totals: &EndpointTotals, issued: u64, mixed: bool) -> Self {
         let outcomes = &totals.outcomes;
         Self {
             endpoint,
@@ -49,7 +51,11 @@ impl EndpointSummary {
             share: outcomes.issued() as f64 / issued.max(1) as f64,
             output_tokens: totals.output_tokens,
             ttft: MetricSummary::of(&totals.ttft),
-            tpot: MetricSummary::of(&totals.tpot),
+            tpot: if mixed {
+                MetricSummary::default()
+            } else {
+                MetricSummary::of(&totals.tpot)
+            },
             e2e: MetricSummary::of(&totals.e2e),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::testing::{MS, aggregate, cancelled, expectations, failure, stream, whole, window};
 use crate::{Expectations, GoodputLimits, Load};
-use hpcbench_records::{ErrorKind, Record};
+use hpcbench_records::{ErrorKind, Record, TokensSource};
 
 fn counts(limits: GoodputLimits, load: Load, records: &[Record]) -> (u64, u64, u64) {
     let expectations = Expectations {
@@ -81,7 +81,7 @@ fn a_cancelled_request_counts_only_if_it_was_already_late() {
 }
 
 #[test]
-fn a_time_that_does_not_exist_meets_no_limit_but_tpot() {
+fn a_time_that_does_not_exist_meets_no_limit_unless_nothing_could_take_it() {
     let ttft = GoodputLimits {
         ttft: Some(ms(50)),
         ..GoodputLimits::default()
@@ -92,7 +92,16 @@ fn a_time_that_does_not_exist_meets_no_limit_but_tpot() {
     };
     let single = stream(0, &[10]);
     assert_eq!(counts(ttft, CLOSED, &[whole(0, 10, 5)]), (0, 1, 0));
-    assert_eq!(counts(tpot, CLOSED, &[single]), (1, 0, 0));
+    assert_eq!(counts(tpot, CLOSED, &[single, whole(0, 10, 1)]), (2, 0, 0));
+    // There were further tokens, but nobody knows how long they took.
+    let mut at_once = stream(0, &[10]);
+    at_once.tokens.output_usage = Some(9);
+    let mut uncounted = whole(0, 10, 5);
+    uncounted.tokens.source = TokensSource::Chunks;
+    assert_eq!(
+        counts(tpot, CLOSED, &[at_once, whole(0, 10, 5), uncounted]),
+        (0, 3, 0)
+    );
 }
 
 #[test]
