@@ -41,13 +41,19 @@ fn cached_input(workload: &WorkloadPlan) -> CachedInput {
         (
             _,
             Prompts::Synthetic {
-                shared_prefix_tokens: 0,
+                shared_prefix_tokens,
                 nonce: true,
                 ..
             },
-        ) => CachedInput::Unexpected,
-        // A file's prompts may repeat themselves, and so do those that are used again without a nonce.
-        _ => CachedInput::Expected,
+        ) => CachedInput::Prefix {
+            tokens: *shared_prefix_tokens,
+        },
+        // Whatever a file's prompts have in common stands behind their nonces.
+        (_, Prompts::File { nonce: true, .. }) => CachedInput::UNEXPECTED,
+        // Prompts are used again, and a file's may repeat themselves.
+        (_, Prompts::Synthetic { nonce: false, .. } | Prompts::File { nonce: false, .. }) => {
+            CachedInput::Expected
+        }
     }
 }
 

@@ -7,6 +7,7 @@
  *                no-stamps     reads come without their time stamps
  *                wrong-stamps  reads come with time stamps of an hour later
  *                no-stamping   no socket can have time stamps
+ *                clock-steps   the real-time clock jumps ahead by a millisecond, and so do time stamps, every 5 ms
  *                busy          each thread is said to have used a core all the time
  *                full-disk     no space is left for records after 32 KiB of them
  *
@@ -27,9 +28,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LATE_MS = 20, HOUR_S = 3600, DISK_BYTES = 32 * 1024 };
+enum { LATE_MS = 20, HOUR_S = 3600, STEP_NS = 1000000, STEP_EVERY_NS = 5000000, DISK_BYTES = 32 * 1024 };
 
 static const char *fault = "";
+static struct timespec began;
 
 static int is_client(void) {
     char arguments[4096];
@@ -42,6 +44,7 @@ static int is_client(void) {
 
 __attribute__((constructor)) static void start(void) {
     const char *wanted = getenv("BAD_KERNEL");
+    clock_gettime(CLOCK_MONOTONIC, &began);
     if (wanted && is_client())
         fault = wanted;
 }
@@ -60,14 +63,24 @@ static int is(const char *name) { return strcmp(fault, name) == 0; }
         found;                                                                                                         \
     })
 
+/* By how much the real-time clock has jumped ahead since the process began. */
+static long long stepped_ns(void) {
+    struct timespec now;
+    REAL(clock_gettime)(CLOCK_MONOTONIC, &now);
+    return ((now.tv_sec - began.tv_sec) * 1000000000LL + now.tv_nsec - began.tv_nsec) / STEP_EVERY_NS * STEP_NS;
+}
+
+static void add_ns(struct timespec *time, long long ns) {
+    ns += time->tv_nsec;
+    time->tv_sec += ns / 1000000000LL;
+    time->tv_nsec = ns % 1000000000LL;
+}
+
 int timerfd_settime(int file, int flags, const struct itimerspec *new, struct itimerspec *old) {
     struct itimerspec late = *new;
     int is_set = late.it_value.tv_sec || late.it_value.tv_nsec;
-    if (is("slow-timer") && is_set) {
-        late.it_value.tv_nsec += LATE_MS * 1000000L;
-        late.it_value.tv_sec += late.it_value.tv_nsec / 1000000000L;
-        late.it_value.tv_nsec %= 1000000000L;
-    }
+    if (is("slow-timer") && is_set)
+        add_ns(&late.it_value, LATE_MS * 1000000LL);
     return REAL(timerfd_settime)(file, flags, &late, old);
 }
 
@@ -83,14 +96,14 @@ ssize_t recvmsg(int file, struct msghdr *message, int flags) {
         return length;
     if (is("no-stamps"))
         message->msg_controllen = 0;
-    if (!is("wrong-stamps"))
+    if (!is("wrong-stamps") && !is("clock-steps"))
         return length;
     for (struct cmsghdr *one = CMSG_FIRSTHDR(message); one; one = CMSG_NXTHDR(message, one)) {
         struct scm_timestamping stamps;
         if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_TIMESTAMPING)
             continue;
         memcpy(&stamps, CMSG_DATA(one), sizeof stamps);
-        stamps.ts[0].tv_sec += HOUR_S;
+        add_ns(&stamps.ts[0], is("clock-steps") ? stepped_ns() : HOUR_S * 1000000000LL);
         memcpy(CMSG_DATA(one), &stamps, sizeof stamps);
     }
     return length;
@@ -124,5 +137,8 @@ ssize_t write(int file, const void *bytes, size_t length) {
 int clock_gettime(clockid_t clock, struct timespec *time) {
     if (is("busy") && clock == CLOCK_THREAD_CPUTIME_ID)
         clock = CLOCK_MONOTONIC;
-    return REAL(clock_gettime)(clock, time);
+    int result = REAL(clock_gettime)(clock, time);
+    if (is("clock-steps") && clock == CLOCK_REALTIME && result == 0)
+        add_ns(time, stepped_ns());
+    return result;
 }

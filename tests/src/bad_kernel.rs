@@ -15,6 +15,8 @@ pub enum BadKernel {
     WrongStamps,
     /// No socket can have time stamps.
     NoStamping,
+    /// The real-time clock jumps ahead by a millisecond every 5 ms.
+    ClockSteps,
     /// Each thread is said to have used a core all the time.
     Busy,
     /// No space is left for records after 32 KiB of them.
@@ -28,6 +30,7 @@ impl BadKernel {
             Self::NoStamps => "no-stamps",
             Self::WrongStamps => "wrong-stamps",
             Self::NoStamping => "no-stamping",
+            Self::ClockSteps => "clock-steps",
             Self::Busy => "busy",
             Self::FullDisk => "full-disk",
         }

@@ -273,7 +273,8 @@ impl ErrorKind {
 pub struct StreamEvents {
     /// Arrival, nanoseconds since T0.
     pub t: Vec<i64>,
-    /// Time of the read in user space − arrival, nanoseconds.
+    /// Time of the read in user space − arrival, nanoseconds; 0 where the time of the read stands for the arrival, because
+    /// the kernel gave no usable stamp.
     pub read_lag: Vec<u64>,
     /// Width of the interval that the arrival lies in, nanoseconds; 0 if exact.
     pub uncertainty: Vec<u64>,

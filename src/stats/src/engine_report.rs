@@ -20,12 +20,17 @@ pub struct EngineReport {
     pub stamps: StampSource,
     /// Reads that returned data.
     pub reads: u64,
-    /// Of these, reads that came without a kernel stamp although stamps were on.
+    /// Of these, reads that came without a kernel stamp although stamps were on, or with one that a step of the clock had made
+    /// worthless.
     pub stamps_missing: u64,
     /// Of these, reads whose stamp lay outside [sent, read time].
     pub stamps_rejected: u64,
-    /// Jumps of the real-time clock against the monotonic one.
+    /// Jumps of the real-time clock against the monotonic one, as each thread saw them.
     pub clock_steps: u64,
+    /// How late the reads were that completed an answer without a stream, which has no event to tell it. Reports of earlier
+    /// versions have none.
+    #[serde(default, skip_serializing_if = "Distribution::is_empty")]
+    pub document_lag: Distribution,
     /// Times between two polls of an engine thread that ended in the window.
     pub loop_gaps: Distribution,
     /// Sent − intended of the requests for which a connection was free in time.
@@ -81,6 +86,7 @@ impl EngineReport {
             stamps_missing: 0,
             stamps_rejected: 0,
             clock_steps: 0,
+            document_lag: Distribution::new(),
             loop_gaps: Distribution::new(),
             lateness: Distribution::new(),
             arrivals: 0,
@@ -127,6 +133,7 @@ impl EngineReport {
         self.stamps_missing += other.stamps_missing;
         self.stamps_rejected += other.stamps_rejected;
         self.clock_steps += other.clock_steps;
+        self.document_lag.merge(&other.document_lag);
         self.loop_gaps.merge(&other.loop_gaps);
         self.lateness.merge(&other.lateness);
         self.arrivals += other.arrivals;

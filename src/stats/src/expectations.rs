@@ -17,7 +17,7 @@ pub struct Expectations {
     pub failed_tolerance: Option<f64>,
     /// Whether the service was told to generate exactly the planned number of tokens.
     pub output_length: OutputLength,
-    /// Whether prompts share a prefix on purpose.
+    /// What prompts share on purpose.
     pub cached_input: CachedInput,
     /// Where the clients run.
     pub placement: ClientPlacement,
@@ -33,7 +33,7 @@ impl Expectations {
             goodput: GoodputLimits::default(),
             failed_tolerance: None,
             output_length: OutputLength::Free,
-            cached_input: CachedInput::Unexpected,
+            cached_input: CachedInput::UNEXPECTED,
             placement: ClientPlacement::Dedicated,
         }
     }
@@ -105,13 +105,21 @@ pub enum OutputLength {
     Free,
 }
 
-/// Whether the service may find input tokens in a cache.
+/// Which input tokens the service may find in a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CachedInput {
-    /// Prompts share prefixes on purpose.
+    /// Any: prompts repeat themselves, or what was said before.
     Expected,
-    /// Prompts were made to differ; cached tokens distort the result.
-    Unexpected,
+    /// Those at the beginning of each prompt that all share; 0: none. More of them distort the result.
+    Prefix {
+        /// So many.
+        tokens: u32,
+    },
+}
+
+impl CachedInput {
+    /// Prompts were made to differ from their beginning on.
+    pub const UNEXPECTED: Self = Self::Prefix { tokens: 0 };
 }
 
 /// Where the clients run, seen from the service.

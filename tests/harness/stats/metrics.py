@@ -93,7 +93,8 @@ def of_client(client, start):
     for record in client["records"]:
         events, chunks = record["events"], arrivals(record)
         for t, lag, uncertainty in zip(events["t"], events["read_lag"], events["uncertainty"]):
-            if t1 <= t < t2:
+            # Without a lag, the time of the read stands for an arrival that nobody knows.
+            if t1 <= t < t2 and lag > 0:
                 samples["client_lag"].append((batch_of(client, t), lag + uncertainty))
         if record["stream"]:
             gaps = zip(chunks, chunks[1:])

@@ -31,6 +31,9 @@ def of_trial(trial):
     for name in set(samples) - {"client_lag"}:
         described[name]["interval"] = intervals.of_percentiles(samples[name], long_enough)
     keep_back(trial, cohort, described)
+    if not any(record["stream"] for client in clients for record in client["records"]):
+        # Without streams there are no events; the engine itself says how late it read.
+        del described["client_lag"]
     throughputs = {
         name: sum(metrics.per_second(client, events) for client in clients)
         for name, events in (

@@ -93,6 +93,23 @@ impl Exchange {
         self.sent.unwrap_or(self.dispatch)
     }
 
+    /// For how long nobody had looked when a read's last byte arrived.
+    fn blind(&self, times: ReadTimes) -> u64 {
+        let since = times.seen_empty.max(self.earliest());
+        times.arrival.at.nanos_since(since).max(0) as u64
+    }
+
+    /// How late a read was that completed the response; `None` if the kernel does not say when its last byte came.
+    pub(super) fn lag_of_end(&self, times: ReadTimes) -> Option<u64> {
+        let behind = if times.ends_with_response {
+            0
+        } else {
+            self.blind(times)
+        };
+        let lag = times.arrival.lag_nanos(times.read).saturating_add(behind);
+        (times.arrival.source == ArrivalSource::Kernel).then_some(lag)
+    }
+
     /// Takes over the events that one read completed.
     pub(super) fn take_events(&mut self, parsed: &[StreamEvent], times: ReadTimes, timeline: &Timeline) {
         let at = times.arrival.at;
@@ -100,7 +117,7 @@ impl Exchange {
         if self.times.headers.is_none() && self.reader.summary().http_status.is_some() {
             self.times.headers = Some(since_t0);
         }
-        let blind = at.nanos_since(times.seen_empty.max(self.earliest())).max(0) as u64;
+        let blind = self.blind(times);
         let read_lag = times.arrival.lag_nanos(times.read);
         // The stamp is that of the read's last byte: it is the last event's arrival, unless more came after it. Where
         // there is no usable stamp the time of the read stands for it, and the report counts how often.
@@ -133,9 +150,9 @@ impl Exchange {
 pub(super) fn count_source(report: &mut EngineReport, source: ArrivalSource) {
     report.reads += 1;
     match source {
-        // A step of the clock is counted once for all reads.
-        ArrivalSource::Kernel | ArrivalSource::ClockStep => {}
-        ArrivalSource::Missing => report.stamps_missing += 1,
+        ArrivalSource::Kernel => {}
+        // The stamp is there, but cannot be converted.
+        ArrivalSource::Missing | ArrivalSource::ClockStep => report.stamps_missing += 1,
         ArrivalSource::Rejected => report.stamps_rejected += 1,
     }
 }
@@ -262,6 +279,50 @@ mod tests {
         );
         // Nothing can have come before the request was sent.
         assert_eq!(exchange.events.uncertainty, [100]);
+    }
+
+    #[test]
+    fn the_end_of_a_document_has_a_lag_where_its_stamp_is_the_kernels() {
+        let exchange = exchange(None);
+        let times = |source, ends_with_response| ReadTimes {
+            arrival: Arrival {
+                at: Monotonic(400),
+                source,
+            },
+            seen_empty: Monotonic(320),
+            read: Monotonic(450),
+            ends_with_response,
+        };
+        assert_eq!(exchange.lag_of_end(times(ArrivalSource::Kernel, true)), Some(50));
+        // Something came after it, and it may have come at any time since the socket was empty.
+        assert_eq!(
+            exchange.lag_of_end(times(ArrivalSource::Kernel, false)),
+            Some(130)
+        );
+        for source in [
+            ArrivalSource::Missing,
+            ArrivalSource::Rejected,
+            ArrivalSource::ClockStep,
+        ] {
+            assert_eq!(exchange.lag_of_end(times(source, true)), None);
+        }
+    }
+
+    #[test]
+    fn reads_without_a_usable_stamp_are_counted() {
+        let mut report = EngineReport::empty(hpcbench_stats::StampSource::Kernel);
+        for source in [
+            ArrivalSource::Kernel,
+            ArrivalSource::Missing,
+            ArrivalSource::ClockStep,
+            ArrivalSource::Rejected,
+        ] {
+            count_source(&mut report, source);
+        }
+        assert_eq!(
+            (report.reads, report.stamps_missing, report.stamps_rejected),
+            (4, 2, 1)
+        );
     }
 
     #[test]

@@ -111,6 +111,14 @@ impl Engine {
         }
         exchange.take_events(parsed, times, &self.timeline);
         let complete = exchange.reader.is_complete();
+        // An answer without a stream has no event that could tell it.
+        if complete
+            && !self.plan.spec.stream
+            && self.meter.is_open()
+            && let Some(lag) = exchange.lag_of_end(times)
+        {
+            self.report.document_lag.record(lag);
+        }
         if let Err(fault) = result {
             return self.finish(slot, Ending::Fault(fault), times.arrival.at);
         }

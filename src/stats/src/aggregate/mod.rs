@@ -124,7 +124,7 @@ impl TrialAggregate {
         let window = client.get().window;
         client.get_mut().add(record);
         self.add_stream(record, window);
-        self.series.add(record, window);
+        self.series.add(record, self.start, window);
         if record.cohort {
             self.add_cohort(record, window);
         }
@@ -149,6 +149,15 @@ impl TrialAggregate {
     /// Names a node of the run that took no part, since it had been lost for good.
     pub fn add_lost_node(&mut self, node: impl Into<String>) {
         self.lost_nodes.push(node.into());
+    }
+
+    /// How late the clients read: events of streams, by their records, and answers without a stream, by the engines' word.
+    pub(crate) fn client_lag(&self) -> Distribution {
+        let mut lag = self.metrics.client_lag.clone();
+        if let Some(engine) = &self.engine {
+            lag.merge(&engine.document_lag);
+        }
+        lag
     }
 
     /// Adds everything that another aggregate of the same trial holds.
@@ -181,6 +190,22 @@ impl TrialAggregate {
 }
 
 impl Metrics {
+    /// Times to the first token, counted from where the load's latency begins.
+    pub(crate) fn ttft_from(&self, start: Start) -> &Distribution {
+        match start {
+            Start::Sent => &self.ttft,
+            Start::Intended => &self.ttft_sched,
+        }
+    }
+
+    /// Times to the last token, counted from where the load's latency begins.
+    pub(crate) fn e2e_from(&self, start: Start) -> &Distribution {
+        match start {
+            Start::Sent => &self.e2e,
+            Start::Intended => &self.e2e_sched,
+        }
+    }
+
     fn merge(&mut self, other: &Self) {
         self.ttft.merge(&other.ttft);
         self.itl.merge(&other.itl);

@@ -42,7 +42,8 @@ impl TrialAggregate {
             .zip(&events.kind);
         for (((&t, &uncertainty), &read_lag), kind) in stamps {
             let arrived_in_window = window.contains(t);
-            if arrived_in_window {
+            // Where the time of the read stands for the arrival, nobody knows how late the read was.
+            if arrived_in_window && read_lag > 0 {
                 self.metrics
                     .client_lag
                     .record(read_lag.saturating_add(uncertainty));

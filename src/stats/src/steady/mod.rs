@@ -87,7 +87,7 @@ impl SteadyState {
 pub(crate) enum Observed {
     /// Output tokens per second; without tokens, completions.
     Throughput,
-    /// The median time to the first token.
+    /// The median time to the first token; under an open load, from the schedule.
     Ttft,
     /// Requests sent and not finished.
     InFlight,

@@ -6,8 +6,8 @@ use hpcbench_records::{Record, Status};
 use serde::{Deserialize, Serialize};
 
 use super::Observed;
-use crate::Window;
 use crate::request::{RequestMetrics, output_tokens, token_chunks};
+use crate::{Start, Window};
 
 /// Bins of a window. Batches are made of whole bins, so that their number can be chosen when requests' durations are
 /// known.
@@ -33,7 +33,7 @@ struct Bin {
     millitokens: u64,
     in_flight_ns: u64,
     outstanding_ns: u64,
-    /// Times to the first token of the cohort's requests that were sent in the bin, by coarse value.
+    /// Times to the first token of the cohort's requests that began in the bin, by coarse value.
     ttft: BTreeMap<u64, u64>,
 }
 
@@ -56,7 +56,8 @@ impl BatchSeries {
         }
     }
 
-    pub(crate) fn add(&mut self, record: &Record, window: Window) {
+    /// Adds a request; its time to the first token counts from `start`.
+    pub(crate) fn add(&mut self, record: &Record, start: Start, window: Window) {
         let times = &record.times;
         let end = times.end.unwrap_or(window.t2);
         if record.status == Status::Ok
@@ -68,10 +69,14 @@ impl BatchSeries {
         self.add_span(window, times.intended, end, |bin, ns| bin.outstanding_ns += ns);
         let Some(sent) = times.sent else { return };
         self.add_span(window, sent, end, |bin, ns| bin.in_flight_ns += ns);
+        let began = match start {
+            Start::Sent => sent,
+            Start::Intended => times.intended,
+        };
         let ttft = RequestMetrics::of(record)
-            .ttft
+            .ttft_from(start)
             .filter(|_| record.cohort && record.status == Status::Ok);
-        if let (Some(ttft), Some(bin)) = (ttft, self.bin_at(window, sent)) {
+        if let (Some(ttft), Some(bin)) = (ttft, self.bin_at(window, began)) {
             *bin.ttft.entry(coarse(ttft)).or_default() += 1;
         }
     }

@@ -28,6 +28,7 @@ impl TrialAggregate {
             notes.push(Note::new(NoteCode::Drained, text));
         }
         notes.extend(self.closing_note());
+        notes.extend(self.clock_note());
         let facts = Facts::gather(self, expectations);
         TrialSummary {
             verdict: Verdict::of(&facts),
@@ -39,6 +40,8 @@ impl TrialAggregate {
                 .map(|(kind, n)| (kind.as_str().to_owned(), *n))
                 .collect(),
             duration_seconds: self.window_seconds(),
+            // No client knows when the others began.
+            start_error_seconds: None,
             request_throughput: self.request_throughput().filter(|_| saw_requests),
             output_token_throughput: self.token_throughput().filter(|_| saw_requests),
             throughput_intervals: ThroughputIntervals::of(self, interval::long_enough(self))
@@ -78,6 +81,16 @@ impl TrialAggregate {
             names.join(", ")
         );
         (!names.is_empty()).then(|| Note::new(NoteCode::ConnectionsClosed, text))
+    }
+
+    /// A step moves no duration, but what was read around it has the time of the read.
+    fn clock_note(&self) -> Option<Note> {
+        let steps = self.engine.as_ref()?.clock_steps;
+        let text = format!(
+            "the clients' clock was set in the window: their threads saw {steps} steps; for reads in between, the time of the \
+             read stands for the arrival"
+        );
+        (steps > 0).then(|| Note::new(NoteCode::ClockSteps, text))
     }
 
     fn metric_summaries(&self, notes: &mut Vec<Note>) -> MetricSummaries {
@@ -121,7 +134,7 @@ impl TrialAggregate {
             queue: describe(&metrics.queue, &batches.queue),
             ttft_sched: describe(&metrics.ttft_sched, &batches.ttft_sched),
             e2e_sched: describe(&metrics.e2e_sched, &batches.e2e_sched),
-            client_lag: MetricSummary::of(&metrics.client_lag),
+            client_lag: MetricSummary::of(&self.client_lag()),
             loop_gap: self
                 .engine
                 .as_ref()

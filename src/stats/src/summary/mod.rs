@@ -37,6 +37,10 @@ pub struct TrialSummary {
     pub errors: BTreeMap<String, u64>,
     /// Length of the window; of the longest one, where clients differ.
     pub duration_seconds: Option<f64>,
+    /// How far apart the windows of the clients may lie, which begin at a barrier and by their own clocks; left out with a single
+    /// client, and where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_error_seconds: Option<f64>,
     /// Successful completions in the window per second.
     pub request_throughput: Option<f64>,
     /// Output tokens that arrived in the window per second.
@@ -154,6 +158,7 @@ impl TrialSummary {
             requests: RequestCounts::default(),
             errors: BTreeMap::new(),
             duration_seconds: None,
+            start_error_seconds: None,
             request_throughput: None,
             output_token_throughput: None,
             throughput_intervals: None,

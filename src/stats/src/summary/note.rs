@@ -29,6 +29,8 @@ pub enum NoteCode {
     Drained,
     /// Servers closed connections that were to be used again, so that requests waited for fresh ones.
     ConnectionsClosed,
+    /// A client's real-time clock was set, so that some arrivals are the times of their reads.
+    ClockSteps,
 }
 
 impl Note {

@@ -68,14 +68,12 @@ impl SloSummary {
 /// The percentile of which a limit speaks, with failures above every value; an error if it lies among them.
 fn value(aggregate: &TrialAggregate, limit: &SloLimit, start: Start) -> Result<Option<u64>, Note> {
     let metrics = &aggregate.metrics;
-    let distribution = match (limit.metric, start) {
-        (SloMetric::Ttft, Start::Sent) => &metrics.ttft,
-        (SloMetric::Ttft, Start::Intended) => &metrics.ttft_sched,
-        (SloMetric::E2e, Start::Sent) => &metrics.e2e,
-        (SloMetric::E2e, Start::Intended) => &metrics.e2e_sched,
-        (SloMetric::Tpot, _) if aggregate.tokens.sources_are_mixed() => return Ok(None),
-        (SloMetric::Tpot, _) => &metrics.tpot,
-        (SloMetric::Itl, _) => return inter_token(aggregate, limit),
+    let distribution = match limit.metric {
+        SloMetric::Ttft => metrics.ttft_from(start),
+        SloMetric::E2e => metrics.e2e_from(start),
+        SloMetric::Tpot if aggregate.tokens.sources_are_mixed() => return Ok(None),
+        SloMetric::Tpot => &metrics.tpot,
+        SloMetric::Itl => return inter_token(aggregate, limit),
     };
     let failed = aggregate.outcomes.failed();
     let rank = rank(distribution.count() + failed, limit.quantile);

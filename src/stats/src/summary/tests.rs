@@ -351,8 +351,15 @@ fn quantiles_of_unresolved_gaps_are_null() {
 fn tokens_counted_in_two_ways_give_no_tpot() {
     let mut records = healthy_records();
     records[3].tokens.source = TokensSource::Chunks;
+    records[4].endpoint = 1;
     let summary = summary(&with_slo(&[("tpot_p50", 50)]), &records);
     assert_eq!(summary.metrics.tpot, MetricSummary::default());
+    let of_endpoints = summary.endpoints.iter().map(|endpoint| endpoint.tpot);
+    assert_eq!(
+        of_endpoints.collect::<Vec<_>>(),
+        [MetricSummary::default(); 2],
+        "nor of any endpoint"
+    );
     assert_eq!(summary.notes[0].code, NoteCode::TpotMixedSources);
     assert!(!summary.slo.unwrap().met);
 }
@@ -389,6 +396,48 @@ fn goodput_is_a_share_and_a_rate() {
     };
     assert_eq!(summary.goodput, Some(goodput));
     assert_eq!(summary.notes[0].code, NoteCode::GoodputLeftOut);
+}
+
+#[test]
+fn reads_without_a_usable_stamp_have_no_lag() {
+    let mut records = healthy_records();
+    for record in &mut records {
+        record.events.read_lag[1] = 0;
+        record.events.uncertainty[1] = 9_000_000;
+    }
+    let summary = summary(&expectations(), &records);
+    let lag = summary.metrics.client_lag;
+    assert_eq!((lag.count, lag.max), (3_000, Some(1e-5)));
+}
+
+#[test]
+fn the_lag_of_whole_answers_is_the_engines_to_tell() {
+    let window = window(0, 20_000);
+    let records: Vec<_> = (0..1_000).map(|i| whole(i * 20, i * 20 + 20, 3)).collect();
+    let mut sum = aggregate(window, &expectations(), &records);
+    let mut engine = calm_engine(window);
+    engine.document_lag.record_times(20_000, 980);
+    engine.document_lag.record_times(9_000_000, 20);
+    sum.add_engine(&engine);
+    let summary = sum.summarize(&expectations());
+    assert_eq!(summary.metrics.client_lag.count, 1_000);
+    assert_eq!(summary.verdict.status, VerdictStatus::ClientBound);
+    assert_eq!(
+        summary.verdict.reasons,
+        ["p99 of client_lag 9 ms is above 5 ms and 10 % of the E2E median (20 ms)"]
+    );
+}
+
+#[test]
+fn a_clock_that_was_set_is_noted() {
+    let window = window(0, 20_000);
+    let mut sum = aggregate(window, &expectations(), &healthy_records());
+    let mut engine = calm_engine(window);
+    engine.clock_steps = 3;
+    sum.add_engine(&engine);
+    let notes = sum.summarize(&expectations()).notes;
+    assert_eq!(notes[0].code, NoteCode::ClockSteps);
+    assert!(notes[0].text.contains("3 steps"), "{notes:?}");
 }
 
 #[test]

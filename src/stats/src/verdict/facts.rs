@@ -22,8 +22,8 @@ pub(crate) struct Facts {
     pub(super) tokens_wanted: bool,
     /// Only where the length is planned.
     pub(super) off_plan_share: Option<f64>,
-    /// Only where hits are unexpected.
-    pub(super) cached_share: Option<f64>,
+    /// Only where not all hits are expected.
+    pub(super) cached: Option<Cached>,
     pub(super) delivered_mean: Option<f64>,
     pub(super) mean_residence_ns: Option<f64>,
     pub(super) little: Option<Little>,
@@ -42,6 +42,15 @@ pub(crate) struct Facts {
     pub(super) strangers: Vec<String>,
     /// GPUs of the service that were throttled.
     pub(super) throttled: Vec<ThrottledGpu>,
+}
+
+/// Input that the service had in a cache.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cached {
+    /// Its share of all input tokens.
+    pub(super) share: f64,
+    /// What the prefix that all prompts share makes of it.
+    pub(super) shared: f64,
 }
 
 /// What the engine says about itself.
@@ -65,6 +74,7 @@ impl Facts {
             service,
             ..
         } = aggregate;
+        let start = expectations.load.start();
         let counted = service.as_ref().and_then(|service| service.requests);
         Self {
             load: expectations.load,
@@ -79,17 +89,17 @@ impl Facts {
                 OutputLength::Planned => tokens.off_plan_share(),
                 OutputLength::Free => None,
             },
-            cached_share: match expectations.cached_input {
-                CachedInput::Unexpected => tokens.cached_share().or(service.as_ref().and_then(cache_hits)),
+            cached: match expectations.cached_input {
+                CachedInput::Prefix { tokens } => cached(aggregate, tokens),
                 CachedInput::Expected => None,
             },
             delivered_mean: aggregate.delivered_mean(),
             mean_residence_ns: aggregate.mean_residence_ns(),
             little: aggregate.little(),
-            ttft_p50: metrics.ttft.quantile(0.5),
+            ttft_p50: metrics.ttft_from(start).quantile(0.5),
             itl_p50: metrics.itl.quantile(0.5),
-            e2e_p50: metrics.e2e.quantile(0.5),
-            client_lag_p99: metrics.client_lag.quantile(0.99),
+            e2e_p50: metrics.e2e_from(start).quantile(0.5),
+            client_lag_p99: aggregate.client_lag().quantile(0.99),
             unresolved_share: aggregate.unresolved_share(),
             unsteady: unsteady(aggregate, expectations),
             engine: aggregate.engine.as_ref().map(EngineFacts::of),
@@ -130,6 +140,21 @@ impl Facts {
             QueueTrend::None
         }
     }
+}
+
+/// What of the input was in a cache, where all prompts share so many tokens: by the answers, or else by the service's own
+/// counters.
+fn cached(aggregate: &TrialAggregate, prefix: u32) -> Option<Cached> {
+    let (outcomes, tokens) = (&aggregate.outcomes, &aggregate.tokens);
+    let share_of_input = tokens
+        .cached_share()
+        .or_else(|| aggregate.service.as_ref().and_then(cache_hits))?;
+    let in_prefixes = u64::from(prefix).saturating_mul(outcomes.ok);
+    let shared = tokens.input.and_then(|input| share(in_prefixes, input));
+    Some(Cached {
+        share: share_of_input,
+        shared: shared.unwrap_or(0.0).min(1.0),
+    })
 }
 
 /// Share of the input tokens that the service's own counters say were in its cache.

@@ -1,16 +1,19 @@
 //! Clients whose kernel does not do what measuring rests on.
 
-use anyhow::Result;
-use hpcbench_tests::{BadKernel, Workdir};
+use anyhow::{Result, ensure};
+use hpcbench_tests::{BadKernel, Recipe, Workdir};
 use serde_json::Value;
 
 use super::{ended, expect, recipe};
 
 /// The trial of a run with such a kernel.
 fn trial(kernel: BadKernel, load: &str) -> Result<Value> {
+    trial_of(kernel, &recipe().workload("load", load))
+}
+
+fn trial_of(kernel: BadKernel, recipe: &Recipe) -> Result<Value> {
     let workdir = Workdir::new()?;
-    let recipe = recipe().workload("load", load);
-    let running = kernel.bench(&workdir, &recipe)?.start()?;
+    let running = kernel.bench(&workdir, recipe)?.start()?;
     ended(&workdir, running)
 }
 
@@ -50,6 +53,26 @@ fn a_kernel_without_stamps_is_told() -> Result<()> {
         "suspect",
         "arrivals were stamped in user space",
     )
+}
+
+#[test]
+fn a_clock_that_is_set_is_told() -> Result<()> {
+    // Four streams of at least 24 ms with at most 12 events each bring 2 reads a millisecond. Whatever is read first after a
+    // step, every 5 ms, comes with a stamp that cannot be converted: one read in 10 at least, where 1 % is allowed.
+    let recipe = recipe().workload("load", CLOSED).workload("duration", "1s");
+    let trial = trial_of(BadKernel::ClockSteps, &recipe)?;
+    expect(&trial, "suspect", "of the reads had no usable kernel stamp")?;
+    let notes = trial["notes"].as_array();
+    let told = notes.is_some_and(|notes| notes.iter().any(|note| note["code"] == "clock_steps"));
+    ensure!(told, "{}", trial["notes"]);
+    // What was read late is not hidden among reads of which nobody knows.
+    let known = trial["metrics"]["client_lag"]["min"].as_f64();
+    ensure!(
+        known.is_some_and(|lag| lag > 0.0),
+        "{}",
+        trial["metrics"]["client_lag"]
+    );
+    Ok(())
 }
 
 #[test]

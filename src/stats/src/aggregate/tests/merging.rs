@@ -28,8 +28,12 @@ pub(super) fn any_record() -> impl Strategy<Value = Record> {
                 let mut record = stream(sent, &chunks);
                 record.tokens.output_usage = Some(gaps.len() as u32 * weight);
                 record.tokens.output_planned = Some(40);
-                for (i, (_, uncertain)) in gaps.iter().enumerate() {
+                for (i, (gap, uncertain)) in gaps.iter().enumerate() {
                     record.events.uncertainty[i + 1] = if *uncertain { 1_500_000 } else { 0 };
+                    if *gap == 7 {
+                        // The time of the read stands for the arrival.
+                        record.events.read_lag[i + 1] = 0;
+                    }
                 }
                 record
             }

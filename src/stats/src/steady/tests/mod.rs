@@ -6,13 +6,13 @@ mod simulated;
 use hpcbench_records::Record;
 
 use super::*;
-use crate::Window;
 use crate::testing::{MS, failure, stream, whole, window};
+use crate::{Start, Window};
 
 fn series(window: Window, records: &[Record]) -> BatchSeries {
     let mut series = BatchSeries::new();
     for record in records {
-        series.add(record, window);
+        series.add(record, Start::Sent, window);
     }
     series
 }
@@ -55,6 +55,21 @@ fn what_happens_is_counted_in_its_batch() {
     let ttft = series.values(Observed::Ttft, 6);
     assert_eq!(ttft.len(), 1, "batches without a value are left out");
     assert!((ttft[0] / 100e6 - 1.0).abs() < 0.004);
+}
+
+#[test]
+fn under_an_open_load_first_tokens_are_waited_for_from_the_schedule_on() {
+    // Intended in the first of six batches and sent in the second, 70 ms later; the first token comes 50 ms after that.
+    let mut record = stream(110, &[160, 170]);
+    record.times.intended = 40 * MS;
+    let ttft = |start| {
+        let mut series = BatchSeries::new();
+        series.add(&record, start, window(0, 600));
+        let values = series.values(Observed::Ttft, 6);
+        (values[0] / 1e6).round()
+    };
+    assert!((ttft(Start::Sent) / 50.0 - 1.0).abs() < 0.02);
+    assert!((ttft(Start::Intended) / 120.0 - 1.0).abs() < 0.02);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::super::*;
 use crate::aggregate::TrialAggregate;
 use crate::testing::{MS, expectations, stream_ns};
-use crate::{Load, Window};
+use crate::{Expectations, Load, Window};
 
 /// A service under clients without pause that all start at once.
 #[derive(Clone, Copy)]
@@ -170,7 +170,7 @@ fn open_load(seed: u64, per_second: f64, overload: f64) -> Vec<Unsteady> {
         t2: length,
         drained: false,
     };
-    let mut aggregate = TrialAggregate::new("client", window, &expectations());
+    let mut aggregate = TrialAggregate::new("client", window, &Expectations::new(Load::Open));
     let mut noise = Noise(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut intended = -(MS as f64) * 1_000.0;
     while intended < length as f64 {

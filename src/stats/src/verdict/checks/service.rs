@@ -2,7 +2,7 @@
 
 use super::super::Finding;
 use super::super::VerdictStatus::{Invalid, Suspect};
-use super::super::facts::Facts;
+use super::super::facts::{Cached, Facts};
 use super::super::format::{percent, seconds};
 use super::graded;
 
@@ -63,14 +63,21 @@ pub(super) fn output_length(facts: &Facts) -> Option<Finding> {
     )
 }
 
-/// The service did the work of reading the prompts.
+/// The service did the work of reading the prompts, but for what they all begin with.
 pub(super) fn cached_input(facts: &Facts) -> Option<Finding> {
-    graded(facts.cached_share?, CACHED.0, (CACHED.1, Invalid), |limit| {
-        let cached = percent(facts.cached_share.unwrap_or_default());
-        format!(
-            "{cached} of the input tokens came from a cache, more than {}, though prompts were to differ",
-            percent(limit)
-        )
+    let Cached { share, shared } = facts.cached?;
+    graded(share - shared, CACHED.0, (CACHED.1, Invalid), |limit| {
+        let (share, limit) = (percent(share), percent(limit));
+        if shared > 0.0 {
+            format!(
+                "{share} of the input tokens came from a cache, by more than {limit} above the {} that prompts were to share",
+                percent(shared)
+            )
+        } else {
+            format!(
+                "{share} of the input tokens came from a cache, more than {limit}, though prompts were to differ"
+            )
+        }
     })
 }
 

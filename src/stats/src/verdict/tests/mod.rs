@@ -4,7 +4,7 @@ mod service;
 mod thresholds;
 
 use super::VerdictStatus::{ClientBound, Invalid, Suspect, Valid};
-use super::facts::EngineFacts;
+use super::facts::{Cached, EngineFacts};
 use super::*;
 use crate::aggregate::Little;
 use crate::steady::{Observed, Unsteady};
@@ -27,7 +27,10 @@ fn healthy() -> Facts {
         output_tokens: Some(64_000),
         tokens_wanted: true,
         off_plan_share: Some(0.01),
-        cached_share: Some(0.02),
+        cached: Some(Cached {
+            share: 0.02,
+            shared: 0.0,
+        }),
         delivered_mean: Some(99.5),
         mean_residence_ns: Some(680e6),
         little: Some(Little {

@@ -140,6 +140,24 @@ fn the_services_own_cache_counts_where_answers_do_not_tell() {
 }
 
 #[test]
+fn what_prompts_begin_with_alike_may_come_from_a_cache_and_no_more() {
+    // Each prompt has 100 tokens.
+    let shared = Expectations {
+        cached_input: CachedInput::Prefix { tokens: 40 },
+        ..expectations()
+    };
+    let verdict = |found| verdict_with(&cached(found), &shared);
+    assert_eq!(verdict(410).status, VerdictStatus::Valid);
+    assert_eq!(verdict(430).status, VerdictStatus::Suspect);
+    assert_eq!(
+        verdict(610).reasons,
+        [
+            "61 % of the input tokens came from a cache, by more than 20 % above the 40 % that prompts were to share"
+        ]
+    );
+}
+
+#[test]
 fn throttled_gpus_are_named() {
     let gpu = |gpu, throttled_ns| ThrottledGpu {
         node: "n1".to_owned(),

@@ -21,6 +21,10 @@ fn set_little(facts: &mut Facts, off: f64, edge: f64) {
     });
 }
 
+fn set_cached(facts: &mut Facts, share: f64, shared: f64) {
+    facts.cached = Some(Cached { share, shared });
+}
+
 /// Times are milliseconds.
 const CLIENT: &[Row] = &[
     (
@@ -179,7 +183,7 @@ const SERVICE: &[Row] = &[
     ),
     (
         "prefix-cache hits",
-        |f, x| f.cached_share = Some(x),
+        |f, x| set_cached(f, x, 0.0),
         &[
             (0.019, Valid),
             (0.02, Valid),
@@ -187,6 +191,17 @@ const SERVICE: &[Row] = &[
             (0.199, Suspect),
             (0.20, Suspect),
             (0.201, Invalid),
+        ],
+    ),
+    (
+        "prefix-cache hits, half of each prompt shared",
+        |f, x| set_cached(f, x, 0.5),
+        &[
+            (0.0, Valid),
+            (0.519, Valid),
+            (0.521, Suspect),
+            (0.699, Suspect),
+            (0.701, Invalid),
         ],
     ),
     (
