@@ -1,13 +1,14 @@
 //! Commands on their way to one node: in order, each until it is answered.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hpcbench_core::message::{AgentCommand, CommandReply};
 use hpcbench_core::{Actor, NodeId};
 use hpcbench_nats::OrchestratorBus;
 use tokio::sync::mpsc;
 
+use super::barrier::Barrier;
 use super::bus::BusSlot;
 
 /// How long an agent may take to answer one command.
@@ -17,25 +18,35 @@ const AGAIN: Duration = Duration::from_millis(200);
 
 /// A node's courier. Dropping it gives up what it still carries.
 pub(super) struct Courier {
+    node: NodeId,
+    barrier: Barrier,
     queue: mpsc::UnboundedSender<(Actor, AgentCommand)>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Courier {
-    /// A courier to `node` over whatever bus is up.
-    pub(super) fn start(node: NodeId, bus: BusSlot) -> Self {
+    /// A courier to `node` over whatever bus is up. It tells the barrier of orders to begin.
+    pub(super) fn start(node: NodeId, bus: BusSlot, barrier: Barrier) -> Self {
         // Bounded by the state machine: a node is told a few things for each trial.
         let (queue, mut inbox) = mpsc::unbounded_channel::<(Actor, AgentCommand)>();
+        let (to, told) = (node.clone(), barrier.clone());
         let task = actix::spawn(async move {
             while let Some((actor, command)) = inbox.recv().await {
-                deliver(&node, &bus, actor, &command).await;
+                deliver(&to, &bus, actor, &command).await;
+                told.answered(&to, &command.body, Instant::now());
             }
         });
-        Self { queue, task }
+        Self {
+            node,
+            barrier,
+            queue,
+            task,
+        }
     }
 
     /// Hands a command over.
     pub(super) fn send(&self, actor: Actor, command: AgentCommand) {
+        self.barrier.ordered(&self.node, &command.body, Instant::now());
         // The task ends only with this courier.
         let _ = self.queue.send((actor, command));
     }

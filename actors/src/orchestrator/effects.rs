@@ -81,6 +81,7 @@ impl Executor {
                 endpoints,
             } => {
                 let handed_in = HandedIn {
+                    start_error: self.launcher.start_error(&trial, attempt),
                     point,
                     aggregates,
                     services,

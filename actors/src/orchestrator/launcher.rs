@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use actix::Addr;
 use hpcbench_core::message::AgentCommand;
-use hpcbench_core::{Actor, Command, LogCategory, NodeId, Role, Seq};
+use hpcbench_core::{Actor, Attempt, Command, LogCategory, NodeId, Role, Seq, TrialId};
 use hpcbench_recipes::Plan;
 use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
 use super::actor::{Input, Orchestrator};
+use super::barrier::Barrier;
 use super::bus::BusHost;
 use super::client_image;
 use super::courier::Courier;
@@ -45,6 +46,7 @@ pub(super) struct Launcher {
     places: Arc<Places>,
     local: Option<(NodeId, LocalAgent)>,
     agents: BTreeMap<NodeId, Agent>,
+    barrier: Barrier,
 }
 
 /// An agent that is to be started.
@@ -103,7 +105,13 @@ impl Launcher {
             places: Arc::new(places),
             local: None,
             agents: BTreeMap::new(),
+            barrier: Barrier::default(),
         }
+    }
+
+    /// How far apart the clients of an attempt may have begun, where that is known.
+    pub(super) fn start_error(&self, trial: &TrialId, attempt: Attempt) -> Option<Duration> {
+        self.barrier.error(trial, attempt)
     }
 
     pub(super) fn is_local(&self, node: &NodeId) -> bool {
@@ -117,7 +125,7 @@ impl Launcher {
             return;
         }
         let node = agent.node.clone();
-        let courier = Courier::start(node.clone(), self.bus.slot.clone());
+        let courier = Courier::start(node.clone(), self.bus.slot.clone(), self.barrier.clone());
         let (let_go, released) = tokio::sync::oneshot::channel();
         self.agents.insert(
             node.clone(),

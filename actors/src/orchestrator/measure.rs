@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hpcbench_core::event::ArtifactRecorded;
 use hpcbench_core::{InstanceId, NodeId, TrialId};
@@ -54,6 +55,8 @@ pub(super) struct HandedIn {
     pub(super) without: Vec<NodeId>,
     /// The endpoints as records number them.
     pub(super) endpoints: Vec<(InstanceId, String)>,
+    /// How far apart the clients may have begun, where that is known.
+    pub(super) start_error: Option<Duration>,
 }
 
 /// The summary of an attempt, from the aggregates of its clients and what the service says itself.
@@ -80,6 +83,7 @@ pub(super) fn summarize(
         all.add_lost_node(node.as_str());
     }
     let mut summary = all.summarize(&expectations);
+    summary.start_error_seconds = handed_in.start_error.map(|error| error.as_secs_f64());
     for endpoint in &mut summary.endpoints {
         if let Some((instance, url)) = handed_in.endpoints.get(usize::from(endpoint.endpoint)) {
             endpoint.instance = Some(instance.to_string());

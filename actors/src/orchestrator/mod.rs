@@ -11,6 +11,7 @@
 
 mod actor;
 mod aftermath;
+mod barrier;
 mod bus;
 mod cancel;
 mod client_image;

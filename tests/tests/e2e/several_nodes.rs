@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use hpcbench_tests::summary::{count, trials};
+use hpcbench_tests::summary::{count, number, trials};
 use hpcbench_tests::{Recipe, Workdir, events, of_type, terminal, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -107,6 +107,13 @@ fn clients_share_the_load_exactly_and_spread_it_over_all_instances() -> Result<(
     let trial = trials(&run)?.remove(0);
     assert_eq!(count(&trial, "/requests/ok")?, 200, "{finished}");
     endpoints_add_up(&trial, &urls)?;
+    // Each client is a process of its own; that they answer takes some time, and less than the run.
+    let start_error = number(&trial, "/start_error_seconds")?;
+    ensure!(
+        start_error > 0.0 && start_error < 10.0,
+        "{start_error}\n{finished}"
+    );
+    ensure!(finished.stdout.contains("all began within"), "{finished}");
     ensure!(finished.stdout.contains("4 endpoints: each got"), "{finished}");
     if let Some(requests) = requests(&run)? {
         let mut shares = sums(&requests, |(client, _)| client);

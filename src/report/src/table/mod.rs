@@ -1,5 +1,6 @@
 //! The results of a run as a table for people.
 
+mod client;
 mod endpoints;
 mod metrics;
 mod remarks;

@@ -3,7 +3,7 @@
 use hpcbench_stats::{SloSummary, TrialSummary, VerdictStatus};
 
 use super::row::{Row, Standing};
-use super::{endpoints, service};
+use super::{client, endpoints, service};
 use crate::words::{Style, milliseconds, one_line, push_wrapped};
 
 /// Most lines of a service's log that are shown for a trial; the log itself has all.
@@ -74,6 +74,8 @@ fn sentences(summary: &TrialSummary) -> Vec<String> {
         sentences.push(format!("failed requests: {}", one_line(&kinds.join(", "))));
     }
     sentences.extend(summary.slo.iter().flat_map(missed));
+    sentences.extend(client::from_the_schedule(summary));
+    sentences.extend(client::sentence(summary));
     sentences.extend(summary.service.as_ref().and_then(service::sentence));
     sentences.extend(endpoints::sentence(&summary.endpoints));
     sentences.extend(summary.notes.iter().map(|note| one_line(&note.text)));

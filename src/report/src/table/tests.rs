@@ -1,6 +1,6 @@
 use hpcbench_core::Attempt;
 use hpcbench_core::event::{Body, TrialCompleted};
-use hpcbench_stats::{SloResult, SloSummary};
+use hpcbench_stats::{SloResult, SloSummary, TrialSummary};
 
 use super::*;
 use crate::testing::{Story, interrupted_and_cancelled, measured, plan, quickstart, troubled};
@@ -45,7 +45,7 @@ fn only_the_verdicts_have_a_colour() {
         ..Style::PLAIN
     };
     let coloured = shown(&troubled(), style);
-    assert_eq!(coloured.matches('\u{1b}').count(), 2 * 5, "{coloured:?}");
+    assert_eq!(coloured.matches('\u{1b}').count(), 2 * 6, "{coloured:?}");
     let plain = ["\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[0m"];
     let plain = plain.iter().fold(coloured, |text, code| text.replace(code, ""));
     assert_eq!(plain, shown(&troubled(), Style::PLAIN));
@@ -53,8 +53,6 @@ fn only_the_verdicts_have_a_colour() {
 
 #[test]
 fn a_single_trial_needs_no_parameters_and_a_missed_objective_is_told() {
-    let mut story = Story::new(plan("{}"));
-    let trial = story.plan.trials[0].id.clone();
     let mut summary = measured(20.0);
     let missed = SloResult {
         limit: 0.5,
@@ -66,6 +64,25 @@ fn a_single_trial_needs_no_parameters_and_a_missed_objective_is_told() {
         limits: [("ttft_p99".to_owned(), missed)].into(),
     });
     summary.metrics.itl = hpcbench_stats::MetricSummary::default();
+    insta::assert_snapshot!(settled(summary));
+}
+
+#[test]
+fn an_open_load_counts_from_its_schedule_and_several_clients_from_their_barrier() {
+    let mut summary = measured(1.0);
+    summary.concurrency.requested = None;
+    summary.metrics.ttft_sched = summary.metrics.ttft;
+    summary.metrics.e2e_sched = summary.metrics.e2e;
+    summary.metrics.queue = summary.metrics.client_lag;
+    summary.metrics.queue.p99 = None;
+    summary.start_error_seconds = Some(0.000_81);
+    insta::assert_snapshot!(settled(summary));
+}
+
+/// The table of a run whose only trial came to this.
+fn settled(summary: Box<TrialSummary>) -> String {
+    let mut story = Story::new(plan("{}"));
+    let trial = story.plan.trials[0].id.clone();
     let body = Body::from(TrialCompleted {
         trial,
         attempt: Attempt(1),
@@ -74,5 +91,5 @@ fn a_single_trial_needs_no_parameters_and_a_missed_objective_is_told() {
     story.tell(body);
     let mut view = RunView::new(story.plan.clone());
     view.take(&story.events[0], Story::hash(&story.events[0]));
-    insta::assert_snapshot!(results_table(&view, Style::PLAIN));
+    results_table(&view, Style::PLAIN)
 }

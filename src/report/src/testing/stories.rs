@@ -247,6 +247,8 @@ pub(crate) fn measured(scale: f64) -> Box<TrialSummary> {
     summary.metrics.itl = metric(0.0104);
     summary.metrics.tpot = metric(0.0101);
     summary.metrics.e2e = metric(0.1037);
+    summary.metrics.client_lag = metric(0.000_02);
+    summary.metrics.loop_gap = metric(0.001_2);
     summary
 }
 
