@@ -87,6 +87,7 @@ test-vllm: tools build ## real vLLM on CPUs, on one node and on two; fetches 6 G
 bench: tools build ## all that alone does, and the benchmarks, each beside its reference; prints the numbers; some ten minutes
 	@cargo build --release --locked -p hpcbench-load --examples
 	@$(CARGO_TEST) $(E2E) --test alone -- --test-threads=1 --nocapture --include-ignored
+	@$(CARGO_TEST) --lib -- --ignored further_readers
 	@cargo test --release --locked -p hpcbench-load --test endurance --test allocations -- --test-threads=1 --nocapture --include-ignored
 
 # What is distributed starts on systems with glibc 2.28, of the RHEL 8 family: Zig links against that version's symbols.

@@ -51,7 +51,7 @@ pub use llama::Llama;
 pub use llama_files::LlamaFiles;
 pub use oci::oci_archive;
 pub use paths::{binary, example, workspace};
-pub use processes::{Process, processes_of};
+pub use processes::{Process, peak_memory, processes_of};
 pub use random::Random;
 pub use ray::ray;
 pub use recipe::Recipe;

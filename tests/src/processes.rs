@@ -21,6 +21,19 @@ pub struct Process {
     pub started: u64,
 }
 
+/// The most memory that a process has had at any time, bytes.
+///
+/// # Errors
+///
+/// It has ended.
+pub fn peak_memory(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kib: u64 = kib.context("no VmHWM in its status")?.trim().parse()?;
+    Ok(kib * 1024)
+}
+
 impl Process {
     /// Whether it is a simulated service itself, not somebody who only watches over one.
     pub fn is_simulator(&self) -> bool {
@@ -38,11 +51,7 @@ impl Process {
     ///
     /// It has ended.
     pub fn peak_memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        let kib: u64 = kib.context("no VmHWM in its status")?.trim().parse()?;
-        Ok(kib * 1024)
+        peak_memory(self.pid.unsigned_abs())
     }
 
     /// Sends a signal.

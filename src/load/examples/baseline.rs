@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use hpcbench_timing::{StampKeeper, enable_receive_stamps, recv_stamped};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 
 /// Time before the measurement.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -41,6 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let _keeper = StampKeeper::new()?;
     let mut poll = Poll::new()?;
     let mut all = Vec::new();

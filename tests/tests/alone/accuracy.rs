@@ -14,6 +14,16 @@ const WINDOW_SECONDS: f64 = 8.0;
 /// How long the whole run may take, the service's account of it included.
 const LIMIT: Duration = Duration::from_mins(2);
 
+/// Words of the reasons that name the client.
+const OF_THE_CLIENT: [&str; 6] = [
+    "client_lag",
+    "loop gap",
+    "engine thread",
+    "sent − intended",
+    "gaps between chunks",
+    "kernel stamp",
+];
+
 /// How close the numbers have to be to the truth.
 #[derive(Debug, Clone, Copy)]
 struct Tolerance {
@@ -46,8 +56,19 @@ struct Comparison {
     ttft_p50: Percentile,
     ttft_p99: Percentile,
     itl_p99: Percentile,
-    valid: bool,
-    verdict: String,
+    /// What the verdict has to say.
+    reasons: Vec<String>,
+}
+
+impl Comparison {
+    fn delivers(&self, streams: u32, share: f64) -> bool {
+        self.delivered >= share * f64::from(streams)
+    }
+
+    fn doubts_the_client(&self) -> bool {
+        let mut reasons = self.reasons.iter();
+        reasons.any(|reason| OF_THE_CLIENT.iter().any(|words| reason.contains(words)))
+    }
 }
 
 /// On any machine: what the benchmarks below ask for is less than a time slice of a scheduler.
@@ -82,17 +103,20 @@ fn two_thousand_streams_are_measured_to_three_milliseconds_or_doubted() -> Resul
     };
     repeated(|| {
         let compared = measure(2_000)?;
-        if !compared.valid {
-            println!("in doubt: {}", compared.verdict);
+        let Err(off) = expect_true(2_000, tolerance, &compared) else {
             return Ok(());
-        }
-        expect_true(2_000, tolerance, &compared)
+        };
+        // A doubt excuses numbers, not streams that were never there; and it has to be one about the client.
+        ensure!(compared.delivers(2_000, tolerance.delivered), "{off:#}");
+        ensure!(compared.doubts_the_client(), "{off:#}");
+        println!("in doubt: {:?}", compared.reasons);
+        Ok(())
     })
 }
 
 fn expect_true(streams: u32, tolerance: Tolerance, compared: &Comparison) -> Result<()> {
     ensure!(
-        compared.delivered >= tolerance.delivered * f64::from(streams),
+        compared.delivers(streams, tolerance.delivered),
         "too few of {streams} were delivered: {compared:?}"
     );
     ensure!(
@@ -172,8 +196,7 @@ fn compare(trial: &Value, truth: &Value) -> Result<Comparison> {
         ttft_p50: pair("/metrics/ttft/p50", ttft.percentile(0.5))?,
         ttft_p99: pair("/metrics/ttft/p99", ttft.percentile(0.99))?,
         itl_p99: pair("/metrics/itl/p99", itl.percentile(0.99))?,
-        valid: trial["verdict"]["status"] == "valid",
-        verdict: trial["verdict"].to_string(),
+        reasons: serde_json::from_value(trial["verdict"]["reasons"].clone())?,
     })
 }
 

@@ -1,12 +1,16 @@
 //! As many streams as one process can be asked for.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::summary::{count, number, trials};
-use hpcbench_tests::{Recipe, Simulator, Workdir};
+use hpcbench_tests::{Recipe, Simulator, Workdir, example, peak_memory};
 
 const STREAMS: u32 = 10_000;
+/// Tokens of each, and how long the baseline reads them, seconds.
+const TOKENS: u32 = 64;
+const SHORT_SECONDS: u32 = 5;
 /// Most memory that the client may have taken at any time, bytes.
 const MEMORY: u64 = 600_000_000;
 /// How often it is looked at.
@@ -23,7 +27,7 @@ fn ten_thousand_streams_fit_into_one_process() -> Result<()> {
         .workload("load", &format!("{{shape: closed, concurrency: {STREAMS}}}"))
         .workload(
             "prompts",
-            "{source: synthetic, input_tokens: 32, output_tokens: 64}",
+            &format!("{{source: synthetic, input_tokens: 32, output_tokens: {TOKENS}}}"),
         )
         .workload("timeout", "60s")
         .workload("warmup", "10s")
@@ -46,10 +50,13 @@ fn ten_thousand_streams_fit_into_one_process() -> Result<()> {
     let seen = truth["max_concurrency"]
         .as_u64()
         .context("no peak in the truth")?;
+    let bare = least(&simulator)?;
     println!(
-        "{seen} streams at once, {:.1} delivered on average; {:.0} MB of memory; {} requests, {} errors; verdict {}",
+        "{seen} streams at once, {:.1} delivered on average; {:.0} MB of memory, of the baseline {:.0} MB; {} requests, {} \
+         errors; verdict {}",
         number(trial, "/concurrency/delivered_mean")?,
         peak as f64 / 1e6,
+        bare as f64 / 1e6,
         count(trial, "/requests/issued")?,
         count(trial, "/requests/error")?,
         trial["verdict"]
@@ -60,4 +67,26 @@ fn ten_thousand_streams_fit_into_one_process() -> Result<()> {
     ensure!(peak > 0, "no client was seen");
     ensure!(peak < MEMORY, "the client took {peak} bytes");
     Ok(())
+}
+
+/// The memory of a client that only reads as many streams and keeps nothing of them, bytes. The kernel's, for the sockets, is in
+/// neither number.
+fn least(simulator: &Simulator) -> Result<u64> {
+    let mut command = Command::new(example("baseline")?);
+    command.arg(simulator.address().to_string());
+    command.args([STREAMS, SHORT_SECONDS, TOKENS].map(|number| number.to_string()));
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+    let mut peak = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        peak = peak.max(peak_memory(child.id()).unwrap_or(0));
+        std::thread::sleep(LOOK);
+    };
+    ensure!(
+        status.success() && peak > 0,
+        "the baseline: {status}, {peak} bytes"
+    );
+    Ok(peak)
 }

@@ -19,7 +19,7 @@ pub(crate) fn python(program: &str, input: &Value) -> Option<Value> {
         .stdout(Stdio::piped())
         .spawn();
     let Ok(mut python) = spawned else {
-        eprintln!("SKIPPED: there is no python3");
+        hpcbench_tests::skip(program, "there is no python3");
         return None;
     };
     let mut stdin = python.stdin.take().unwrap();
