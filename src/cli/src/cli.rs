@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, cancel, completions, doctor, guard, images, init, job, list, man, migrate, models, plan, replay,
-    report, resume, run, schema, simulate, status, submit, validate, verify, watch, why,
+    agent, cancel, completions, doctor, guard, images, init, job, list, man, migrate, models, null_server,
+    plan, replay, report, resume, run, schema, simulate, status, submit, validate, verify, watch, why,
 };
 use crate::{logging, program};
 
@@ -66,6 +66,8 @@ enum Command {
     #[command(hide = true)]
     Guard(guard::GuardArgs),
     #[command(hide = true)]
+    NullServer(null_server::NullServerArgs),
+    #[command(hide = true)]
     Job(job::JobArgs),
     #[command(hide = true)]
     Orphaned(job::OrphanedArgs),
@@ -106,6 +108,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Man(args) => man::run(&args),
         Command::Agent(args) => agent::run(args),
         Command::Guard(args) => guard::run(args),
+        Command::NullServer(args) => null_server::run(&args),
         Command::Job(args) => job::run(args),
         Command::Orphaned(args) => job::orphaned(&args),
     }

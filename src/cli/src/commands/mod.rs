@@ -12,6 +12,7 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod models;
+pub(crate) mod null_server;
 pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod report;

@@ -1,7 +1,7 @@
 //! How much load the load engine can produce on this node while the verdict's checks on the client find nothing.
 //!
-//! The real engine is measured against a simulated service without delays of its own, which runs on the same node: on a
-//! node of their own, clients reach at least as much.
+//! The real engine is measured against a server that does as little as can be, which runs on the same node: on a node of
+//! their own, clients reach at least as much.
 
 mod level;
 mod null_server;

@@ -1,5 +1,5 @@
-//! The server that a calibration sends its load to: the simulated service without delays of its own, as a process of its
-//! own, so that its processor time is not the client's.
+//! The server that a calibration sends its load to, as a process of its own, so that its processor time is not the client's:
+//! for requests one that answers at once, for streams, which have a pace, the simulated service.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -36,13 +36,12 @@ impl NullServer {
     /// It cannot be started, or says something else than its address.
     pub(super) fn start(load: Load, scratch: &Path) -> anyhow::Result<Self> {
         let hpcbench = program::executable()?;
-        let options = serde_json::to_string(&options(load))?;
         let guard = Command::new(&hpcbench)
             .args(["guard", "--grace", GRACE, "--run-dir"])
             .arg(scratch)
             .arg("--")
             .arg(&hpcbench)
-            .args(["simulate", "--options", &options])
+            .args(arguments(load)?)
             .env(FILTER_VARIABLE, "warn")
             // The guard ends its program when this pipe closes, however this process ends.
             .stdin(Stdio::piped())
@@ -79,16 +78,19 @@ impl Drop for NullServer {
     }
 }
 
-/// Tokens come at once, or at the pace of the streams, the first one included.
-fn options(load: Load) -> SimulatorConfig {
-    let pace = match load {
-        Load::Requests => SimDuration::ZERO,
-        Load::Streams { itl_ms } => SimDuration::from_millis(itl_ms),
+/// What the program is told to serve that load.
+fn arguments(load: Load) -> serde_json::Result<Vec<String>> {
+    let Load::Streams { itl_ms } = load else {
+        return Ok(vec!["null-server".to_owned()]);
     };
-    SimulatorConfig {
+    // The first token comes at the pace of the others.
+    let pace = SimDuration::from_millis(itl_ms);
+    let options = SimulatorConfig {
         ttft: pace,
         itl: pace,
         truth_requests: TRUTH_REQUESTS,
         ..SimulatorConfig::default()
-    }
+    };
+    let options = serde_json::to_string(&options)?;
+    Ok(["simulate", "--options", &options].map(str::to_owned).into())
 }
