@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::recipe::{Endpoint, Nodes, Service, ServiceKind, Workload};
 
 /// A kind of service, as far as recipes are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KindDescription {
     /// The endpoints that it answers.
     pub endpoints: &'static [Endpoint],
@@ -16,6 +16,20 @@ pub struct KindDescription {
     pub launches: bool,
     /// The model's name where the recipe gives none; `None`: the recipe must give one.
     pub default_model: Option<&'static str>,
+    /// What `storage.stage_model` does to its model.
+    pub staging: Staging,
+}
+
+/// What becomes of a kind's model where a recipe asks for copies on the nodes' own disks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Staging {
+    /// It stays where it is.
+    #[default]
+    Stays,
+    /// It stays where it is, for this reason.
+    StaysBecause(&'static str),
+    /// It is copied.
+    Copied,
 }
 
 /// How the instances of a service lie on the server nodes.

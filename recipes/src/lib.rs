@@ -35,7 +35,7 @@ mod tree;
 pub mod units;
 mod write;
 
-pub use catalog::{InvalidOptions, KindDescription, Placement, ServiceCatalog, ServiceProblem};
+pub use catalog::{InvalidOptions, KindDescription, Placement, ServiceCatalog, ServiceProblem, Staging};
 pub use check::{Checked, Input, RecipeChecker, problem_at};
 pub use code::{Code, Example, UnknownCode};
 pub use diagnostic::{Diagnostic, Severity};

@@ -45,11 +45,13 @@ impl ServiceCatalog for TestCatalog {
                 endpoints: &[Endpoint::Chat, Endpoint::Completions, Endpoint::Generate],
                 launches: true,
                 default_model: Some("simulated"),
+                ..KindDescription::default()
             }),
             ServiceKind::Openai => Some(KindDescription {
                 endpoints: &[Endpoint::Chat, Endpoint::Completions],
                 launches: false,
                 default_model: None,
+                ..KindDescription::default()
             }),
             _ => None,
         }

@@ -57,6 +57,7 @@ pub struct AgentContext {
     pub live: mpsc::Sender<Live>,
     /// How the load stands.
     progress: Mutex<Option<Progress>>,
+    under_load: watch::Sender<bool>,
     ended: watch::Sender<bool>,
 }
 
@@ -93,6 +94,7 @@ impl AgentContext {
             sources: parts.sources,
             live: parts.live,
             progress: Mutex::new(None),
+            under_load: watch::Sender::new(false),
             ended: watch::Sender::new(false),
         }
     }
@@ -105,6 +107,16 @@ impl AgentContext {
     /// Turns true when the agent is to end.
     pub fn ended(&self) -> watch::Receiver<bool> {
         self.ended.subscribe()
+    }
+
+    /// A trial needs this node's services from now on, or does not any more.
+    pub fn set_under_load(&self, under_load: bool) {
+        self.under_load.send_replace(under_load);
+    }
+
+    /// True while a trial needs this node's services, from before its load until after it.
+    pub fn under_load(&self) -> watch::Receiver<bool> {
+        self.under_load.subscribe()
     }
 
     /// The load stands so; none: there is no load.

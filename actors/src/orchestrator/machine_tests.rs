@@ -19,8 +19,10 @@ fn outline() -> Arc<Outline> {
             (node("client"), Role::Client),
         ]),
         services: vec![ServiceOutline {
+            setup: 0,
             spans: Vec::new(),
             instances: BTreeMap::from([(InstanceId::new(&node("server"), 0), node("server"))]),
+            outfit_within: 0.0,
             ready_within: 1.0,
             restarts: 0,
             restart_backoff: 0.0,

@@ -17,17 +17,69 @@ use crate::shell::describe;
 /// Copies of images on this node, below the run's scratch directory.
 const IMAGES: &str = "images";
 
-/// Commands as they are started, inside of the plan's image if it has one, and that image. `scratch` is the instance's own
-/// directory.
+/// An image on this node, and the program that starts commands inside of it.
+#[derive(Debug, Clone)]
+pub(super) struct NodeImage {
+    apptainer: PathBuf,
+    /// The image itself, or its copy on this node's disk.
+    file: PathBuf,
+    /// As it is reported.
+    pub(super) described: ServiceImage,
+}
+
+/// The plan's image, if it has one: read, and copied to this node's disk where the recipe wants that. Both may take minutes.
+pub(super) async fn image(context: &AgentContext, plan: &ServicePlan) -> Result<Option<NodeImage>, String> {
+    let Some(image) = &plan.image else {
+        return Ok(None);
+    };
+    let folder = if context.plan.storage.stage_image {
+        let folder = context.scratch.dir(IMAGES);
+        Some(folder.map_err(|error| format!("failed to create the directory for images: {error}"))?)
+    } else {
+        None
+    };
+    let path = PathBuf::from(&image.path);
+    let found = tokio::task::spawn_blocking(move || on_the_disk(&path, folder.as_deref())).await;
+    let image = found.map_err(|error| format!("a thread is gone: {error}"))??;
+    let ServiceImage { path, sha256, .. } = &image.described;
+    tracing::info!(image = path, sha256, "the image of the service");
+    Ok(Some(image))
+}
+
+/// `copies`: where the image is copied to, if it is.
+fn on_the_disk(image: &Path, copies: Option<&Path>) -> Result<NodeImage, String> {
+    let apptainer = Apptainer::find().map_err(|error| describe(&error))?;
+    tracing::info!(
+        version = apptainer.version,
+        "found {}",
+        apptainer.program.display()
+    );
+    let image = Image::read(image).map_err(|error| describe(&error))?;
+    let file = match copies {
+        Some(folder) => stage(&image, folder, LockTimes::default()).map_err(|error| describe(&error))?,
+        None => image.path.clone(),
+    };
+    let reference = image.reference();
+    let copy = (file != image.path).then(|| file.display().to_string());
+    Ok(NodeImage {
+        apptainer: apptainer.program,
+        file,
+        described: ServiceImage {
+            path: reference.path,
+            sha256: reference.sha256,
+            copy,
+        },
+    })
+}
+
+/// Commands as they are started inside of an image. `scratch` is the instance's own directory.
 pub(super) async fn contain(
     context: &AgentContext,
     plan: &ServicePlan,
+    image: NodeImage,
     scratch: &Path,
     commands: Vec<LaunchCommand>,
-) -> Result<(Vec<LaunchCommand>, Option<ServiceImage>), String> {
-    let Some(image) = &plan.image else {
-        return Ok((commands, None));
-    };
+) -> Result<Vec<LaunchCommand>, String> {
     let binds = plan.binds.iter().map(|text| Bind::parse(text));
     let binds: Vec<Bind> = binds
         .collect::<Result<_, _>>()
@@ -35,82 +87,24 @@ pub(super) async fn contain(
     let mut variables = allowed_variables(env::vars_os());
     // `--cleanenv` would take the mark from the service's processes, by which a successor finds what is left of a run.
     variables.insert(RUN_VARIABLE.to_owned(), run_mark(context.spawner.run_dir()));
-    let staging = if context.plan.storage.stage_image {
-        let folder = context.scratch.dir(IMAGES);
-        Some(folder.map_err(|error| format!("failed to create the directory for images: {error}"))?)
-    } else {
-        None
+    let container = Container {
+        apptainer: image.apptainer,
+        image: image.file,
+        scratch: scratch.to_path_buf(),
+        gpus: !context.resources.gpus.is_empty(),
+        binds,
+        variables,
     };
-    let work = Work {
-        image: PathBuf::from(&image.path),
-        staging,
-        hpcbench: context.spawner.hpcbench().to_path_buf(),
-        commands,
-        container: Container {
-            apptainer: PathBuf::new(),
-            image: PathBuf::new(),
-            scratch: scratch.to_path_buf(),
-            gpus: !context.resources.gpus.is_empty(),
-            binds,
-            variables,
-        },
+    let hpcbench = context.spawner.hpcbench().to_path_buf();
+    // The paths that are shown may be anywhere.
+    let work = move || {
+        let commands = commands.into_iter();
+        commands
+            .map(|command| put_in(command, &hpcbench, &container))
+            .collect()
     };
-    // An image of gigabytes is read, and copied perhaps.
-    let contained = tokio::task::spawn_blocking(move || work.on_the_disk()).await;
-    let (commands, image) = contained.map_err(|error| format!("a thread is gone: {error}"))??;
-    tracing::info!(
-        image = image.path,
-        sha256 = image.sha256,
-        "the image of the service"
-    );
-    Ok((commands, Some(image)))
-}
-
-/// What there is to do with the disk.
-struct Work {
-    image: PathBuf,
-    /// Where the image is copied to, if it is.
-    staging: Option<PathBuf>,
-    hpcbench: PathBuf,
-    commands: Vec<LaunchCommand>,
-    /// Without program and image.
-    container: Container,
-}
-
-impl Work {
-    fn on_the_disk(self) -> Result<(Vec<LaunchCommand>, ServiceImage), String> {
-        let Self {
-            image,
-            staging,
-            hpcbench,
-            commands,
-            mut container,
-        } = self;
-        let apptainer = Apptainer::find().map_err(|error| describe(&error))?;
-        tracing::info!(
-            version = apptainer.version,
-            "found {}",
-            apptainer.program.display()
-        );
-        let image = Image::read(&image).map_err(|error| describe(&error))?;
-        container.apptainer = apptainer.program;
-        container.image = match staging {
-            Some(folder) => stage(&image, &folder, LockTimes::default()).map_err(|error| describe(&error))?,
-            None => image.path.clone(),
-        };
-        let contained = commands
-            .into_iter()
-            .map(|command| put_in(command, &hpcbench, &container));
-        let contained = contained.collect::<Result<_, _>>()?;
-        let reference = image.reference();
-        let copy = (container.image != image.path).then(|| container.image.display().to_string());
-        let image = ServiceImage {
-            path: reference.path,
-            sha256: reference.sha256,
-            copy,
-        };
-        Ok((contained, image))
-    }
+    let contained = tokio::task::spawn_blocking(work).await;
+    contained.map_err(|error| format!("a thread is gone: {error}"))?
 }
 
 fn put_in(

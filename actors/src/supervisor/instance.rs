@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use hpcbench_core::event::{ServiceExited, ServiceFailed, ServiceRank};
+use hpcbench_core::event::{ServiceExited, ServiceFailed, ServiceRank, ServiceReady};
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{InstanceId, Seq};
 use hpcbench_recipes::ServicePlan;
@@ -117,7 +117,7 @@ impl Instance {
 
     /// From the start to an end that nobody has asked for.
     async fn live(&self) -> End {
-        let started = match self.begin().await {
+        let started = match Box::pin(self.begin()).await {
             Ok(started) => started,
             Err(reason) => return End::Failed(reason),
         };
@@ -127,29 +127,39 @@ impl Instance {
         }
     }
 
-    /// Waits until it is ready; from then on only its end is news. Returns why it will not be.
+    /// Waits until it is ready; from then on only its end or its silence is news. Returns why it is of no use.
     async fn serve(&self, started: Started) -> String {
         let is_head = self.order.rank.as_ref().is_none_or(|rank| rank.index == 0);
         // Whether another process does its part, only the first one can tell.
         if is_head {
-            match self.become_ready(started).await {
+            let endpoints = started.endpoints.clone();
+            match Box::pin(self.become_ready(started)).await {
                 Ok(ready) => self.report(ReportBody::ServiceReady(ready)),
                 Err(reason) => return reason,
+            }
+            // What already ran is not ours to start again.
+            if self.processes.are_any() {
+                return Box::pin(self.watch(&endpoints)).await;
             }
         }
         std::future::pending().await
     }
 
-    async fn become_ready(&self, started: Started) -> Result<hpcbench_core::event::ServiceReady, String> {
+    async fn become_ready(&self, started: Started) -> Result<ServiceReady, String> {
         let Started {
             endpoints,
             since,
+            outfit,
             rest,
         } = started;
         if let Some(rest) = rest {
             self.go_on(&rest, since).await?;
         }
-        self.until_ready(&endpoints, since).await
+        let ready = self.until_ready(&endpoints, since).await?;
+        Ok(ServiceReady {
+            outfit_seconds: outfit.map(|outfit| outfit.as_secs_f64()),
+            ..ready
+        })
     }
 
     /// The last lines of its log, as an event shows them.

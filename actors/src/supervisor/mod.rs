@@ -12,11 +12,14 @@ mod model;
 mod probe;
 mod processes;
 mod ready;
+mod reset;
 mod share;
 mod short_path;
 mod start;
+mod watch;
 
 pub use actor::Supervisor;
 pub(crate) use endpoints::declared;
 pub use environment::{SecretError, environment};
 pub(crate) use keys::api_key;
+pub(crate) use reset::reset;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hpcbench_services::BaseUrl;
+use hpcbench_recipes::ServicePlan;
+use hpcbench_services::{BaseUrl, ServiceEndpoint};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request};
@@ -12,7 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::tls::{TlsError, shake_hands};
+use super::keys::api_key;
+use crate::agent::AgentContext;
+use crate::tls::{TlsError, connector, shake_hands};
 
 /// How long one answer may take at the most.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,6 +74,21 @@ pub(super) struct Server<'a> {
     pub(super) key: Option<String>,
     /// Speaks TLS with it; none: nobody does.
     pub(super) tls: Option<TlsConnector>,
+}
+
+/// An endpoint of a service as it is asked.
+pub(super) async fn server<'a>(
+    context: &AgentContext,
+    plan: &ServicePlan,
+    endpoint: &'a ServiceEndpoint,
+) -> Result<Server<'a>, String> {
+    let key = endpoint.api_key.as_ref();
+    let key = key.map(|key| api_key(context, plan, key));
+    Ok(Server {
+        url: &endpoint.url,
+        key: key.transpose()?,
+        tls: connector(endpoint).await?,
+    })
 }
 
 impl Server<'_> {

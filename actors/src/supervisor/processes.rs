@@ -97,6 +97,11 @@ impl Processes {
             .clone()
     }
 
+    /// Whether any was started.
+    pub(super) fn are_any(&self) -> bool {
+        !self.running().is_empty()
+    }
+
     /// Starts a process, and reports that.
     pub(super) async fn start(&self, command: &LaunchCommand, launch: Launch<'_>) -> Result<(), String> {
         let log = |stream: &'static str| {

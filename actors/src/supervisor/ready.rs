@@ -3,16 +3,18 @@
 use std::time::{Duration, Instant};
 
 use hpcbench_core::event::ServiceReady;
-use hpcbench_services::{FirstRequest, Probe, ProbeResult, Readiness, ServiceEndpoint, Warmup};
+use hpcbench_services::{FirstRequest, ModelList, Probe, ProbeResult, Readiness, ServiceEndpoint, Warmup};
 
 use super::instance::Instance;
-use super::keys::api_key;
-use super::probe::Server;
+use super::probe::{Server, server};
 use crate::shell::describe;
-use crate::tls::connector;
 
 /// How long the list of models may take.
 const LIST_PATIENCE: Duration = Duration::from_secs(5);
+/// How often a list that has to be there is asked for.
+const LIST_TRIES: u32 = 5;
+/// Time between two such tries.
+const LIST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause between two probes while a service starts: the first ones come at short distances, so that a quick service is
 /// noticed quickly.
 const FIRST_PROBE: Duration = Duration::from_millis(20);
@@ -35,10 +37,7 @@ impl Instance {
     ) -> Result<ServiceReady, String> {
         let plan = &self.plan;
         let readiness = self.service.readiness(plan).map_err(|error| describe(&error))?;
-        let mut servers = Vec::new();
-        for endpoint in endpoints {
-            servers.push(self.server(endpoint).await?);
-        }
+        let servers = self.servers(endpoints).await?;
         let waiting = Waiting {
             instance: self,
             timeout: plan.health.timeout.as_std(),
@@ -67,20 +66,22 @@ impl Instance {
                 .collect(),
             seconds,
             models,
+            outfit_seconds: None,
             load_seconds,
             first_token_seconds,
         })
     }
 
-    /// An endpoint as it is asked.
-    async fn server<'a>(&self, endpoint: &'a ServiceEndpoint) -> Result<Server<'a>, String> {
-        let key = endpoint.api_key.as_ref();
-        let key = key.map(|key| api_key(&self.context, &self.plan, key));
-        Ok(Server {
-            url: &endpoint.url,
-            key: key.transpose()?,
-            tls: connector(endpoint).await?,
-        })
+    /// The endpoints as they are asked.
+    pub(super) async fn servers<'a>(
+        &self,
+        endpoints: &'a [ServiceEndpoint],
+    ) -> Result<Vec<Server<'a>>, String> {
+        let mut servers = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            servers.push(server(&self.context, &self.plan, endpoint).await?);
+        }
+        Ok(servers)
     }
 }
 
@@ -111,14 +112,14 @@ impl Waiting<'_> {
         let Some(list) = &readiness.models else {
             return Ok(Vec::new());
         };
-        let answer = server.get(&list.path, LIST_PATIENCE).await;
-        // Not every server has such a list.
-        let Some(names) = answer
-            .ok()
-            .filter(|(status, _)| *status == 200)
-            .and_then(|(_, body)| list.names(&body).ok())
-        else {
-            return Ok(Vec::new());
+        let names = match self.names(list, server).await {
+            Ok(names) => names,
+            // Not every server has such a list.
+            Err(_) if !list.is_complete => return Ok(Vec::new()),
+            Err(problem) => {
+                let url = server.url;
+                return Err(format!("{url} does not say which models it has: {problem}"));
+            }
         };
         let plan = &self.instance.plan;
         if !list.lacks(&names, &plan.model) {
@@ -135,6 +136,27 @@ impl Waiting<'_> {
             plan.model,
             self.instance.service.missing_model(plan)
         ))
+    }
+
+    /// The names in a list; one that has to be there may need a moment.
+    async fn names(&self, list: &ModelList, server: &Server<'_>) -> Result<Vec<String>, String> {
+        let tries = if list.is_complete { LIST_TRIES } else { 1 };
+        let mut last = String::new();
+        for number in 1..=tries {
+            let answer = server.get(&list.path, LIST_PATIENCE).await;
+            last = match answer {
+                Ok((200, body)) => match list.names(&body) {
+                    Ok(names) => return Ok(names),
+                    Err(error) => describe(&error),
+                },
+                Ok((status, _)) => format!("{} answers with status {status}", list.path),
+                Err(error) => describe(&error),
+            };
+            if number < tries {
+                tokio::time::sleep(LIST_PAUSE).await;
+            }
+        }
+        Err(last)
     }
 
     /// Has every endpoint load the model, and says how long that took.
@@ -195,7 +217,11 @@ impl Waiting<'_> {
 }
 
 /// Whether the service is ready; the inner error says why not yet, the outer one why never.
-async fn ask(probe: &Probe, server: &Server<'_>, patience: Duration) -> Result<Result<(), String>, String> {
+pub(super) async fn ask(
+    probe: &Probe,
+    server: &Server<'_>,
+    patience: Duration,
+) -> Result<Result<(), String>, String> {
     Ok(match server.get(&probe.path, patience).await {
         Ok((status, _)) => match probe.judge(status) {
             ProbeResult::Ready => Ok(()),

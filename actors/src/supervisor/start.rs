@@ -1,18 +1,19 @@
 //! The start of an instance: what it gets of its node, and its first process.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use hpcbench_core::event::{Rendezvous, ServiceImage, ServiceRank};
+use hpcbench_core::outfit_seconds;
+use hpcbench_recipes::ServicePlan;
 use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_services::{
     Extras, LaunchCommand, LaunchContext, OnCluster, Rank, ServiceEndpoint, Start, Wanted,
 };
 
 use super::address::free_ports;
-use super::container::contain;
+use super::container::{NodeImage, contain, image};
 use super::instance::Instance;
 use super::model::staged;
 use super::processes::{Launch, Part};
@@ -28,7 +29,10 @@ const IN_CONTAINER: &str = "/tmp";
 /// An instance whose first process was started.
 pub(super) struct Started {
     pub(super) endpoints: Vec<ServiceEndpoint>,
+    /// When that was.
     pub(super) since: Instant,
+    /// How long it took until then, where an image or a model was brought to the node.
+    pub(super) outfit: Option<Duration>,
     /// What there is to do before it can be ready.
     pub(super) rest: Option<Rest>,
 }
@@ -45,6 +49,9 @@ pub(super) struct Rest {
 
 /// What an instance is started with.
 struct Means {
+    /// The plan, with its model where it is on this node.
+    plan: ServicePlan,
+    image: Option<NodeImage>,
     context: LaunchContext,
     share: InstanceShare,
     rank: Option<Rank>,
@@ -52,31 +59,39 @@ struct Means {
 
 impl Instance {
     pub(super) async fn begin(&self) -> Result<Started, String> {
-        let means = self.means()?;
+        let began = Instant::now();
+        let mut means = self.means().await?;
+        self.preflight(&means).await?;
+        // Last: whoever asks first gets a port that nobody listens at yet.
+        self.choose_ports(&mut means)?;
         let endpoints = self.service.endpoints(&self.plan, &means.context);
         let endpoints = endpoints.map_err(|error| describe(&error))?;
-        let since = Instant::now();
-        let plan = &staged(&self.context, &self.plan).await?;
         let start = match &means.rank {
-            Some(rank) => self.service.start_rank(plan, &means.context, rank),
-            None => self.service.start(plan, &means.context),
+            Some(rank) => self.service.start_rank(&means.plan, &means.context, rank),
+            None => self.service.start(&means.plan, &means.context),
         };
-        let rest = match start.map_err(|error| describe(&error))? {
-            Start::External => None,
+        let start = start.map_err(|error| describe(&error))?;
+        let is_staged = means.plan != self.plan;
+        let outfit = (means.image.is_some() || is_staged).then(|| began.elapsed());
+        let since = Instant::now();
+        let rest = self.start(start, means).await?;
+        Ok(Started {
+            endpoints,
+            since,
+            outfit,
+            rest,
+        })
+    }
+
+    async fn start(&self, start: Start, means: Means) -> Result<Option<Rest>, String> {
+        let described = means.image.as_ref().map(|image| image.described.clone());
+        let how = |part| self.how(part, &means.share.cpus, means.rendezvous(), described.clone());
+        match start {
+            Start::External => Ok(None),
             Start::Launch(command) => {
-                let ([command], image) = self.outfit([command], &means).await?;
-                self.processes
-                    .start(
-                        &command,
-                        self.how(
-                            Part::Service,
-                            &means.share.cpus,
-                            means.rendezvous(),
-                            image.clone(),
-                        ),
-                    )
-                    .await?;
-                None
+                let [command] = self.outfit([command], &means).await?;
+                self.processes.start(&command, how(Part::Service)).await?;
+                Ok(None)
             }
             Start::OnCluster(on_cluster) => {
                 let OnCluster {
@@ -84,33 +99,18 @@ impl Instance {
                     status,
                     service,
                 } = *on_cluster;
-                let ([node, status, service], image) = self.outfit([node, status, service], &means).await?;
-                self.processes
-                    .start(
-                        &node,
-                        self.how(
-                            Part::Cluster,
-                            &means.share.cpus,
-                            means.rendezvous(),
-                            image.clone(),
-                        ),
-                    )
-                    .await?;
-                Some(Rest {
+                let [node, status, service] = self.outfit([node, status, service], &means).await?;
+                self.processes.start(&node, how(Part::Cluster)).await?;
+                Ok(Some(Rest {
                     status,
                     service,
                     wanted: means.wanted(),
                     rendezvous: means.rendezvous(),
-                    cpus: means.share.cpus,
-                    image,
-                })
+                    cpus: means.share.cpus.clone(),
+                    image: described,
+                }))
             }
-        };
-        Ok(Started {
-            endpoints,
-            since,
-            rest,
-        })
+        }
     }
 
     pub(super) async fn start_rest(&self, rest: &Rest) -> Result<(), String> {
@@ -141,44 +141,77 @@ impl Instance {
         }
     }
 
-    /// Finds what the processes get of their node.
-    fn means(&self) -> Result<Means, String> {
+    /// Finds what the processes get of their node, but for ports, and brings there what they need.
+    async fn means(&self) -> Result<Means, String> {
         let agent = &self.context;
+        let patience = Duration::from_secs_f64(outfit_seconds(&agent.plan, &self.plan));
+        let fetched = async {
+            let plan = staged(agent, &self.plan).await?;
+            Ok::<_, String>((plan, image(agent, &self.plan).await?))
+        };
+        let fetched = tokio::time::timeout(patience, fetched).await;
+        let (plan, image) = fetched.map_err(|_| {
+            let seconds = patience.as_secs_f64();
+            format!("its image and its model were not on this node within {seconds} s")
+        })??;
         let instances = self.plan.instances_per_node;
         let number = number(&self.order.id, &agent.node, instances);
         let share = share(&agent.plan.resources.servers, &agent.resources, number, instances);
         let gpus = share.gpus.as_ref().unwrap_or(&agent.resources.gpus).len();
         let scratch = agent.scratch.dir(self.order.id.as_str());
         let scratch = scratch.map_err(|error| format!("failed to create its directory: {error}"))?;
-        let needs = self.service.needs(&self.plan);
-        let address = agent.address.address;
-        // One for the service, one for the instance's other processes.
-        let ports = free_ports(address, 2 + needs.ports);
-        let ports = ports.map_err(|error| format!("no free port can be had: {error}"))?;
-        let [port, rendezvous, ref ports @ ..] = ports[..] else {
-            return Err("no free port can be had".to_owned());
-        };
-        let rank = self.order.rank.as_ref();
-        let rank = rank.map(|rank| found_by(rank, address, rendezvous, agent.address.interface.clone()));
-        let short_path = if needs.short_path {
+        let short_path = if self.service.needs(&self.plan).short_path {
             self.short_path(&scratch)?
         } else {
             PathBuf::new()
         };
         let context = LaunchContext {
-            host: address,
-            port,
+            host: agent.address.address,
+            port: 0,
             hpcbench_exe: agent.spawner.hpcbench().to_path_buf(),
             run_dir: agent.spawner.run_dir().to_path_buf(),
             scratch,
             instance: number,
             gpus: u32::try_from(gpus).unwrap_or(u32::MAX),
             extras: Extras {
-                ports: ports.to_vec(),
+                ports: Vec::new(),
                 short_path,
             },
         };
-        Ok(Means { context, share, rank })
+        Ok(Means {
+            plan,
+            image,
+            context,
+            share,
+            rank: None,
+        })
+    }
+
+    /// Finds free ports. From here on there is nothing to wait for.
+    fn choose_ports(&self, means: &mut Means) -> Result<(), String> {
+        let agent = &self.context;
+        let needs = self.service.needs(&self.plan);
+        let address = agent.address.address;
+        // One for the service, one for the instance's other processes.
+        let ports = free_ports(address, 2 + needs.head_ports + needs.ports);
+        let mut ports = ports
+            .map_err(|error| format!("no free port can be had: {error}"))?
+            .into_iter();
+        let (Some(port), Some(rendezvous)) = (ports.next(), ports.next()) else {
+            return Err("no free port can be had".to_owned());
+        };
+        let own = Rendezvous {
+            address,
+            port: rendezvous,
+            more_ports: ports.by_ref().take(needs.head_ports).collect(),
+            image: means.digest(),
+        };
+        let rank = self.order.rank.as_ref();
+        rank.map_or(Ok(()), |rank| runs_the_same(rank, means.digest().as_deref()))?;
+        means.rank = rank.map(|rank| found_by(rank, own, agent.address.interface.clone()));
+        means.context.port = port;
+        means.context.extras.ports = ports.collect();
+        Ok(())
     }
 
     /// A short path to a directory of the instance's own, as its processes see it.
@@ -195,27 +228,32 @@ impl Instance {
         Ok(path)
     }
 
-    /// Gives commands what is theirs, puts them inside of the image if there is one, and looks at the programs that they name.
+    /// Looks at the programs that will be started.
+    async fn preflight(&self, means: &Means) -> Result<(), String> {
+        let preflight = self.service.preflight(&self.plan, &means.context);
+        let Some(preflight) = preflight.map_err(|error| describe(&error))? else {
+            return Ok(());
+        };
+        let [preflight] = self.outfit([preflight], means).await?;
+        let printed = self.processes.print(&preflight, PREFLIGHT).await?;
+        self.service.judge_preflight(&self.plan, &printed)
+    }
+
+    /// Gives commands what is theirs, and puts them inside of the image if there is one.
     async fn outfit<const N: usize>(
         &self,
-        commands: [LaunchCommand; N],
+        mut commands: [LaunchCommand; N],
         means: &Means,
-    ) -> Result<([LaunchCommand; N], Option<ServiceImage>), String> {
-        let preflight = self.service.preflight(&self.plan, &means.context);
-        let preflight = preflight.map_err(|error| describe(&error))?;
-        let mut all: Vec<LaunchCommand> = commands.into_iter().chain(preflight).collect();
-        for command in &mut all {
-            self.give(command, &means.share, &means.context.scratch)?;
+    ) -> Result<[LaunchCommand; N], String> {
+        let scratch = &means.context.scratch;
+        for command in &mut commands {
+            self.give(command, &means.share, scratch)?;
         }
-        let contained = contain(&self.context, &self.plan, &means.context.scratch, all).await;
-        let (mut all, image) = contained?;
-        let preflight = all.split_off(N.min(all.len())).pop();
-        if let Some(preflight) = preflight {
-            let printed = self.processes.print(&preflight, PREFLIGHT).await?;
-            self.service.judge_preflight(&self.plan, &printed)?;
-        }
-        let all = <[LaunchCommand; N]>::try_from(all).map_err(|_| "a command was lost".to_owned())?;
-        Ok((all, image))
+        let Some(image) = means.image.clone() else {
+            return Ok(commands);
+        };
+        let contained = contain(&self.context, &self.plan, image, scratch, commands.to_vec()).await?;
+        <[LaunchCommand; N]>::try_from(contained).map_err(|_| "a command was lost".to_owned())
     }
 
     /// Keeps instances apart: each has its own GPUs, and its own home wherever another one may be on its node.
@@ -241,12 +279,19 @@ impl Instance {
 }
 
 impl Means {
+    /// The digest of its image.
+    fn digest(&self) -> Option<String> {
+        self.image.as_ref()?.described.sha256.clone()
+    }
+
     /// Where the instance's other processes find this one: the first one says so.
     fn rendezvous(&self) -> Option<Rendezvous> {
         let rank = self.rank.as_ref().filter(|rank| rank.is_head())?;
         Some(Rendezvous {
             address: rank.head,
             port: rank.rendezvous_port,
+            more_ports: rank.head_ports.clone(),
+            image: self.digest(),
         })
     }
 
@@ -261,24 +306,34 @@ impl Means {
     }
 }
 
+/// Refuses to be one of the processes of an instance whose first process runs in another image: they would be of different versions.
+fn runs_the_same(rank: &ServiceRank, own: Option<&str>) -> Result<(), String> {
+    match rank.rendezvous.as_ref().and_then(|first| first.image.as_deref()) {
+        Some(first) if own.is_some_and(|own| own != first) => Err(format!(
+            "the image on this node is not the one that {} runs in, whose SHA-256 is {first}: bring the same to all nodes",
+            rank.head
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A process of an instance, which finds the first one where it was told, or else is the first one itself.
-fn found_by(rank: &ServiceRank, address: IpAddr, free_port: u16, interface: Option<String>) -> Rank {
-    let own = Rendezvous {
-        address,
-        port: free_port,
-    };
-    let head = rank.rendezvous.as_ref().unwrap_or(&own);
+fn found_by(rank: &ServiceRank, own: Rendezvous, interface: Option<String>) -> Rank {
+    let head = rank.rendezvous.clone().unwrap_or(own);
     Rank {
         index: rank.index,
         of: rank.of,
         head: head.address,
         rendezvous_port: head.port,
+        head_ports: head.more_ports,
         interface,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
@@ -286,19 +341,47 @@ mod tests {
         let order = |json: &str| serde_json::from_str::<ServiceRank>(json).unwrap();
         let first = order(r#"{"head": "server-1-0", "index": 0, "of": 2}"#);
         let own: IpAddr = "10.0.0.1".parse().unwrap();
-        let rank = found_by(&first, own, 29_500, None);
+        let at = |address: &str, port| Rendezvous {
+            address: address.parse().unwrap(),
+            port,
+            more_ports: vec![port + 1],
+            image: None,
+        };
+        let rank = found_by(&first, at("10.0.0.1", 29_500), None);
+        assert_eq!(rank.head_ports, [29_501]);
         assert_eq!(
             (rank.head, rank.rendezvous_port, rank.is_head()),
             (own, 29_500, true)
         );
         let second = order(
-            r#"{"head": "server-1-0", "index": 1, "of": 2, "rendezvous": {"address": "10.0.0.1", "port": 29500}}"#,
+            r#"{"head": "server-1-0", "index": 1, "of": 2, "rendezvous": {"address": "10.0.0.1", "port": 29500, "more_ports": [29501]}}"#,
         );
-        let rank = found_by(&second, "10.0.0.2".parse().unwrap(), 7, Some("ib0".to_owned()));
+        let rank = found_by(&second, at("10.0.0.2", 7), Some("ib0".to_owned()));
+        assert_eq!(rank.head_ports, [29_501]);
         assert_eq!(
             (rank.head, rank.rendezvous_port, rank.is_head()),
             (own, 29_500, false)
         );
         assert_eq!(rank.interface.as_deref(), Some("ib0"));
+    }
+
+    #[test]
+    fn all_processes_of_an_instance_run_in_one_image() {
+        let order = |image: &str| {
+            let rendezvous = format!(r#"{{"address": "10.0.0.1", "port": 1{image}}}"#);
+            let json =
+                format!(r#"{{"head": "server-1-0", "index": 1, "of": 2, "rendezvous": {rendezvous}}}"#);
+            serde_json::from_str::<ServiceRank>(&json).unwrap()
+        };
+        let of_image = order(r#", "image": "aa""#);
+        assert_eq!(runs_the_same(&of_image, Some("aa")), Ok(()));
+        let refused = runs_the_same(&of_image, Some("bb")).unwrap_err();
+        assert!(
+            refused.contains("server-1-0") && refused.contains("aa"),
+            "{refused}"
+        );
+        // A sandbox directory has no digest.
+        assert_eq!(runs_the_same(&order(""), Some("bb")), Ok(()));
+        assert_eq!(runs_the_same(&of_image, None), Ok(()));
     }
 }

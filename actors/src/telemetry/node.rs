@@ -78,6 +78,7 @@ impl Telemetry {
                 endpoints,
                 point,
             } => {
+                self.context.set_under_load(true);
                 let planned = self.context.plan.trial(trial, *point);
                 self.observe((trial, planned), *attempt, endpoints.clone());
                 return Taken::Wholly;
@@ -92,7 +93,16 @@ impl Telemetry {
                 self.tell(trial, *attempt, Told::Begins(start_ns));
                 return Taken::Wholly;
             }
+            CommandBody::LeaveObservation { trial, attempt } => {
+                self.context.set_under_load(false);
+                let is_observed = |(observed, number, _): &(TrialId, Attempt, Teller)| {
+                    observed == trial && number == attempt
+                };
+                self.observed.take_if(|observed| is_observed(observed));
+                return Taken::Wholly;
+            }
             CommandBody::FinishObservation { trial, attempt } => {
+                self.context.set_under_load(false);
                 self.finish_observation(trial, *attempt, command.cause);
                 return Taken::Wholly;
             }

@@ -26,7 +26,7 @@ use super::scrape::{Target, dialect, scrape};
 use crate::agent::AgentContext;
 use crate::process::{ListenerOwner, listener_owner};
 use crate::shell::describe;
-use crate::supervisor::{api_key, declared};
+use crate::supervisor::{api_key, declared, reset};
 
 /// The shortest time between two looks at a service.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -73,6 +73,10 @@ impl Observation {
             .into_iter()
             .map(|target| (target, Account::default()))
             .collect();
+        if let Some(service) = self.service() {
+            let urls: Vec<String> = self.endpoints.iter().map(|(_, url)| url.clone()).collect();
+            reset(&self.context, service, &urls).await;
+        }
         // At the same time, for the load does not wait for either.
         let first_look = async { (self.look(&watched).await, monotonic_ns()) };
         let ((before, read_by_ns), mut strangers) = join(first_look, self.strangers("before the load")).await;

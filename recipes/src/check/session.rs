@@ -186,7 +186,7 @@ impl<'a> Session<'a> {
         match Recipe::deserialize(&*document) {
             Ok(recipe) => {
                 let plan = expansion.finish(recipe, self.input.source, self.input.overrides);
-                self.add_all(rules::check_plan(&plan));
+                self.add_all(rules::check_plan(&plan, self.catalog));
                 (!self.diagnostics.iter().any(Diagnostic::is_error)).then_some(plan)
             }
             Err(error) => {

@@ -13,7 +13,7 @@ use crate::canonical::{point_digits, sha256_hex, trial_id, trial_seed};
 use crate::catalog::{InvalidOptions, ServiceCatalog};
 use crate::files::PathBase;
 use crate::plan::{
-    PLAN_VERSION, Plan, SearchPlan, SecretSource, ServicePlan, TrialPlan, Window, WorkloadPlan,
+    PLAN_VERSION, Plan, SearchPlan, SecretSource, ServicePlan, TrialPlan, Window, WorkloadPlan, setups,
 };
 use crate::recipe::{Cooldown, Image, Load, Nodes, Prompts, Recipe, Search, Secrets, Service, Workload};
 use crate::sweep::{arrange, number};
@@ -106,7 +106,7 @@ impl<'a> Expansion<'a> {
         self.most.apply(&mut recipe.nodes);
         let mut trials = repeat(&self.points, recipe.sweep.repetitions.get(), seed);
         self.most.leave_out_all(&mut self.services, &mut trials);
-        arrange(&mut trials, recipe.sweep.order, seed);
+        arrange(&mut trials, &setups(&self.services), recipe.sweep.order, seed);
         let services = in_order_of_use(self.services, &mut trials);
         let search = searched(recipe.sweep.search.as_ref(), &mut trials);
         let nodes = nodes::planned(&recipe.nodes);

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use crate::plan::{SecretSource, Window};
+use crate::plan::{SecretSource, Window, setups};
 use crate::recipe::{Cooldown, Prompts};
 use crate::testing::{check, check_with};
 use crate::{Code, Plan, PlanError};
@@ -160,6 +160,20 @@ fn services_are_started_as_rarely_as_possible() {
             "  matrix: {workload.load.concurrency: [1, 2, 3, 4, 5], service.options.ttft: [1s, 2s]}\n"
         ))
     );
+}
+
+#[test]
+fn services_with_the_same_processes_are_neighbours() {
+    let made = plan(
+        "  matrix: {workload.load.concurrency: [4], service.health.timeout: [1m, 2m], nodes.servers.count: [1, 2], service.options.ttft: [1s, 2s]}\n",
+    );
+    assert_eq!(setups(&made.services), [0, 0, 0, 0, 4, 4, 4, 4]);
+    let services: Vec<usize> = made.trials.iter().map(|trial| trial.service).collect();
+    assert_eq!(services, [0, 1, 2, 3, 4, 5, 6, 7]);
+    let others = plan(
+        "  matrix: {workload.load.concurrency: [4], nodes.servers.instances_per_node: [1, 2], service.environment: [{}, {A: b}]}\n",
+    );
+    assert_eq!(setups(&others.services), [0, 1, 2, 3]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::recipe::{Launch, Logging, Metadata, Monitoring, Network, Nodes, Repor
 pub use nodes::PlannedNode;
 pub(crate) use search::search_alpha;
 pub use search::{SearchPlan, SearchPoint};
-pub use service::{SecretSource, ServicePlan};
+pub use service::{SecretSource, ServicePlan, setups};
 pub use workload::{Window, WorkloadPlan};
 
 /// The layout of `plan.json` that this build writes.

@@ -1,6 +1,6 @@
 //! A configuration of the service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -44,6 +44,30 @@ pub struct ServicePlan {
     /// Whether it may run without protection that its version does not have.
     #[serde(default)]
     pub insecure: bool,
+}
+
+/// For each configuration, the first one whose processes are the same: no process sees what else differs.
+pub fn setups(services: &[ServicePlan]) -> Vec<usize> {
+    let mut known = HashMap::new();
+    let all = services.iter().enumerate();
+    let first = all.map(|(index, service)| match service.seen_by_processes() {
+        Ok(seen) => *known.entry(seen).or_insert(index),
+        Err(_) => index,
+    });
+    first.collect()
+}
+
+impl ServicePlan {
+    /// What it says, but for what none of its processes sees.
+    fn seen_by_processes(&self) -> Result<String, serde_json::Error> {
+        let same = Self {
+            server_nodes: None,
+            health: Health::default(),
+            restart: Restart::default(),
+            ..self.clone()
+        };
+        serde_json::to_string(&same)
+    }
 }
 
 /// Plans of earlier builds knew no instances of several nodes.

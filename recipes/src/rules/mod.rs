@@ -35,7 +35,7 @@ pub(crate) struct Subject<'a> {
 
 type Rule = fn(&Subject<'_>) -> Vec<Problem>;
 
-type PlanRule = fn(&Plan) -> Vec<Problem>;
+type PlanRule = fn(&Plan, &dyn ServiceCatalog) -> Vec<Problem>;
 
 /// Rules that a sweep cannot change the outcome of.
 const OF_THE_RUN: &[Rule] = &[
@@ -81,7 +81,11 @@ const OF_A_POINT: &[Rule] = &[
 ];
 
 /// Rules about all trials together.
-const OF_THE_PLAN: &[PlanRule] = &[job::length, job::longest_trial, service::staged_model];
+const OF_THE_PLAN: &[PlanRule] = &[
+    |plan, _| job::length(plan),
+    |plan, _| job::longest_trial(plan),
+    service::staged_model,
+];
 
 /// Checks what all points have in common.
 pub(crate) fn check_run(subject: &Subject<'_>) -> Vec<Problem> {
@@ -94,8 +98,8 @@ pub(crate) fn check_point(subject: &Subject<'_>) -> Vec<Problem> {
 }
 
 /// Checks a plan.
-pub(crate) fn check_plan(plan: &Plan) -> Vec<Problem> {
-    OF_THE_PLAN.iter().flat_map(|rule| rule(plan)).collect()
+pub(crate) fn check_plan(plan: &Plan, catalog: &dyn ServiceCatalog) -> Vec<Problem> {
+    OF_THE_PLAN.iter().flat_map(|rule| rule(plan, catalog)).collect()
 }
 
 /// A place by its keys, from the document's root.

@@ -3,27 +3,26 @@
 use std::collections::HashSet;
 
 use super::{Subject, in_service, in_workload, place};
-use crate::catalog::ServiceProblem;
+use crate::catalog::{ServiceCatalog, ServiceProblem, Staging};
 use crate::code::Code;
 use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::recipe::{LaunchMode, Secrets, ServiceKind};
+use crate::recipe::{LaunchMode, Secrets};
 use crate::schema::suggest;
 use crate::tree::Pointer;
 
 /// Not every kind has a model that is copied to the nodes' own disks.
-pub(super) fn staged_model(plan: &Plan) -> Vec<Problem> {
-    let stays = |kind: &ServiceKind| match kind {
-        ServiceKind::Ollama | ServiceKind::Vllm | ServiceKind::LlamaCpp => false,
-        ServiceKind::VllmRay | ServiceKind::Openai | ServiceKind::Simulator | ServiceKind::Custom => true,
-    };
+pub(super) fn staged_model(plan: &Plan, catalog: &dyn ServiceCatalog) -> Vec<Problem> {
     let mut kinds = plan.services.iter().map(|service| service.kind);
-    let Some(kind) = kinds.find(stays).filter(|_| plan.storage.stage_model) else {
+    let stays = |kind| match catalog.describe(kind).unwrap_or_default().staging {
+        Staging::Copied => None,
+        Staging::Stays => Some((kind, None)),
+        Staging::StaysBecause(reason) => Some((kind, Some(reason.to_owned()))),
+    };
+    let Some((kind, help)) = kinds.find_map(stays).filter(|_| plan.storage.stage_model) else {
         return Vec::new();
     };
     let message = format!("`stage_model` has no effect on a service of kind {kind}");
-    let of_ray = "Ray's workers load the model from one path, which would have to be the same on all nodes";
-    let help = (kind == ServiceKind::VllmRay).then(|| of_ray.to_owned());
     vec![Problem::key(Code::NoEffect, place(["storage", "stage_model"]), message).with_help(help)]
 }
 

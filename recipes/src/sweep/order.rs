@@ -1,23 +1,38 @@
 //! The order of trials.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use crate::plan::TrialPlan;
 use crate::recipe::Order;
 
-/// Puts trials in the order in which they are measured. Those that share a service are neighbours, so that it is
-/// started as rarely as possible; which service comes first is decided by the first trial that needs it.
-pub(crate) fn arrange(trials: &mut [TrialPlan], order: Order, seed: u64) {
+/// Puts trials in the order in which they are measured. Those that share a service are neighbours, and so are services with the
+/// same processes, whose [setups](crate::plan::setups) are equal: processes are started as rarely as possible. Which service comes
+/// first is decided by the first trial that needs it.
+pub(crate) fn arrange(trials: &mut [TrialPlan], setups: &[usize], order: Order, seed: u64) {
     if order == Order::Shuffled {
         shuffle(trials, seed);
     }
-    let mut rank: HashMap<usize, usize> = HashMap::new();
-    for trial in trials.iter() {
-        let next = rank.len();
-        rank.entry(trial.service).or_insert(next);
-    }
+    let setup = |trial: &TrialPlan| setups.get(trial.service).copied();
+    let by_setup = ranks(trials.iter().map(setup));
+    let by_service = ranks(trials.iter().map(|trial| trial.service));
     // Stable: the order within a service stays.
-    trials.sort_by_key(|trial| rank.get(&trial.service).copied());
+    trials.sort_by_key(|trial| {
+        (
+            by_setup.get(&setup(trial)).copied(),
+            by_service.get(&trial.service).copied(),
+        )
+    });
+}
+
+/// Numbers things in the order in which they first appear.
+fn ranks<T: Eq + Hash>(things: impl Iterator<Item = T>) -> HashMap<T, usize> {
+    let mut ranks = HashMap::new();
+    for thing in things {
+        let next = ranks.len();
+        ranks.entry(thing).or_insert(next);
+    }
+    ranks
 }
 
 /// Fisher and Yates' shuffle.

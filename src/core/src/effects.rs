@@ -127,12 +127,11 @@ fn direct(state: &State, event: &Event) -> Vec<Effect> {
                 .collect();
             send(&e.node, CommandBody::Connect { endpoints, links })
         }
-        Body::TrialStarted(_) | Body::LoadStarted(_) => {
+        Body::TrialStarted(_) | Body::LoadStarted(_) | Body::TrialStopRequested(_) => {
             let mut effects = observe(state, event);
             effects.extend(attempt(state, event));
             effects
         }
-        Body::TrialStopRequested(_) => attempt(state, event),
         Body::RunCompleted(e) => vec![Effect::Finish {
             exit_code: e.exit_code,
         }],
@@ -206,7 +205,7 @@ fn attempt(state: &State, event: &Event) -> Vec<Effect> {
         .collect()
 }
 
-/// Commands to every node whose service instances are to be observed: their counters are read while clients still prepare.
+/// Commands to every node whose service instances are observed: their counters are read while clients still prepare.
 fn observe(state: &State, event: &Event) -> Vec<Effect> {
     let (Some((trial, running)), Some(deployment)) = (state.active(), &state.deployment) else {
         return Vec::new();
@@ -223,6 +222,10 @@ fn observe(state: &State, event: &Event) -> Vec<Effect> {
             trial: trial.clone(),
             attempt,
             delay_ms: limits::START_DELAY_MS,
+        },
+        Body::TrialStopRequested(_) => CommandBody::LeaveObservation {
+            trial: trial.clone(),
+            attempt,
         },
         _ => CommandBody::Observe {
             trial: trial.clone(),

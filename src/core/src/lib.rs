@@ -29,6 +29,6 @@ pub use evolve::evolve;
 pub use hpcbench_recipes::recipe::LogCategory;
 pub use hpcbench_recipes::{NodeId, Role, RunId, TrialId};
 pub use ids::{Actor, Attempt, Epoch, InstanceId, Phase, Seq};
-pub use outline::{JobPolicy, Outline, SearchOutline, ServiceOutline, TrialOutline};
+pub use outline::{JobPolicy, Outline, SearchOutline, ServiceOutline, TrialOutline, outfit_seconds};
 pub use state::State;
 pub use time::{InvalidTimestamp, Timestamp};

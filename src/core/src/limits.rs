@@ -4,6 +4,11 @@
 pub const JOIN_SECONDS: f64 = 30.0;
 /// Seconds without a heartbeat after which a node counts as lost.
 pub const SILENCE_SECONDS: f64 = 10.0;
+/// Seconds a supervisor has to look at a service's programs before it starts them.
+pub const LOOK_SECONDS: f64 = 300.0;
+/// Seconds more that it has to read an image and to copy it or a model to its node's disk, out of a file system that all nodes
+/// may read from at once.
+pub const COPY_SECONDS: f64 = 7_200.0;
 /// Seconds a supervisor has beyond the service's own limit to say that a service is ready or has failed.
 pub const READY_GRACE_SECONDS: f64 = 30.0;
 /// Seconds a service has to end once asked to, including the supervisor's own patience.

@@ -44,7 +44,7 @@ pub enum ReportBody {
     ServiceLaunched(ServiceLaunched),
     /// A service answers.
     ServiceReady(ServiceReady),
-    /// A service did not become ready.
+    /// A service did not become ready, or does not answer any more.
     ServiceFailed(ServiceFailed),
     /// A service's process ended.
     ServiceExited(ServiceExited),
@@ -153,6 +153,13 @@ pub enum CommandBody {
         /// Which execution of it.
         attempt: Attempt,
     },
+    /// Supervisor: the attempt is given up, and nobody wants to know what the instances say of it.
+    LeaveObservation {
+        /// Which trial.
+        trial: TrialId,
+        /// Which execution of it.
+        attempt: Attempt,
+    },
     /// Client pool: try the endpoints.
     Connect {
         /// Base URLs.
@@ -205,7 +212,8 @@ impl CommandBody {
             | Self::StopService { .. }
             | Self::Observe { .. }
             | Self::ObserveLoad { .. }
-            | Self::FinishObservation { .. } => Actor::Supervisor,
+            | Self::FinishObservation { .. }
+            | Self::LeaveObservation { .. } => Actor::Supervisor,
             Self::Connect { .. } | Self::Prepare { .. } | Self::Start { .. } | Self::StopAttempt { .. } => {
                 Actor::ClientPool
             }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hpcbench_recipes::plan::{SearchPlan, SearchPoint, Window, WorkloadPlan};
+use hpcbench_recipes::plan::{SearchPlan, SearchPoint, Window, WorkloadPlan, setups};
 use hpcbench_recipes::recipe::{Launch, Load, OnNodeLoss, OnTimeLimit};
 use hpcbench_recipes::{NodeId, Plan, Role, ServicePlan, TrialId, TrialPlan};
 use hpcbench_stats::search::{Level, Levels, Search};
 
-use crate::InstanceId;
 use crate::event::Afterwards;
+use crate::{InstanceId, limits};
 
 /// Random arrivals may take this much longer than their mean rate says.
 const SLOWER_THAN_PLANNED: f64 = 2.0;
@@ -63,12 +63,16 @@ impl JobPolicy {
 /// One service configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceOutline {
+    /// What its processes are made of, as a number: two configurations with the same one have the same processes.
+    pub setup: usize,
     /// Its processes and where they run.
     pub instances: BTreeMap<InstanceId, NodeId>,
     /// The processes of each instance, where an instance has several: that of the first answers, and gives the instance its id.
     /// Empty: each process is an instance.
     pub spans: Vec<Vec<InstanceId>>,
-    /// Seconds that an instance may take to become ready.
+    /// Seconds before an instance's launch in which what it needs is brought to its node.
+    pub outfit_within: f64,
+    /// Seconds that an instance may take to become ready, from its launch.
     pub ready_within: f64,
     /// How often an instance that ended may be started again.
     pub restarts: u32,
@@ -108,10 +112,12 @@ impl Outline {
     /// What a plan says.
     pub fn of(plan: &Plan) -> Self {
         let nodes: BTreeMap<NodeId, Role> = plan.nodes.iter().map(|n| (n.node.clone(), n.role)).collect();
-        let services = plan.services.iter().map(|service| {
+        let setups = setups(&plan.services);
+        let services = plan.services.iter().zip(setups).map(|(service, setup)| {
             // In the plan's order: neighbours there are neighbours in an instance.
             let servers = plan.servers_of(service).map(|planned| planned.node.clone());
-            ServiceOutline::of(service, &servers.collect::<Vec<_>>())
+            let outfit_within = outfit_seconds(plan, service);
+            ServiceOutline::of(service, setup, outfit_within, &servers.collect::<Vec<_>>())
         });
         let services = services.collect();
         let mut clients = BTreeMap::new();
@@ -161,21 +167,39 @@ impl Outline {
         }
     }
 
+    /// Whether two service configurations have the same processes.
+    pub(crate) fn have_same_setup(&self, one: usize, other: usize) -> bool {
+        let setup = |index: usize| self.services.get(index).map(|service| service.setup);
+        one == other || setup(one).is_some_and(|one| setup(other) == Some(one))
+    }
+
     /// The trial with this id.
     pub fn trial(&self, id: &TrialId) -> Option<&TrialOutline> {
         self.trials.iter().find(|trial| trial.id == *id)
     }
 }
 
+/// Seconds in which a service's image and model have to be on a node, and its programs to have been looked at.
+pub fn outfit_seconds(plan: &Plan, service: &ServicePlan) -> f64 {
+    let is_brought = service.image.is_some() || plan.storage.stage_model;
+    if is_brought {
+        limits::LOOK_SECONDS + limits::COPY_SECONDS
+    } else {
+        limits::LOOK_SECONDS
+    }
+}
+
 impl ServiceOutline {
-    fn of(service: &ServicePlan, servers: &[NodeId]) -> Self {
+    fn of(service: &ServicePlan, setup: usize, outfit_within: f64, servers: &[NodeId]) -> Self {
         let numbers = |node: &NodeId| {
             let node = node.clone();
             (0..service.instances_per_node).map(move |index| (InstanceId::new(&node, index), node.clone()))
         };
         Self {
+            setup,
             instances: servers.iter().flat_map(numbers).collect(),
             spans: spans(service, servers),
+            outfit_within,
             ready_within: service.health.timeout.as_secs_f64(),
             restarts: service.restart.max,
             restart_backoff: service.restart.backoff.as_secs_f64(),

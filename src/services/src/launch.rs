@@ -50,6 +50,8 @@ pub struct LaunchContext {
 pub struct Needs {
     /// Further free ports.
     pub ports: usize,
+    /// Further free ports of an instance's first process, which all of its processes are told of.
+    pub head_ports: usize,
     /// Whether it needs a directory whose path is short enough for the sockets that it makes there: at most
     /// [`SHORT_PATH_BYTES`].
     pub short_path: bool,

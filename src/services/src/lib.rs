@@ -13,6 +13,8 @@ mod custom;
 mod demand;
 mod diagnose;
 mod endpoint;
+#[cfg(test)]
+mod example;
 mod launch;
 mod llama_cpp;
 mod models;
@@ -41,6 +43,6 @@ pub use models::{InvalidModelList, ModelList};
 pub use rank::Rank;
 pub use readiness::{Probe, ProbeResult, Readiness};
 pub use registry::{Registry, find};
-pub use service::{Metrics, MetricsDialect, Service, ServiceError, Wanted};
+pub use service::{Metrics, MetricsDialect, ModelSource, Service, ServiceError, Wanted};
 pub use stored::StoredModel;
 pub use warmup::{FirstRequest, Loaded, Warmup};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hpcbench_recipes::plan::ServicePlan;
 use hpcbench_recipes::recipe::{Endpoint, Service as ServiceSection, ServiceKind, Workload};
-use hpcbench_recipes::{KindDescription, ServiceProblem};
+use hpcbench_recipes::{KindDescription, ServiceProblem, Staging};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -123,6 +123,7 @@ impl Service for LlamaCpp {
             endpoints: &[Endpoint::Chat, Endpoint::Completions],
             launches: true,
             default_model: None,
+            staging: Staging::Copied,
         }
     }
 

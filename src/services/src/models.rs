@@ -8,7 +8,7 @@ use serde_json::Value;
 pub struct ModelList {
     /// Path below the endpoint's base path.
     pub path: String,
-    /// Whether a model that is not listed cannot be asked for. Some servers take any name.
+    /// Whether a model that is not listed cannot be asked for, and the list has to be there. Some servers take any name.
     pub is_complete: bool,
 }
 

@@ -59,6 +59,7 @@ impl Service for OpenAi {
             endpoints: &[Endpoint::Chat, Endpoint::Completions],
             launches: false,
             default_model: None,
+            ..KindDescription::default()
         }
     }
 

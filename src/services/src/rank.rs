@@ -14,6 +14,8 @@ pub struct Rank {
     pub head: IpAddr,
     /// The port on the head by which the processes find each other.
     pub rendezvous_port: u16,
+    /// Further ports on the head, as many as the kind [needs](crate::Needs) there.
+    pub head_ports: Vec<u16>,
     /// The network interface that the processes talk over; none: they choose.
     pub interface: Option<String>,
 }

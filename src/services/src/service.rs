@@ -43,6 +43,11 @@ pub trait Service: Sync {
         Placement::PerNode
     }
 
+    /// Where `hpcbench models pull` gets its model from, if that fetches models of this kind.
+    fn model_source(&self) -> Option<ModelSource> {
+        None
+    }
+
     /// Where its model is stored, if that can be copied to a node; the plan of the copy is [`StoredModel::moved`].
     fn stored_model(&self, _plan: &ServicePlan) -> Option<StoredModel> {
         None
@@ -106,6 +111,12 @@ pub trait Service: Sync {
         None
     }
 
+    /// What is posted to before each trial, so that the server forgets what former ones have left in its cache. Below the
+    /// endpoint's host.
+    fn reset(&self, _plan: &ServicePlan) -> Option<&'static str> {
+        None
+    }
+
     /// Where requests go.
     fn endpoints(
         &self,
@@ -118,6 +129,15 @@ pub trait Service: Sync {
 
     /// How it is ended.
     fn stop(&self) -> StopPolicy;
+}
+
+/// Where models are fetched from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelSource {
+    /// Hugging Face, into the directory of `options.hf_home`.
+    HuggingFace,
+    /// Ollama's registry, into the directory of `options.models_dir`.
+    Ollama,
 }
 
 /// A complete cluster.

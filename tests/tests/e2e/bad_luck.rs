@@ -165,6 +165,45 @@ fn a_service_that_hangs_ends_in_time_outs() -> Result<()> {
 }
 
 #[test]
+fn a_service_that_does_not_answer_between_trials_is_started_again() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let recipe = Recipe::simulated()
+        .service("restart", "{max: 1, backoff: 10ms}")
+        .workload("timeout", "500ms")
+        .levels(&[1, 2, 4]);
+    let running = workdir.bench(&recipe)?.start()?;
+    wait_until(Duration::from_secs(20), "the first load", || {
+        let events = events(&workdir.run()).unwrap_or_default();
+        Ok((!of_type(&events, "load.started").is_empty()).then_some(()))
+    })?;
+    let processes = workdir.processes()?;
+    let service = processes
+        .iter()
+        .find(|process| process.is_simulator())
+        .context("no service")?;
+    // It keeps its port, and takes connections.
+    service.signal(Signal::SIGSTOP)?;
+    let finished = running.wait()?.expect_code(1)?;
+    workdir.expect_no_process(SETTLE)?;
+    let events = events(&workdir.run())?;
+    let failed = data(&events, "service.failed")?;
+    ensure!(
+        failed["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("does not answer any more")),
+        "{failed}"
+    );
+    assert_eq!(of_type(&events, "service.ready").len(), 2, "{finished}");
+    // The last trial has a service that answers.
+    let last = trials(&workdir.run())?.pop().context("no trial")?;
+    ensure!(
+        count(&last, "/requests/ok")? > 0 && count(&last, "/requests/error")? == 0,
+        "{last}"
+    );
+    Ok(())
+}
+
+#[test]
 fn a_trial_without_a_token_is_not_valid() -> Result<()> {
     for fault in ["role-only", "empty"] {
         let workdir = Workdir::new()?;

@@ -143,16 +143,25 @@ fn each_trial_of_one_run_uses_as_many_nodes_as_it_says() -> Result<()> {
     for (trial, wanted) in trials.iter().zip(&WANTED) {
         expect_its_nodes(&run, trial, wanted, &events)?;
     }
-    // All agents are there from the beginning, and each configuration of the service is started once.
+    // All agents are there from the beginning, and the instance that all trials use is started once.
     assert_eq!(of_type(&events, "node.joined").len(), 5, "{finished}");
     let launched = of_type(&events, "service.launched");
-    let mut launched: Vec<&str> = launched
+    let launched: Vec<&str> = launched
         .iter()
         .filter_map(|event| event["data"]["instance"].as_str())
         .collect();
-    // Two that start together are launched in any order.
-    launched.sort_unstable();
-    assert_eq!(launched, ["server-1-0", "server-1-0", "server-2-0"], "{finished}");
+    assert_eq!(launched, ["server-1-0", "server-2-0"], "{finished}");
+    let ended = of_type(&events, "service.exited");
+    let ended = ended.iter().map(|event| event["data"]["expected"] == true);
+    assert_eq!(ended.collect::<Vec<_>>(), [true, true], "{finished}");
+    // A start belongs to the configuration that asked for it.
+    let summary = hpcbench_tests::summary::read(&run)?;
+    let starts = summary["service_starts"].as_array().context("no starts")?;
+    let starts: Vec<(&str, u64)> = starts
+        .iter()
+        .filter_map(|start| Some((start["instance"].as_str()?, start["service"].as_u64()?)))
+        .collect();
+    assert_eq!(starts, [("server-1-0", 0), ("server-2-0", 1)], "{summary}");
     let status = workdir
         .hpcbench()?
         .args(["status", "--format", "json"])

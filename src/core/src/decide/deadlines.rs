@@ -7,7 +7,7 @@ use super::losses::{bus_down, lose_node};
 use crate::command::Measured;
 use crate::event::{BusExited, StopCause, TrialInterrupted};
 use crate::state::{
-    AttemptState, AttemptStatus, BusStatus, Client, Collection, InstanceStatus, NodeStatus, State,
+    AttemptState, AttemptStatus, BusStatus, Client, Collection, Instance, InstanceStatus, NodeStatus, State,
 };
 use crate::{NodeId, Timestamp, TrialId, limits};
 
@@ -83,22 +83,28 @@ fn overdue_work(state: &State, id: &NodeId, now: Timestamp) -> Option<String> {
         ));
     }
     let deployment = state.deployment.as_ref()?;
-    let ready_within = state
-        .outline
-        .services
-        .get(deployment.service)
-        .map_or(0.0, |s| s.ready_within);
+    let within = |instance: &Instance| {
+        let service = state.outline.services.get(instance.service);
+        service.map_or((0.0, 0.0), |service| {
+            (service.outfit_within, service.ready_within)
+        })
+    };
     deployment
         .instances
         .iter()
         .filter(|(_, i)| i.node == *id)
         .find_map(|(name, instance)| {
             let (since, limit, what) = match instance.status {
-                InstanceStatus::Requested { since } | InstanceStatus::Launched { since } => (
-                    since,
-                    ready_within + limits::READY_GRACE_SECONDS,
-                    "become ready or fail",
-                ),
+                InstanceStatus::Requested { since } => {
+                    let (outfit, ready) = within(instance);
+                    let limit = outfit + ready + limits::READY_GRACE_SECONDS;
+                    (since, limit, "become ready or fail")
+                }
+                InstanceStatus::Launched { since } => {
+                    let (_, ready) = within(instance);
+                    let limit = ready + limits::READY_GRACE_SECONDS;
+                    (since, limit, "become ready or fail")
+                }
                 InstanceStatus::StopRequested { since } => (since, limits::SERVICE_STOP_SECONDS, "stop"),
                 _ => return None,
             };

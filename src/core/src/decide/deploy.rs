@@ -1,21 +1,51 @@
 //! Getting the service of a trial up, and another one down before.
 
+use std::collections::BTreeSet;
+
 use super::advance::{Step, fail, is_in, phase_if};
 use crate::event::{Body, ServiceRank, ServiceRequested, ServiceStopRequested};
 use crate::outline::{ServiceOutline, TrialOutline};
 use crate::state::{Deployment, Instance, InstanceStatus, State};
 use crate::{InstanceId, Phase, Timestamp};
 
-/// Another configuration's instances have to go first.
+/// What a service has no use for has to go first: other processes than its own, and those on nodes that it does not have.
 pub(super) fn retire(state: &State, service: usize) -> Step {
-    let Some(old) = state.deployment.as_ref().filter(|d| d.service != service) else {
+    let Some(deployment) = &state.deployment else {
         return Step::Done;
     };
-    match stop_next(old) {
+    let leaving = leaving(state, deployment, service);
+    match stop_first(leaving.iter().copied()) {
         Some(body) => Step::event(body),
-        None if old.may_run() => Step::Wait,
-        None => Step::Done,
+        None if leaving.is_empty() => Step::Done,
+        None => Step::Wait,
     }
+}
+
+/// The processes that may run and do not stay for this service. An instance of another configuration stays if it is up as a whole,
+/// and would be started just so.
+fn leaving<'a>(
+    state: &State,
+    deployment: &'a Deployment,
+    service: usize,
+) -> Vec<(&'a InstanceId, &'a Instance)> {
+    let wanted = state.outline.services.get(service);
+    let is_wanted = |id: &InstanceId, known: &Instance| {
+        let node = wanted.and_then(|wanted| wanted.instances.get(id));
+        state.outline.have_same_setup(known.service, service) && node == Some(&known.node)
+    };
+    let others = || {
+        deployment
+            .instances
+            .iter()
+            .filter(|(_, known)| known.service != service)
+    };
+    let broken: BTreeSet<&InstanceId> = others()
+        .filter(|(id, known)| !known.is_up() || !is_wanted(id, known))
+        .map(|(id, known)| known.head(id))
+        .collect();
+    others()
+        .filter(|(id, known)| known.may_run() && broken.contains(known.head(id)))
+        .collect()
 }
 
 /// Asks the next process that may be running to stop.
@@ -80,9 +110,19 @@ impl<'a> Unit<'a> {
     }
 
     fn known(&self, id: &InstanceId) -> Option<&'a Instance> {
-        let current = self.state.deployment.as_ref();
-        let current = current.filter(|deployment| deployment.service == self.trial.service)?;
-        current.instances.get(id)
+        let known = self.state.deployment.as_ref()?.instances.get(id)?;
+        let outline = &self.state.outline;
+        outline
+            .have_same_setup(known.service, self.trial.service)
+            .then_some(known)
+    }
+
+    /// How often it failed under this configuration.
+    fn failures(&self, head: &InstanceId) -> u32 {
+        let known = self
+            .known(head)
+            .filter(|known| known.service == self.trial.service);
+        known.map_or(0, |known| known.failures)
     }
 
     /// The processes that were asked for since the first one was.
@@ -125,7 +165,7 @@ impl<'a> Unit<'a> {
         let Some((id, since, reason, log_tail)) = self.first_down() else {
             return self.request(head, 0);
         };
-        let failures = self.known(head).map_or(0, |first| first.failures);
+        let failures = self.failures(head);
         if failures > self.service.restarts {
             let name = self.state.deployment.as_ref().map(|d| d.name(id));
             let name = name.unwrap_or_else(|| id.to_string());

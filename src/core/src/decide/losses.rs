@@ -18,7 +18,7 @@ pub(super) fn lose_node(run: &mut DraftRun<'_>, node: &NodeId, reason: &str) {
         .deployment
         .iter()
         .flat_map(|d| d.instances.values())
-        .any(|i| i.node == *node);
+        .any(|i| i.node == *node && i.may_run());
     run.emit(NodeLost {
         node: node.clone(),
         reason: reason.to_owned(),

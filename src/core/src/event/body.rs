@@ -142,7 +142,7 @@ bodies! {
     ServiceLaunched(service::ServiceLaunched) = "service.launched", 1;
     /// The instance answers.
     ServiceReady(service::ServiceReady) = "service.ready", 1;
-    /// The instance did not become ready.
+    /// The instance did not become ready, or does not answer any more.
     ServiceFailed(service::ServiceFailed) = "service.failed", 1;
     /// The instance is to be stopped.
     ServiceStopRequested(service::ServiceStopRequested) = "service.stop_requested", 1;

@@ -45,6 +45,12 @@ pub struct Rendezvous {
     pub address: IpAddr,
     /// The port.
     pub port: u16,
+    /// Further ports of it that they have to know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_ports: Vec<u16>,
+    /// Hex SHA-256 of the image that it runs in; none: it runs in none, or in a sandbox directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
 }
 
 /// Data of `service.launched`.
@@ -91,6 +97,9 @@ pub struct ServiceReady {
     pub seconds: f64,
     /// Models that it says it serves.
     pub models: Vec<String>,
+    /// Seconds before its launch in which its image and its model were brought to the node; none where it had neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outfit_seconds: Option<f64>,
     /// Seconds to load the model, where the server does that after it has become ready, when it is asked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_seconds: Option<f64>,

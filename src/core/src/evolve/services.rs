@@ -1,12 +1,12 @@
 //! Events of service instances.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Misfit;
 use super::nodes::forget_endpoints;
 use crate::InstanceId;
 use crate::event::{Body, Event, ServiceRequested};
-use crate::state::{Deployment, Instance, InstanceStatus, State};
+use crate::state::{Instance, InstanceStatus, State};
 
 pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
     match &event.body {
@@ -14,11 +14,11 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::ServiceLaunched(e) => {
             let instance = launched(state, &e.instance, e.launch)?;
             instance.rendezvous.clone_from(&e.rendezvous);
-            if let InstanceStatus::Requested { since } = instance.status {
+            if let InstanceStatus::Requested { .. } = instance.status {
                 instance.status = if instance.part_of.is_some() {
                     InstanceStatus::Joined
                 } else {
-                    InstanceStatus::Launched { since }
+                    InstanceStatus::Launched { since: event.at }
                 };
             }
         }
@@ -69,6 +69,8 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), Misfit> {
 /// A service that failed to become ready is ended by its supervisor: the first reason stands. Where one process takes the others
 /// of its instance with it, that is one failure.
 fn take_down(state: &mut State, id: &InstanceId, down: InstanceStatus) {
+    let at_hand = state.service_at_hand();
+    let outline = Arc::clone(&state.outline);
     let Some(deployment) = &mut state.deployment else {
         return;
     };
@@ -81,20 +83,21 @@ fn take_down(state: &mut State, id: &InstanceId, down: InstanceStatus) {
     };
     instance.status = down;
     if let Some(head) = deployment.instances.get_mut(&head).filter(|_| is_first) {
-        head.failures = head.failures.saturating_add(1);
+        // One that stayed for another configuration has failed under that one, for the first time.
+        let under = at_hand.filter(|service| outline.have_same_setup(*service, head.service));
+        let former = under.map_or(head.service, |under| std::mem::replace(&mut head.service, under));
+        let before = if head.service == former { head.failures } else { 0 };
+        head.failures = before.saturating_add(1);
     }
 }
 
 fn request(state: &mut State, requested: &ServiceRequested, event: &Event) {
-    let former = state.deployment.take();
-    let mut deployment = match former {
-        Some(same) if same.service == requested.service => same,
-        other => Deployment {
-            service: requested.service,
-            instances: BTreeMap::new(),
-            launches: other.map(|other| other.launches).unwrap_or_default(),
-        },
-    };
+    let outline = &state.outline;
+    let deployment = state.deployment.get_or_insert_default();
+    // Others have ended.
+    deployment
+        .instances
+        .retain(|_, known| outline.have_same_setup(known.service, requested.service));
     let id = &requested.instance;
     let part_of = requested.rank.as_ref().map(|rank| &rank.head);
     let part_of = part_of.filter(|head| *head != id).cloned();
@@ -104,17 +107,19 @@ fn request(state: &mut State, requested: &ServiceRequested, event: &Event) {
             .instances
             .retain(|_, known| known.part_of.as_ref() != Some(id));
     }
+    let former = deployment.instances.get(id);
+    let same = former.filter(|known| known.service == requested.service);
     let instance = Instance {
+        service: requested.service,
         node: requested.node.clone(),
         launches: requested.launch,
-        failures: deployment.instances.get(id).map_or(0, |known| known.failures),
+        failures: same.map_or(0, |known| known.failures),
         status: InstanceStatus::Requested { since: event.at },
         part_of,
         rendezvous: None,
     };
     deployment.instances.insert(id.clone(), instance);
     deployment.launches.insert(id.clone(), requested.launch);
-    state.deployment = Some(deployment);
 }
 
 /// The instance, if the event speaks of its latest start.

@@ -1,4 +1,4 @@
-//! The service configuration in place and its instances.
+//! The service in place: its instances.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,9 @@ use serde::Serialize;
 use crate::event::Rendezvous;
 use crate::{InstanceId, NodeId, Timestamp};
 
-/// The service configuration in place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The service in place.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Deployment {
-    /// Its index in the plan.
-    pub service: usize,
     /// Its instances seen so far.
     pub instances: BTreeMap<InstanceId, Instance>,
     /// Starts of every instance in this epoch, under whichever configuration: a late word of a former configuration's
@@ -22,11 +20,13 @@ pub struct Deployment {
 /// A service instance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Instance {
+    /// Index of the configuration that it was last asked for under, or has failed under. It stays for others with the same processes.
+    pub service: usize,
     /// Where it runs.
     pub node: NodeId,
     /// Number of its latest start; starts are counted over the epoch.
     pub launches: u32,
-    /// How often it failed or ended unasked under this configuration. The loss of its node does not count: that is no
+    /// How often it failed or ended unasked under that configuration. The loss of its node does not count: that is no
     /// fault of the service.
     pub failures: u32,
     /// How it stands.
@@ -50,7 +50,7 @@ pub enum InstanceStatus {
     },
     /// Its process runs.
     Launched {
-        /// Since when it had been requested.
+        /// Since when.
         since: Timestamp,
     },
     /// It runs for the first process of its instance, which is the one that answers.
@@ -79,6 +79,11 @@ pub enum InstanceStatus {
 }
 
 impl Instance {
+    /// The instance that the process with this id is one of; failures count there.
+    pub(crate) fn head<'a>(&'a self, id: &'a InstanceId) -> &'a InstanceId {
+        self.part_of.as_ref().unwrap_or(id)
+    }
+
     /// Whether it was asked to start and has not become ready since.
     pub const fn is_starting(&self) -> bool {
         matches!(
@@ -106,8 +111,8 @@ impl Deployment {
 
     /// The id that failures of a process count under: its instance's.
     pub(crate) fn accountable(&self, id: &InstanceId) -> InstanceId {
-        let part_of = self.instances.get(id).and_then(|known| known.part_of.clone());
-        part_of.unwrap_or_else(|| id.clone())
+        let known = self.instances.get(id);
+        known.map_or(id, |known| known.head(id)).clone()
     }
 
     /// What is known of the processes of an instance, the instance itself among them.

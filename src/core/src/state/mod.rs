@@ -61,7 +61,7 @@ pub struct State {
     pub bus: Bus,
     /// The nodes seen so far.
     pub nodes: BTreeMap<NodeId, Node>,
-    /// The service configuration in place.
+    /// The service in place.
     pub deployment: Option<Deployment>,
     /// The trials seen so far.
     pub trials: BTreeMap<TrialId, Trial>,
@@ -224,6 +224,12 @@ impl State {
     /// The first trial of the plan that is neither executed nor failed; of a search, the one that it has planned.
     pub fn next_trial(&self) -> Option<&TrialOutline> {
         self.unsettled().next()
+    }
+
+    /// The service configuration of the trial under way, or of the next one.
+    pub(crate) fn service_at_hand(&self) -> Option<usize> {
+        let active = self.active().and_then(|(id, _)| self.trial_outline(id));
+        active.or_else(|| self.next_trial()).map(|trial| trial.service)
     }
 
     /// The trials of the plan, or those planned by a search, that are neither executed nor failed, the one under way included.

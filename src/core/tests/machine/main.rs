@@ -7,6 +7,7 @@
 mod cancelling;
 mod format;
 mod jobs;
+mod keeping;
 mod losses;
 mod properties;
 mod scaling;

@@ -7,8 +7,8 @@ use hpcbench_stats::VerdictStatus;
 use proptest::prelude::*;
 
 use crate::world::given::{
-    cancel, outline, scaling_outline, search_outline, searched_summary, spanning_outline, summary,
-    wide_outline,
+    alike, cancel, growing_outline, outline, scaling_outline, search_outline, searched_summary,
+    spanning_outline, summary, wide_outline,
 };
 use crate::world::{Fault, World};
 
@@ -55,8 +55,10 @@ fn interference() -> impl Strategy<Value = Vec<(usize, Interference)>> {
 enum Shape {
     One,
     Several,
+    Alike,
     Scaling,
     Spanning,
+    Growing,
     Search,
 }
 
@@ -65,16 +67,20 @@ fn plans() -> impl Strategy<Value = Outline> {
     let shape = prop_oneof![
         Just(Shape::One),
         Just(Shape::Several),
+        Just(Shape::Alike),
         Just(Shape::Scaling),
         Just(Shape::Spanning),
+        Just(Shape::Growing),
         Just(Shape::Search)
     ];
     (services, shape, any::<bool>()).prop_map(|(services, shape, fragile)| {
         let mut outline = match shape {
             Shape::One => outline(&services),
             Shape::Several => wide_outline(&services),
+            Shape::Alike => alike(wide_outline(&services)),
             Shape::Scaling => scaling_outline(&services),
             Shape::Spanning => spanning_outline(&services),
+            Shape::Growing => growing_outline(&services),
             Shape::Search => search_outline(),
         };
         if fragile {

@@ -78,8 +78,6 @@ fn each_trial_uses_its_own_nodes_and_no_others() {
         [
             (0, "server-a-0"),
             (0, "server-a-1"),
-            (1, "server-a-0"),
-            (1, "server-a-1"),
             (1, "server-b-0"),
             (1, "server-b-1"),
         ]

@@ -17,6 +17,9 @@ pub struct ServiceStart {
     pub epoch: Epoch,
     /// Which start of the instance in this epoch.
     pub launch: u32,
+    /// Seconds before its launch in which its image and its model were brought to the node; none where it had neither.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outfit_seconds: Option<f64>,
     /// Seconds from its launch until it was ready.
     pub ready_seconds: f64,
     /// Seconds to load the model, where the server does that only when it is asked to, after it has become ready.
@@ -33,9 +36,10 @@ impl ServiceStart {
         Some(Self {
             instance: ready.instance.clone(),
             node: instance.node.clone(),
-            service: deployment.service,
+            service: instance.service,
             epoch: state.epoch,
             launch: ready.launch,
+            outfit_seconds: ready.outfit_seconds,
             ready_seconds: ready.seconds,
             load_seconds: ready.load_seconds,
             first_token_seconds: ready.first_token_seconds,

@@ -8,7 +8,9 @@ pub(super) fn sentence(starts: &[ServiceStart]) -> Option<String> {
     let ready = span(starts.iter().map(|start| start.ready_seconds))?;
     let loaded = span(starts.iter().filter_map(|start| start.load_seconds));
     let first = span(starts.iter().filter_map(|start| start.first_token_seconds));
+    let brought = span(starts.iter().filter_map(|start| start.outfit_seconds));
     let parts = [
+        brought.map(|span| format!("image and model on its node after {span}")),
         Some(format!("ready after {ready}")),
         loaded.map(|span| format!("model loaded in {span}")),
         first.map(|span| format!("first token after {span}")),
@@ -43,6 +45,7 @@ mod tests {
             service: 0,
             epoch: Epoch(1),
             launch: 1,
+            outfit_seconds: None,
             ready_seconds,
             load_seconds,
             first_token_seconds: None,
@@ -56,6 +59,14 @@ mod tests {
         assert_eq!(
             sentence(&same).as_deref(),
             Some("2 starts of a service: ready after 12.0 s, model loaded in 3.00 s")
+        );
+        let brought = ServiceStart {
+            outfit_seconds: Some(70.0),
+            ..start(12.0, None)
+        };
+        assert_eq!(
+            sentence(&[brought]).as_deref(),
+            Some("1 start of a service: image and model on its node after 70.0 s, ready after 12.0 s")
         );
         let different = [start(12.0, None), start(80.0, None), start(9.0, None)];
         assert_eq!(

@@ -18,6 +18,7 @@ impl ServiceCatalog for Catalog {
             endpoints: &[Endpoint::Chat],
             launches: true,
             default_model: Some("simulated"),
+            ..KindDescription::default()
         })
     }
 

@@ -338,6 +338,7 @@ fn service(story: &mut Story, launch: u32) {
         seconds: 0.11,
         models,
         load_seconds: None,
+        outfit_seconds: None,
         first_token_seconds: None,
     });
 }

@@ -12,5 +12,8 @@ pub(crate) fn after_readiness(ready: &ServiceReady) -> String {
     let first = ready
         .first_token_seconds
         .map(|taken| format!(", first token after {}", seconds(taken)));
-    [loaded, first].into_iter().flatten().collect()
+    let brought = ready
+        .outfit_seconds
+        .map(|taken| format!(", its image and model brought in {}", seconds(taken)));
+    [brought, loaded, first].into_iter().flatten().collect()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hpcbench_recipes::plan::ServicePlan;
 use hpcbench_recipes::recipe::{Endpoint, Nodes, Service as ServiceSection, ServiceKind, Workload};
-use hpcbench_recipes::{KindDescription, ServiceProblem};
+use hpcbench_recipes::{KindDescription, ServiceProblem, Staging};
 use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
 use crate::options as common;
 use crate::readiness::{Probe, Readiness};
-use crate::service::{Metrics, Service, ServiceError};
+use crate::service::{Metrics, ModelSource, Service, ServiceError};
 use crate::stored::StoredModel;
 use crate::warmup::{FirstRequest, Warmup};
 
@@ -44,6 +44,7 @@ impl Service for Ollama {
             ],
             launches: true,
             default_model: None,
+            staging: Staging::Copied,
         }
     }
 
@@ -68,6 +69,10 @@ impl Service for Ollama {
         Options::deserialize(&service.options)
             .map(|options| options.problems_with(nodes))
             .unwrap_or_default()
+    }
+
+    fn model_source(&self) -> Option<ModelSource> {
+        Some(ModelSource::Ollama)
     }
 
     fn stored_model(&self, plan: &ServicePlan) -> Option<StoredModel> {

@@ -41,6 +41,7 @@ impl Service for Simulator {
             ],
             launches: true,
             default_model: Some("simulated"),
+            ..KindDescription::default()
         }
     }
 

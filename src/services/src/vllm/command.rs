@@ -51,7 +51,7 @@ pub(crate) fn command(
     let mut words = arguments(options, plan, context);
     words.extend(match backend {
         Backend::Alone => Vec::new(),
-        Backend::Ranks(rank) => rank_arguments(rank),
+        Backend::Ranks(rank) => rank_arguments(options, rank),
         Backend::Ray(_) => ["--distributed-executor-backend", "ray"]
             .map(str::to_owned)
             .to_vec(),
@@ -147,7 +147,13 @@ fn arguments(options: &Options, plan: &ServicePlan, context: &LaunchContext) -> 
     words
 }
 
-fn rank_arguments(rank: &Rank) -> Vec<String> {
+/// Ports of the first process that all processes of an instance have to know: copies of the model meet at one of its own.
+pub(super) fn head_ports(options: &Options) -> usize {
+    let is_split = options.nodes_per_instance.get() > 1 && options.data_parallel_size.get() > 1;
+    usize::from(is_split)
+}
+
+fn rank_arguments(options: &Options, rank: &Rank) -> Vec<String> {
     let mut words = vec![
         "--distributed-executor-backend".to_owned(),
         "mp".to_owned(),
@@ -160,6 +166,9 @@ fn rank_arguments(rank: &Rank) -> Vec<String> {
         "--master-port".to_owned(),
         rank.rendezvous_port.to_string(),
     ];
+    // Its own default is the same for all users of a node.
+    let ports = rank.head_ports.iter().take(head_ports(options));
+    words.extend(ports.flat_map(|port| ["--data-parallel-rpc-port".to_owned(), port.to_string()]));
     words.extend((!rank.is_head()).then(|| "--headless".to_owned()));
     words
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hpcbench_recipes::plan::ServicePlan;
 use hpcbench_recipes::recipe::{Endpoint, Nodes, Service as ServiceSection, ServiceKind, Workload};
-use hpcbench_recipes::{KindDescription, Placement, ServiceProblem};
+use hpcbench_recipes::{KindDescription, Placement, ServiceProblem, Staging};
 use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -17,18 +17,21 @@ use serde_json::{Map, Value};
 use self::command::Backend;
 use self::options::Options;
 use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
-use crate::launch::{LaunchContext, Start, StopPolicy};
+use crate::launch::{LaunchContext, Needs, Start, StopPolicy};
 use crate::models::ModelList;
 use crate::openai::MODELS_PATH;
 use crate::options as common;
 use crate::rank::Rank;
 use crate::readiness::{Probe, Readiness};
-use crate::service::{Metrics, MetricsDialect, Service, ServiceError};
+use crate::service::{Metrics, MetricsDialect, ModelSource, Service, ServiceError};
 use crate::stored::StoredModel;
 use crate::warmup::FirstRequest;
 
 /// How long it may take to end by itself: its engine ends after its server.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// Where it empties its prefix cache, if it opens that end point.
+const RESET_PATH: &str = "/reset_prefix_cache";
 
 /// The variable that it reads its API key from.
 pub(crate) const KEY_VARIABLE: &str = "VLLM_API_KEY";
@@ -46,6 +49,7 @@ impl Service for Vllm {
             endpoints: &[Endpoint::Chat, Endpoint::Completions],
             launches: true,
             default_model: None,
+            staging: Staging::Copied,
         }
     }
 
@@ -78,8 +82,19 @@ impl Service for Vllm {
             .unwrap_or_default()
     }
 
+    fn model_source(&self) -> Option<ModelSource> {
+        Some(ModelSource::HuggingFace)
+    }
+
     fn stored_model(&self, plan: &ServicePlan) -> Option<StoredModel> {
         StoredModel::by_path_or_home(plan)
+    }
+
+    fn needs(&self, plan: &ServicePlan) -> Needs {
+        Needs {
+            head_ports: common::read(plan).as_ref().map_or(0, command::head_ports),
+            ..Needs::default()
+        }
     }
 
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {
@@ -116,6 +131,13 @@ impl Service for Vllm {
 
     fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
         Some(FirstRequest::openai(&plan.model))
+    }
+
+    fn reset(&self, plan: &ServicePlan) -> Option<&'static str> {
+        let options: Option<Options> = common::read(plan).ok();
+        options
+            .is_some_and(|options| options.dev_mode)
+            .then_some(RESET_PATH)
     }
 
     fn endpoints(

@@ -46,6 +46,10 @@ const RESERVED_FLAGS: &[Reserved] = &[
     ("--node-rank", "hpcbench numbers the nodes"),
     ("--master-addr", "hpcbench knows the nodes' addresses"),
     ("--master-port", "hpcbench chooses a free port"),
+    ("--data-parallel-address", "hpcbench knows the nodes' addresses"),
+    ("-dpa", "hpcbench knows the nodes' addresses"),
+    ("--data-parallel-rpc-port", "hpcbench chooses a free port"),
+    ("-dpp", "hpcbench chooses a free port"),
     ("--headless", "hpcbench knows which node answers requests"),
     (
         "--api-key",
@@ -124,8 +128,8 @@ pub(crate) struct Options {
     pub(crate) hf_home: Option<String>,
     /// Whether nothing is fetched from the network: the model must be there.
     pub(crate) offline: bool,
-    /// Whether the server opens its development end points, such as the one that empties the prefix cache. Everybody who reaches
-    /// its port can use them.
+    /// Whether the server opens its development end points. hpcbench then empties the prefix cache before each trial; everybody who
+    /// reaches the port can use all of them.
     pub(crate) dev_mode: bool,
     /// More arguments, each a text of its own.
     #[schemars(length(max = 200))]

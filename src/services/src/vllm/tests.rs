@@ -81,6 +81,7 @@ fn ranks_of_several_nodes() {
             of: NonZeroU32::new(2).unwrap(),
             head: "10.0.0.1".parse().unwrap(),
             rendezvous_port: 29501,
+            head_ports: vec![29502],
             interface: Some("ib0".to_owned()),
         };
         let mut context = testing::context();
@@ -109,6 +110,48 @@ fn ranks_of_several_nodes() {
             nodes: NonZeroU32::new(2).unwrap()
         }
     );
+}
+
+#[test]
+fn copies_of_the_model_meet_at_a_port_that_is_free() {
+    let words = |options: Value, rank: Option<u32>| {
+        let plan = testing::plan(ServiceKind::Vllm, MODEL, &options);
+        let context = testing::context();
+        let Some(index) = rank else {
+            assert_eq!(Vllm.needs(&plan).head_ports, 0);
+            return testing::words(&testing::command(&Vllm, &plan)).join(" ");
+        };
+        let rank = Rank {
+            index,
+            of: NonZeroU32::new(2).unwrap(),
+            head: "10.0.0.1".parse().unwrap(),
+            rendezvous_port: 29501,
+            head_ports: vec![29502; Vllm.needs(&plan).head_ports],
+            interface: None,
+        };
+        testing::words(&testing::launched(
+            Vllm.start_rank(&plan, &context, &rank).unwrap(),
+        ))
+        .join(" ")
+    };
+    let alone = words(json!({"data_parallel_size": 4}), None);
+    assert!(
+        alone.ends_with("--pipeline-parallel-size 1 --data-parallel-size 4"),
+        "{alone}"
+    );
+    let split = json!({"data_parallel_size": 4, "nodes_per_instance": 2});
+    for index in [0, 1] {
+        let rank = words(split.clone(), Some(index));
+        assert!(
+            rank.contains("--data-parallel-size 4 ") && rank.contains("--data-parallel-rpc-port 29502"),
+            "{rank}"
+        );
+    }
+    let one_copy = words(
+        json!({"tensor_parallel_size": 4, "nodes_per_instance": 2}),
+        Some(1),
+    );
+    assert!(!one_copy.contains("--data-parallel"), "{one_copy}");
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(super) const PORTS: usize = OWN_PORTS + WORKER_PORTS;
 const DIRECTORY: &str = "ray";
 /// A cache whose path vLLM would carry from the first node to all others.
 const CARRIED_CACHE: &str = "VLLM_CACHE_ROOT";
+/// What it is in containers, on all nodes.
+const CACHE_IN_CONTAINER: &str = "/tmp/vllm";
 
 /// The only process of an instance on one node.
 pub(super) fn only_rank(context: &LaunchContext) -> Rank {
@@ -29,6 +31,7 @@ pub(super) fn only_rank(context: &LaunchContext) -> Rank {
         of: NonZeroU32::MIN,
         head: context.host,
         rendezvous_port: port(context, 0),
+        head_ports: Vec::new(),
         interface: None,
     }
 }
@@ -138,7 +141,11 @@ fn ray(
 
 fn set_environment(command: &mut LaunchCommand, plan: &ServicePlan) {
     if !plan.environment.contains_key(CARRIED_CACHE) {
-        command.environment.remove(CARRIED_CACHE);
+        match plan.image {
+            // A container has a directory of its own there, on each node.
+            Some(_) => command.set(CARRIED_CACHE, CACHE_IN_CONTAINER),
+            None => drop(command.environment.remove(CARRIED_CACHE)),
+        }
     }
     command.set("RAY_AUTH_MODE", "token");
     command

@@ -9,7 +9,7 @@ mod version;
 
 use hpcbench_recipes::plan::ServicePlan;
 use hpcbench_recipes::recipe::{Nodes, Service as ServiceSection, ServiceKind, Workload};
-use hpcbench_recipes::{KindDescription, Placement, ServiceProblem};
+use hpcbench_recipes::{KindDescription, Placement, ServiceProblem, Staging};
 use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -20,9 +20,13 @@ use crate::launch::{LaunchCommand, LaunchContext, Needs, OnCluster, Start, StopP
 use crate::options as common;
 use crate::rank::Rank;
 use crate::readiness::Readiness;
-use crate::service::{Metrics, Service, ServiceError, Wanted};
+use crate::service::{Metrics, ModelSource, Service, ServiceError, Wanted};
 use crate::vllm::Vllm;
 use crate::warmup::FirstRequest;
+
+/// Why its model is not copied to its nodes.
+const ONE_PATH: &str =
+    "Ray's workers load the model from one path, which would have to be the same on all nodes";
 
 /// vLLM over Ray.
 pub(crate) struct VllmRay;
@@ -33,7 +37,10 @@ impl Service for VllmRay {
     }
 
     fn describe(&self) -> KindDescription {
-        Vllm.describe()
+        KindDescription {
+            staging: Staging::StaysBecause(ONE_PATH),
+            ..Vllm.describe()
+        }
     }
 
     fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
@@ -63,10 +70,15 @@ impl Service for VllmRay {
         Placement::AllNodes
     }
 
+    fn model_source(&self) -> Option<ModelSource> {
+        Vllm.model_source()
+    }
+
     fn needs(&self, _: &ServicePlan) -> Needs {
         Needs {
             ports: command::PORTS,
             short_path: true,
+            ..Needs::default()
         }
     }
 
@@ -118,6 +130,10 @@ impl Service for VllmRay {
 
     fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
         Vllm.first_request(plan)
+    }
+
+    fn reset(&self, plan: &ServicePlan) -> Option<&'static str> {
+        Vllm.reset(plan)
     }
 
     fn endpoints(

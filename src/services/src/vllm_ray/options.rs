@@ -20,6 +20,9 @@ const RAY: &str = "ray";
 /// An option of vLLM's that this kind decides.
 const SPAN: &str = "nodes_per_instance";
 
+/// Another one. vLLM places copies on Ray's nodes by rules of their own, which are tied to its head.
+const COPIES: &str = "data_parallel_size";
+
 /// Smallest object store that Ray takes.
 const SMALLEST_STORE: Size = Size::from_bytes(80 << 20);
 
@@ -88,6 +91,14 @@ impl Options {
         let mut problems = self.vllm.problems(service, workload);
         problems.extend(options::extra_arguments(&self.vllm.extra_args, RESERVED_BACKEND));
         problems.extend(options::environment(service, RESERVED_VARIABLES));
+        if self.vllm.data_parallel_size.get() > 1 {
+            problems.push(options::problem(
+                COPIES,
+                "vLLM over Ray has one copy of the model on all server nodes",
+                "remove it; for copies behind one endpoint use kind vllm with options.nodes_per_instance, for copies with an endpoint \
+                 each kind vllm with nodes.servers.instances_per_node",
+            ));
+        }
         if self.ray.object_store_memory < SMALLEST_STORE {
             let help = format!("give it {SMALLEST_STORE} or more");
             let mut problem = options::problem(RAY, "Ray refuses so small an object store", help);

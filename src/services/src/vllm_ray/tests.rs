@@ -26,6 +26,7 @@ fn rank(index: u32) -> Rank {
         of: NonZeroU32::new(2).unwrap(),
         head: "10.0.0.1".parse().unwrap(),
         rendezvous_port: 6400,
+        head_ports: Vec::new(),
         interface: Some("ib0".to_owned()),
     }
 }
@@ -109,6 +110,16 @@ fn every_command_has_the_token_and_no_other_knows_it() {
 }
 
 #[test]
+fn containers_have_their_cache_at_the_same_place() {
+    let mut plan = plan(&json!({}));
+    plan.image = serde_json::from_value(json!({"path": "vllm-ray.sif"})).unwrap();
+    let OnCluster { node, service, .. } = head(&plan);
+    for command in [node, service] {
+        assert_eq!(command.environment["VLLM_CACHE_ROOT"], "/tmp/vllm");
+    }
+}
+
+#[test]
 fn options_are_vllms_and_rays() {
     let defaults = VllmRay.complete_options(&Map::new()).unwrap();
     assert_eq!(
@@ -141,6 +152,7 @@ fn what_cannot_be_is_refused() {
             json!({"ray": {"object_store_memory": "1MiB"}}),
             "options/ray/object_store_memory",
         ),
+        (json!({"data_parallel_size": 2}), "options/data_parallel_size"),
     ] {
         let problems = testing::problems(&VllmRay, MODEL, &options, &testing::workload(90, 11));
         assert_eq!(testing::places(&problems), [place], "{options}: {problems:?}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hpcbench_recipes::ServicePlan;
-use hpcbench_recipes::recipe::ServiceKind;
+use hpcbench_services::{ModelSource, Service, find};
 
 use crate::cluster::{self, ErrandOptions};
 use crate::exit::Failure;
@@ -86,10 +86,10 @@ fn pull(service: &ServicePlan, programs: &Programs) -> anyhow::Result<()> {
             );
         }
     }
-    match service.kind {
-        ServiceKind::Ollama => ollama::pull(service, programs),
-        ServiceKind::Vllm | ServiceKind::VllmRay => huggingface::pull(service, programs),
-        ServiceKind::LlamaCpp | ServiceKind::Openai | ServiceKind::Simulator | ServiceKind::Custom => {
+    match find(service.kind).and_then(Service::model_source) {
+        Some(ModelSource::Ollama) => ollama::pull(service, programs),
+        Some(ModelSource::HuggingFace) => huggingface::pull(service, programs),
+        None => {
             terminal::say(&format!(
                 "nothing to fetch for {}: hpcbench fetches no models for services of kind {}",
                 service.model, service.kind

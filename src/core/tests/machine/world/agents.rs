@@ -199,8 +199,10 @@ impl World {
                 let fault = self.luck(&Point::StopAttempt(node.clone(), trial.clone(), attempt));
                 self.hand_in(node, cause, (trial, attempt), fault, 0);
             }
-            // The reading before the load has no answer.
-            CommandBody::Observe { .. } | CommandBody::ObserveLoad { .. } => {}
+            // The reading before the load has no answer, nor has the end of all interest.
+            CommandBody::Observe { .. }
+            | CommandBody::ObserveLoad { .. }
+            | CommandBody::LeaveObservation { .. } => {}
             CommandBody::FinishObservation { trial, attempt } => {
                 let fault = self.luck(&Point::Observe(node.clone(), trial.clone(), attempt));
                 let observed = ServiceObserved {
@@ -287,6 +289,8 @@ impl World {
             command: vec!["serve".to_owned()],
             image: None,
             rendezvous: is_head.then(|| Rendezvous {
+                more_ports: Vec::new(),
+                image: None,
                 address: "10.0.0.1".parse().unwrap(),
                 port: 29_500,
             }),
@@ -300,6 +304,7 @@ impl World {
             seconds: 0.3,
             models: vec!["m".to_owned()],
             load_seconds: None,
+            outfit_seconds: None,
             first_token_seconds: None,
         };
         let ready_after = match fault {

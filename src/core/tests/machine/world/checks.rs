@@ -2,7 +2,7 @@
 
 use hpcbench_core::event::{Body, Draft, Event, RawEvent};
 use hpcbench_core::state::{Instance, TrialStatus};
-use hpcbench_core::{Command, decide, upcast};
+use hpcbench_core::{Command, InstanceId, decide, upcast};
 
 use super::World;
 
@@ -49,24 +49,33 @@ impl World {
                     .get(&e.trial)
                     .is_some_and(hpcbench_core::state::Trial::is_settled);
                 assert!(!settled, "settled already: {}", story());
-                let deployment = self.state.deployment.as_ref();
-                let ready = deployment.is_some_and(|d| {
-                    let given_up = |i: &Instance| self.state.given_up().any(|node| *node == i.node);
-                    d.instances.values().all(|i| given_up(i) || i.is_up())
-                });
-                assert!(ready, "no service: {}", story());
                 let planned = self.state.trial_outline(&e.trial).unwrap();
+                let service = &self.state.outline.services[planned.service];
+                let deployment = self.state.deployment.as_ref();
+                let known = |id: &InstanceId| deployment.and_then(|d| d.instances.get(id));
+                let is_missed = |id: &InstanceId| {
+                    let span = service.spans.iter().find(|span| span.contains(id));
+                    let all = span.map_or_else(|| vec![id.clone()], Clone::clone);
+                    self.state
+                        .given_up()
+                        .any(|gone| all.iter().any(|id| service.instances[id] == *gone))
+                };
+                let is_ready = |id: &InstanceId| is_missed(id) || known(id).is_some_and(Instance::is_up);
+                assert!(service.instances.keys().all(is_ready), "no service: {}", story());
+                let running = deployment.into_iter().flat_map(|d| &d.instances);
+                for (id, instance) in running.filter(|(_, instance)| instance.may_run()) {
+                    assert!(
+                        service.instances.get(id) == Some(&instance.node)
+                            && self.state.outline.services[instance.service].setup == service.setup,
+                        "{id} is none of the trial's: {}",
+                        story()
+                    );
+                }
                 let clients = planned.clients.iter();
                 let clients = clients.filter(|node| !self.state.given_up().any(|gone| gone == *node));
                 assert!(
                     !e.clients.is_empty() && e.clients.iter().eq(clients),
                     "{}",
-                    story()
-                );
-                let mut served_on = deployment.into_iter().flat_map(|d| d.instances.values());
-                assert!(
-                    served_on.all(|i| self.state.outline.uses(planned, &i.node)),
-                    "on another node: {}",
                     story()
                 );
             }
@@ -99,8 +108,13 @@ impl World {
                     "another process of it may still run: {}",
                     story()
                 );
-                let other = deployment.service != e.service && deployment.may_run();
-                assert!(!other, "another configuration may still run: {}", story());
+                let setup = |service: usize| self.state.outline.services[service].setup;
+                let mut running = deployment.instances.values().filter(|i| i.may_run());
+                assert!(
+                    running.all(|i| setup(i.service) == setup(e.service)),
+                    "other processes may still run: {}",
+                    story()
+                );
             }
             _ => {}
         }

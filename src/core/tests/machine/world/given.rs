@@ -55,16 +55,18 @@ pub(crate) fn outline(services: &[usize]) -> Outline {
             });
         }
     }
-    let service = ServiceOutline {
+    let service = |setup| ServiceOutline {
+        setup,
         instances: BTreeMap::from([(server_instance(), node("server"))]),
         spans: Vec::new(),
+        outfit_within: 0.0,
         ready_within: 20.0,
         restarts: 2,
         restart_backoff: 1.0,
     };
     Outline {
         nodes: nodes.map(|(name, role)| (node(name), role)).into(),
-        services: vec![service; services.len()],
+        services: (0..services.len()).map(service).collect(),
         trials,
         search: None,
         policy: JobPolicy::default(),
@@ -159,9 +161,18 @@ pub(crate) fn wide_outline(services: &[usize]) -> Outline {
     outline
 }
 
-/// The same nodes. Services with an even number run on the first server only, and the first client alone drives their load.
+/// The same plan, with the same processes in all configurations.
+pub(crate) fn alike(mut outline: Outline) -> Outline {
+    for service in &mut outline.services {
+        service.setup = 0;
+    }
+    outline
+}
+
+/// The same nodes and processes. Services with an even number run on the first server only, and the first client alone drives their
+/// load.
 pub(crate) fn scaling_outline(services: &[usize]) -> Outline {
-    let mut outline = wide_outline(services);
+    let mut outline = alike(wide_outline(services));
     for service in outline.services.iter_mut().step_by(2) {
         service.instances.retain(|_, server| *server == node("server-a"));
     }
@@ -179,6 +190,23 @@ pub(crate) fn spanning_outline(services: &[usize]) -> Outline {
         let processes = servers.map(|server| (InstanceId::new(&server, 0), server));
         service.spans = vec![processes.iter().map(|(id, _)| id.clone()).collect()];
         service.instances = processes.into();
+    }
+    outline
+}
+
+/// Two servers more, over which services with an odd number have a second instance.
+pub(crate) fn growing_outline(services: &[usize]) -> Outline {
+    let mut outline = alike(spanning_outline(services));
+    let servers = ["server-c", "server-d"].map(node);
+    outline
+        .nodes
+        .extend(servers.clone().map(|server| (server, Role::Server)));
+    let processes = servers.map(|server| (InstanceId::new(&server, 0), server));
+    for service in outline.services.iter_mut().skip(1).step_by(2) {
+        service
+            .spans
+            .push(processes.iter().map(|(id, _)| id.clone()).collect());
+        service.instances.extend(processes.clone());
     }
     outline
 }
