@@ -15,9 +15,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::options::Options;
-use self::placeholders::fill;
+use self::placeholders::{KEY, fill};
 use crate::endpoint::{ApiKey, BaseUrl, ServiceEndpoint, Trust};
-use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
+use crate::launch::{LaunchCommand, LaunchContext, Needs, Start, StopPolicy, Token};
 use crate::models::ModelList;
 use crate::options as common;
 use crate::readiness::{Probe, Readiness};
@@ -44,6 +44,7 @@ impl Service for Custom {
             ],
             launches: true,
             default_model: None,
+            ..KindDescription::default()
         }
     }
 
@@ -64,6 +65,14 @@ impl Service for Custom {
             .unwrap_or_default()
     }
 
+    fn needs(&self, plan: &ServicePlan) -> Needs {
+        let options: Options = common::read(plan).unwrap_or_default();
+        Needs {
+            ports: placeholders::ports(options.command.iter().chain(options.environment.values())),
+            ..Needs::default()
+        }
+    }
+
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {
         let options: Options = common::read(plan)?;
         let mut words = options.command.iter().map(|text| fill(text, plan, context));
@@ -71,7 +80,11 @@ impl Service for Custom {
         let arguments = words.map(Into::into).collect();
         let mut command = LaunchCommand::new(program.into(), arguments, plan);
         for (name, text) in &options.environment {
-            command.set(name, fill(text, plan, context));
+            if text == KEY {
+                command.tokens.insert(name.clone(), Token::ApiKey);
+            } else {
+                command.set(name, fill(text, plan, context));
+            }
         }
         Ok(Start::Launch(command))
     }
@@ -94,6 +107,8 @@ impl Service for Custom {
         context: &LaunchContext,
     ) -> Result<Vec<ServiceEndpoint>, ServiceError> {
         let options: Options = common::read(plan)?;
+        let of_the_run = options.has_key().then_some(ApiKey::OfTheRun);
+        let api_key = options.api_key.map(ApiKey::Secret).or(of_the_run);
         let base = BaseUrl::at(context.host, context.port);
         let url = match options.base_path {
             Some(path) => format!("{base}{path}")
@@ -106,7 +121,7 @@ impl Service for Custom {
         };
         Ok(vec![ServiceEndpoint {
             url,
-            api_key: options.api_key.map(ApiKey::Secret),
+            api_key,
             trust: Trust::default(),
         }])
     }

@@ -7,20 +7,26 @@ use hpcbench_recipes::recipe::{Endpoint, Service as ServiceSection, Workload};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::placeholders;
+use super::placeholders::{self, KEY};
 use crate::options;
 use crate::service::MetricsDialect;
+
+/// What to do about a name that is not known.
+const KNOWN: &str = "known are {host}, {port}, {port1} to {port3}, {model}, {scratch} and {instance}, and {key} as the whole value of a \
+                     variable in options.environment";
 
 /// Options of `service.kind: custom`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "CustomOptions")]
 pub(super) struct Options {
-    /// The program and its arguments, each a text of its own; no shell reads them. `{host}`, `{port}`, `{model}`, `{scratch}` (a
-    /// directory of the instance's own) and `{instance}` (its number on the node, from 0) stand for what is known at the start.
+    /// The program and its arguments, each a text of its own; no shell reads them. `{host}`, `{port}`, `{port1}` to `{port3}` (free
+    /// ports for the server's own use), `{model}`, `{scratch}` (a directory of the instance's own) and `{instance}` (its number on
+    /// the node, from 0) stand for what is known at the start.
     #[schemars(length(max = 500))]
     pub(super) command: Vec<String>,
-    /// Variables whose values may have the same words in braces.
+    /// Variables whose values may have the same words in braces. `{key}` as a whole value is a key that is made up for the run, and
+    /// that clients send.
     pub(super) environment: BTreeMap<String, String>,
     /// The endpoints that it answers.
     #[schemars(length(min = 1, max = 4))]
@@ -75,6 +81,11 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether the server reads the run's key from one of its variables.
+    pub(super) fn has_key(&self) -> bool {
+        self.environment.values().any(|text| text == KEY)
+    }
+
     /// What the schema cannot say.
     pub(super) fn problems(&self, service: &ServiceSection, workload: &Workload) -> Vec<ServiceProblem> {
         let mut problems = Vec::new();
@@ -140,6 +151,7 @@ impl Options {
         let variables = self
             .environment
             .iter()
+            .filter(|(_, text)| *text != KEY)
             .map(|(name, text)| ("environment", name.clone(), text));
         arguments
             .chain(variables)
@@ -149,7 +161,7 @@ impl Options {
                     path: vec!["options".to_owned(), option.to_owned(), key],
                     advice_only: false,
                     message: format!("{{{name}}} stands for nothing"),
-                    help: Some("known are {host}, {port}, {model}, {scratch} and {instance}".to_owned()),
+                    help: Some(KNOWN.to_owned()),
                 })
             })
             .collect()

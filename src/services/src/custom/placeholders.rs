@@ -4,13 +4,30 @@ use hpcbench_recipes::plan::ServicePlan;
 
 use crate::launch::LaunchContext;
 
-/// The names that may stand in braces.
+/// The names of further ports that may stand in braces.
+const PORTS: [&str; 3] = ["port1", "port2", "port3"];
+/// The other names that may.
 const NAMES: [&str; 5] = ["host", "port", "model", "scratch", "instance"];
+/// The whole value of a variable that is to be the key that is made up for the run. It may stand in no argument.
+pub(super) const KEY: &str = "{key}";
+
+/// How many further ports some texts need.
+pub(super) fn ports<'t>(texts: impl Iterator<Item = &'t String>) -> usize {
+    let number = |part| match part {
+        Part::Gap(name) => PORTS.iter().position(|port| *port == name).map(|index| index + 1),
+        Part::Text(_) => None,
+    };
+    texts
+        .flat_map(|text| parts(text))
+        .filter_map(number)
+        .max()
+        .unwrap_or(0)
+}
 
 /// The first name in braces that stands for nothing. Braces around anything but a word, as in JSON, are not looked at.
 pub(super) fn unknown(text: &str) -> Option<&str> {
     parts(text).find_map(|part| match part {
-        Part::Gap(name) if !NAMES.contains(&name) => Some(name),
+        Part::Gap(name) if !NAMES.contains(&name) && !PORTS.contains(&name) => Some(name),
         _ => None,
     })
 }
@@ -23,7 +40,11 @@ pub(super) fn fill(text: &str, plan: &ServicePlan, context: &LaunchContext) -> S
         "model" => plan.model.clone(),
         "scratch" => context.scratch.to_string_lossy().into_owned(),
         "instance" => context.instance.to_string(),
-        other => format!("{{{other}}}"),
+        other => {
+            let index = PORTS.iter().position(|port| *port == other);
+            let port = index.and_then(|index| context.extras.ports.get(index));
+            port.map_or_else(|| format!("{{{other}}}"), u16::to_string)
+        }
     };
     parts(text)
         .map(|part| match part {
@@ -64,5 +85,5 @@ fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
 fn gap(text: &str) -> Option<(&str, &str)> {
     let (name, after) = text.strip_prefix('{')?.split_once('}')?;
     let is_word = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    is_word.then_some((name, after))
+    (is_word || PORTS.contains(&name)).then_some((name, after))
 }

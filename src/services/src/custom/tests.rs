@@ -37,6 +37,34 @@ fn gaps_are_filled_and_nothing_else_is_changed() {
 }
 
 #[test]
+fn further_ports_and_a_key_are_for_whoever_names_them() {
+    let options = json!({
+        "command": ["server", "--port={port}", "--grpc={port2}", "--dist={host}:{port1}", "{port9}"],
+        "environment": {"SERVER_KEY": "{key}"},
+    });
+    let plan = testing::plan(ServiceKind::Custom, "m", &options);
+    assert_eq!(Custom.needs(&plan).ports, 2);
+    let mut context = testing::context();
+    context.extras.ports = vec![4001, 4002];
+    let command = testing::launched(Custom.start(&plan, &context).unwrap());
+    assert_eq!(
+        testing::words(&command),
+        ["--port=4000", "--grpc=4002", "--dist=127.0.0.1:4001", "{port9}"]
+    );
+    assert_eq!(command.tokens["SERVER_KEY"], Token::ApiKey);
+    assert!(!command.environment.contains_key("SERVER_KEY"));
+    let endpoints = Custom.endpoints(&plan, &context).unwrap();
+    assert_eq!(endpoints[0].api_key, Some(ApiKey::OfTheRun));
+    let plain = testing::plan(
+        ServiceKind::Custom,
+        "m",
+        &json!({"command": ["server", "{port}"]}),
+    );
+    assert_eq!(Custom.needs(&plain), Needs::default());
+    assert_eq!(Custom.endpoints(&plain, &context).unwrap()[0].api_key, None);
+}
+
+#[test]
 fn what_cannot_be_started_is_refused() {
     for (options, place) in [
         (json!({}), "options/command"),
@@ -48,6 +76,14 @@ fn what_cannot_be_started_is_refused() {
         ),
         (
             json!({"command": ["server", "{port}"], "environment": {"A": "{hsot}"}}),
+            "options/environment/A",
+        ),
+        (
+            json!({"command": ["server", "{port}", "--key={key}"]}),
+            "options/command/2",
+        ),
+        (
+            json!({"command": ["server", "{port}"], "environment": {"A": "x{key}"}}),
             "options/environment/A",
         ),
         (
