@@ -103,3 +103,65 @@ fn output_length(workload: &WorkloadPlan) -> OutputLength {
 fn nanoseconds(duration: Duration) -> u64 {
     duration.as_micros().saturating_mul(1000)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use hpcbench_recipes::{DiskFiles, Input, PathBase, RecipeChecker};
+    use hpcbench_services::Registry;
+
+    use super::*;
+
+    /// What a cache may know under this load, with these prompts.
+    fn cached(load: &str, prompts: &str) -> CachedInput {
+        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes");
+        let source = std::fs::read(recipes.join("quickstart.yaml")).unwrap();
+        let overrides = [
+            format!("workload.load={load}"),
+            format!("workload.prompts={prompts}"),
+            "sweep={}".to_owned(),
+        ];
+        let paths = PathBase {
+            directory: recipes,
+            home: None,
+        };
+        let checked = RecipeChecker::new(&Registry).check(&Input {
+            source: &source,
+            overrides: &overrides,
+            paths: &paths,
+            files: &DiskFiles,
+        });
+        let plan = checked
+            .plan
+            .unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+        expectations(&plan, &plan.trials[0]).cached_input
+    }
+
+    #[test]
+    fn a_cache_may_know_what_prompts_share_on_purpose() {
+        const CLOSED: &str = "{shape: closed, concurrency: 2}";
+        let synthetic =
+            |more: &str| format!("{{source: synthetic, input_tokens: 16, output_tokens: 8{more}}}");
+        assert_eq!(cached(CLOSED, &synthetic("")), CachedInput::UNEXPECTED);
+        let prefix = synthetic(", shared_prefix_tokens: 5");
+        assert_eq!(cached(CLOSED, &prefix), CachedInput::Prefix { tokens: 5 });
+        let again = synthetic(", nonce: false");
+        assert_eq!(cached(CLOSED, &again), CachedInput::Expected);
+        let talk = "{shape: closed, concurrency: 2, turns: 3}";
+        assert_eq!(cached(talk, &synthetic("")), CachedInput::Expected);
+
+        let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
+        std::io::Write::write_all(&mut file, b"{\"prompt\": \"hello\"}\n").unwrap();
+        let of_file = |more: &str| {
+            let path = file.path().display();
+            cached(
+                CLOSED,
+                &format!("{{source: file, path: {path}, output_tokens: 8{more}}}"),
+            )
+        };
+        let with_nonce = of_file(", nonce: true");
+        assert_eq!(with_nonce, CachedInput::UNEXPECTED, "it is at the beginning");
+        assert_eq!(of_file(""), CachedInput::Expected);
+    }
+}
