@@ -1,8 +1,8 @@
-//! Ending jobs and steps, and putting jobs back into the queue.
+//! Ending jobs, and putting jobs back into the queue.
 
 use std::time::Duration;
 
-use crate::ids::{JobId, StepId};
+use crate::ids::JobId;
 use crate::programs::{ProgramError, Slurm};
 
 /// How long scancel and scontrol may take.
@@ -14,15 +14,11 @@ impl Slurm {
     /// # Errors
     /// There is no scancel, or Slurm says no or nothing.
     pub fn cancel(&self, job: JobId) -> Result<(), ProgramError> {
-        self.scancel(&job.whole().to_string())
-    }
-
-    /// Ends one step. In a heterogeneous job, scancel complains about the components that do not have it: that is no error.
-    ///
-    /// # Errors
-    /// As for [`Self::cancel`].
-    pub fn cancel_step(&self, step: StepId) -> Result<(), ProgramError> {
-        self.scancel(&step.to_string())
+        match self.ask("scancel", &[&job.whole().to_string()], LIMIT) {
+            Ok(_) => Ok(()),
+            Err(ProgramError::Failed { message, .. }) if is_over(&message) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts a running job back into the queue: its processes end, and it starts again under the same id.
@@ -32,14 +28,6 @@ impl Slurm {
     pub fn requeue(&self, job: JobId) -> Result<(), ProgramError> {
         self.ask("scontrol", &["requeue", &job.whole().to_string()], LIMIT)
             .map(drop)
-    }
-
-    fn scancel(&self, what: &str) -> Result<(), ProgramError> {
-        match self.ask("scancel", &[what], LIMIT) {
-            Ok(_) => Ok(()),
-            Err(ProgramError::Failed { message, .. }) if is_over(&message) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 }
 
@@ -75,13 +63,10 @@ mod tests {
     }
 
     #[test]
-    fn steps_and_whole_jobs_are_named() {
+    fn the_whole_job_is_named() {
         let (keep, slurm) = stand_in("scancel", "echo \"$@\" > \"$(dirname \"$0\")/asked\"");
         let asked = || std::fs::read_to_string(keep.path().join("asked")).unwrap();
-        let job = JobId::new(7).component(1);
-        slurm.cancel_step(StepId { job, step: 3 }).unwrap();
-        assert_eq!(asked(), "7.3\n");
-        slurm.cancel(job).unwrap();
+        slurm.cancel(JobId::new(7).component(1)).unwrap();
         assert_eq!(asked(), "7\n");
     }
 }

@@ -1,4 +1,4 @@
-//! Ids of jobs and steps.
+//! Ids of jobs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,6 +40,11 @@ impl JobId {
     #[must_use]
     pub const fn whole(self) -> Self {
         Self::new(self.number)
+    }
+
+    /// Whether this is a whole job, or the first component of one.
+    pub const fn is_first(self) -> bool {
+        matches!(self.component, None | Some(0))
     }
 
     /// The job's number; of a heterogeneous job, its first component's.
@@ -94,24 +99,6 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A step of a job: `123.4`.
-///
-/// Step numbers are unique over all components of a heterogeneous job, and steps are named by the whole job: scancel does
-/// not look at the component of `123+1.4`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepId {
-    /// The job.
-    pub job: JobId,
-    /// The step's number.
-    pub step: u32,
-}
-
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.job.whole(), self.step)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,11 +108,12 @@ mod tests {
         for text in ["1", "123", "123+1", "4294967295+0"] {
             assert_eq!(text.parse::<JobId>().unwrap().to_string(), text);
         }
-        let step = StepId {
-            job: JobId::new(7).component(1),
-            step: 2,
-        };
-        assert_eq!(step.to_string(), "7.2");
+    }
+
+    #[test]
+    fn the_first_component_stands_for_the_job() {
+        let is_first = |text: &str| text.parse::<JobId>().unwrap().is_first();
+        assert!(is_first("7") && is_first("7+0") && !is_first("7+1"));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod accounting;
 mod allocation;
 mod control;
+mod file;
 mod hosts;
 mod ids;
 pub mod layout;
@@ -29,16 +30,16 @@ mod time;
 pub use accounting::{Accounting, Record};
 pub use allocation::{Allocation, AllocationError, AssignError, Granted, GrantedHost, Placed, assign};
 pub use hosts::{InvalidHostList, expand};
-pub use ids::{InvalidJobId, JobId, StepId};
+pub use ids::{InvalidJobId, JobId};
 pub use layout::{Errand, Gpus, Layout, LayoutError, layout};
 pub use partitions::Misfit;
 pub use place::{Origin, RecipePath, Setting};
 pub use programs::{ProgramError, Slurm};
 pub use sbatch::{
-    Cause, Estimate, JobCommand, JobCommandError, Part, Refusal, ScriptError, Submission, SubmissionError,
-    SubmitError, job_script, sbatch_argv,
+    Cause, ENDED, Estimate, JobCommand, JobCommandError, Part, Refusal, ScriptError, Submission,
+    SubmissionError, SubmitError, job_script, sbatch_argv,
 };
 pub use site::{Site, SiteError};
-pub use step::{INHERITED_OPTIONS, StepName, srun_argv};
+pub use step::{INHERITED_OPTIONS, srun_argv};
 pub use survey::Partition;
 pub use time::{InvalidTimeLimit, TimeLimit, UnixTime};

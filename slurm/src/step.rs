@@ -1,12 +1,8 @@
 //! Steps: how srun starts a node's agent.
 
 use std::ffi::OsString;
-use std::fmt;
-
-use hpcbench_recipes::NodeId;
 
 use crate::allocation::{Allocation, Placed};
-use crate::ids::{JobId, StepId};
 use crate::sbatch::gpu_argument;
 
 /// Variables through which srun takes options from the job or from the shell around it. Job scripts unset them; whoever
@@ -60,35 +56,13 @@ pub const INHERITED_OPTIONS: &[&str] = &[
     "SRUN_EXPORT_ENV",
 ];
 
-/// A step's name: a node's token, and what the step is for if it is not the node's agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepName(String);
-
-impl StepName {
-    /// The step of a node's agent.
-    pub fn agent(node: &NodeId) -> Self {
-        Self(node.to_string())
-    }
-
-    /// Another step of a node, such as an instance of the service.
-    pub fn other(node: &NodeId, purpose: &NodeId) -> Self {
-        Self(format!("{node}.{purpose}"))
-    }
-}
-
-impl fmt::Display for StepName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The arguments, `srun` among them, that start a program as a step on a node's host. The program and its arguments come
-/// behind them.
+/// The arguments, `srun` among them, that start a node's agent as a step on the node's host; the step is named after the node. The
+/// program and its arguments come behind them.
 ///
 /// Steps overlap: they share what the job has on a host, and none waits for another. A step that fails or whose host is
 /// lost ends no other. Output is passed on line by line; `--unbuffered` would put a terminal in between.
-pub fn srun_argv(allocation: &Allocation, placed: &Placed, name: &StepName) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec!["srun".into(), format!("--job-name={name}").into()];
+pub fn srun_argv(allocation: &Allocation, placed: &Placed) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["srun".into(), format!("--job-name={}", placed.node).into()];
     if allocation.is_heterogeneous() {
         arguments.push(format!("--het-group={}", placed.component).into());
     }
@@ -112,16 +86,4 @@ pub fn srun_argv(allocation: &Allocation, placed: &Placed, name: &StepName) -> V
         None => arguments.push("--gres=none".into()),
     }
     arguments
-}
-
-impl StepId {
-    /// The step that a process with these variables runs in.
-    pub fn from_env(variable: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
-        let job: JobId = variable("SLURM_JOB_ID")?.parse().ok()?;
-        let step = variable("SLURM_STEP_ID").or_else(|| variable("SLURM_STEPID"))?;
-        Some(Self {
-            job,
-            step: step.parse().ok()?,
-        })
-    }
 }

@@ -1,5 +1,7 @@
 //! Times as Slurm writes them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use hpcbench_recipes::units::{InvalidTimeLimit, TimeLimit};
@@ -18,6 +20,17 @@ impl UnixTime {
     /// Seconds since 1970.
     pub const fn seconds(self) -> i64 {
         self.0
+    }
+
+    /// Whether it is less than so many seconds after `then`. A time in the future is not trusted.
+    pub(crate) fn is_within(self, seconds: i64, then: Self) -> bool {
+        (0..seconds).contains(&(self.0 - then.0))
+    }
+
+    /// So much later, in whole seconds.
+    pub(crate) fn after(self, passed: Duration) -> Self {
+        let seconds = i64::try_from(passed.as_secs()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(seconds))
     }
 
     /// What Slurm prints for a time with `SLURM_TIME_FORMAT=%s`; none for `N/A`, `Unknown`, `NONE` and 0.

@@ -7,7 +7,7 @@ use super::environment::counts;
 use super::*;
 use crate::layout::testing::{example, generic, plan, two_partitions};
 use crate::layout::{Layout, layout};
-use crate::step::{StepName, srun_argv};
+use crate::step::srun_argv;
 
 fn read(variables: &[(&str, &str)]) -> Result<Option<Allocation>, AllocationError> {
     let variables: BTreeMap<String, String> = variables
@@ -180,7 +180,7 @@ fn what_is_missing_is_named() {
 fn step(layout: &Layout, allocation: &Allocation, node: &str) -> String {
     let placed = assign(layout, allocation).unwrap();
     let place = &placed[&node.parse().unwrap()];
-    let arguments = srun_argv(allocation, place, &StepName::agent(&place.node));
+    let arguments = srun_argv(allocation, place);
     let arguments: Vec<String> = arguments
         .into_iter()
         .map(|text| text.into_string().unwrap())

@@ -131,7 +131,8 @@ mod tests {
             JobCommand::errand(Path::new("/bin/hpcbench"), arguments, Path::new("/d"), "k").unwrap();
         let script = job_script(layout, &command).unwrap();
         assert!(
-            script.ends_with("\nexec /bin/hpcbench images pull '/r/$(x).yaml'\n"),
+            script.ends_with("\n/bin/hpcbench images pull '/r/$(x).yaml'\n")
+                && script.contains("\nended=/d/ended\ntrap "),
             "{script}"
         );
         let argv = sbatch_argv(layout, &command).remove(0);

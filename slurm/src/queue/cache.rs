@@ -1,25 +1,23 @@
 //! The queue, asked for seldom.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::Queue;
+use crate::file;
 use crate::programs::Slurm;
 use crate::time::UnixTime;
 
 /// How old an answer may be before Slurm is asked again, in seconds.
 pub const MAX_AGE_SECONDS: i64 = 30;
 
-/// Largest cache that is read, in bytes.
-const MAX_BYTES: u64 = 16 << 20;
-
 /// What was known of the queue at some time. That Slurm did not answer is kept as long: asking more often would not help it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cached {
-    /// When it was asked.
+    /// When it answered, or was given up: the time that it takes does not make an answer old.
     pub asked_at: UnixTime,
     /// What it answered.
     pub queue: Queue,
@@ -28,18 +26,12 @@ pub struct Cached {
 impl Cached {
     /// Whether it need not be asked again. A time in the future is not trusted.
     pub fn is_fresh(&self, now: UnixTime) -> bool {
-        (0..MAX_AGE_SECONDS).contains(&(now.seconds() - self.asked_at.seconds()))
+        now.is_within(MAX_AGE_SECONDS, self.asked_at)
     }
 
     /// Reads a cache; none if there is none, or none that this build understands.
     pub fn read(path: &Path) -> Option<Self> {
-        let mut text = Vec::new();
-        File::open(path)
-            .ok()?
-            .take(MAX_BYTES)
-            .read_to_end(&mut text)
-            .ok()?;
-        serde_json::from_slice(&text).ok()
+        file::read(path)
     }
 
     /// Writes a cache, readable for its owner alone, whole or not at all.
@@ -47,12 +39,7 @@ impl Cached {
     /// # Errors
     /// The file system's.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let directory = path.parent().unwrap_or(Path::new("."));
-        // Made with mode 0600. A cache that a crash loses is asked for again: it is not synced.
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        serde_json::to_writer(&mut file, self)?;
-        file.persist(path)?;
-        Ok(())
+        file::write(path, self)
     }
 }
 
@@ -63,9 +50,11 @@ impl Slurm {
         if let Some(cached) = Cached::read(path).filter(|cached| cached.is_fresh(now)) {
             return cached;
         }
+        let began = Instant::now();
+        let queue = self.queue();
         let cached = Cached {
-            asked_at: now,
-            queue: self.queue(),
+            asked_at: now.after(began.elapsed()),
+            queue,
         };
         let _ = cached.write(path);
         cached

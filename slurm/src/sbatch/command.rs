@@ -7,6 +7,9 @@ use crate::ids::JobId;
 /// Longest key, in bytes.
 const MAX_KEY: usize = 128;
 
+/// The file in an errand's directory that its exit code is in once it has ended.
+pub const ENDED: &str = "ended";
+
 /// What a job runs: this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobCommand {
@@ -148,6 +151,14 @@ impl JobCommand {
     /// Where the job starts.
     pub(super) fn directory(&self) -> &str {
         &self.directory
+    }
+
+    /// The file that gets the exit code of an errand at its end.
+    pub(super) fn ended(&self) -> Option<String> {
+        match self.purpose {
+            Purpose::Run => None,
+            Purpose::Errand => Some(format!("{}/{ENDED}", self.directory)),
+        }
     }
 
     /// Where the job's own output goes, as Slurm writes it.

@@ -10,7 +10,7 @@ mod submit;
 #[cfg(test)]
 mod tests;
 
-pub use command::{JobCommand, JobCommandError};
+pub use command::{ENDED, JobCommand, JobCommandError};
 pub use estimate::{Estimate, Part};
 pub(crate) use options::gpu_argument;
 pub use options::sbatch_argv;

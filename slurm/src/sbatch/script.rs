@@ -61,6 +61,7 @@ pub fn job_script(layout: &Layout, command: &JobCommand) -> Result<String, Scrip
             step_options,
             program => command.program(),
             arguments,
+            ended => command.ended(),
         },
     )?;
     Ok(text)

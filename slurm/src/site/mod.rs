@@ -69,6 +69,19 @@ pub struct Site {
     pub limits: Limits,
 }
 
+impl Site {
+    /// Variables that steer its fast network.
+    pub fn fabric_variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let variables = [
+            ("NCCL_IB_HCA", &self.nccl_ib_hca),
+            ("UCX_NET_DEVICES", &self.ucx_net_devices),
+        ];
+        variables
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+}
+
 fn yes() -> bool {
     true
 }

@@ -1,14 +1,15 @@
 //! Commands that are carried out by a small job on one node.
 
-use std::io::Write;
+use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use hpcbench_actors::shell::private_dir;
 use hpcbench_nats::SERVER_VARIABLE;
-use hpcbench_slurm::queue::{JobState, Queue, QueuedJob, Sighting};
-use hpcbench_slurm::{JobCommand, JobId, Layout, Site, Slurm, SubmitError, TimeLimit, job_script};
+use hpcbench_slurm::queue::{JobState, MAX_AGE_SECONDS, Queue, QueuedJob, Sighting};
+use hpcbench_slurm::{ENDED, JobCommand, JobId, Layout, Site, Slurm, SubmitError, TimeLimit, job_script};
 
 use crate::exit::Failure;
 use crate::{program, terminal};
@@ -17,11 +18,13 @@ use crate::{program, terminal};
 const SCRIPT: &str = "job.sh";
 /// Variables of this process that a job gets, too: where Slurm's configuration is, and where Apptainer keeps what it fetches.
 const PASSED_ON: [&str; 3] = ["SLURM_CONF", "APPTAINER_TMPDIR", "APPTAINER_CACHEDIR"];
-/// The first pause between two questions to Slurm, and the longest: each is twice as long as the one before.
+/// The pause before the first question to Slurm, and that between two.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(MAX_AGE_SECONDS.unsigned_abs());
 /// How often files are looked at meanwhile, which costs nobody anything.
 const LOOK: Duration = Duration::from_millis(250);
+/// Longest that the file is with a job's exit code.
+const MAX_ENDED_BYTES: u64 = 16;
 /// Most bytes of a job's output that are shown.
 const MAX_OUTPUT: usize = 64 << 10;
 
@@ -115,7 +118,7 @@ impl Errand {
             "hpcbench:test-only",
         )?;
         let script = directory.join(SCRIPT);
-        std::fs::write(&script, job_script(layout, &command)?)?;
+        fs::write(&script, job_script(layout, &command)?)?;
         match Slurm::on_path().estimate(layout, &command, &script) {
             Ok(_) => Ok(None),
             Err(SubmitError::Refused(refusal)) => Ok(Some(refusal.message)),
@@ -128,19 +131,34 @@ impl Errand {
         self.job
     }
 
-    /// How it stands, by what is known of the queue.
-    pub(crate) fn standing(&self, queue: &Queue) -> Standing {
-        match queue.find(self.job) {
+    /// How it stands, by its own word or by what is known of the queue; none: nothing is.
+    pub(crate) fn standing(&self, queue: Option<&Queue>) -> Option<Standing> {
+        if let Some(state) = self.ended() {
+            return Some(Standing::Over(Some(state)));
+        }
+        Some(match queue?.find(self.job) {
             Sighting::Unknown(why) => Standing::Unknown(why.to_owned()),
             Sighting::Gone => Standing::Over(None),
             Sighting::Listed(parts) => parts.first().map_or(Standing::Over(None), |part| of_part(part)),
+        })
+    }
+
+    /// How it ended, if it has said so. A job that was killed says nothing.
+    pub(crate) fn ended(&self) -> Option<JobState> {
+        let mut text = String::new();
+        let file = fs::File::open(self.directory.join(ENDED)).ok()?;
+        file.take(MAX_ENDED_BYTES).read_to_string(&mut text).ok()?;
+        // The line may not be complete yet.
+        match text.strip_suffix('\n')?.parse::<u8>().ok()? {
+            0 => Some(JobState::Completed),
+            _ => Some(JobState::Failed),
         }
     }
 
     /// What the job printed, at most its end.
     pub(crate) fn output(&self) -> String {
         let path = self.directory.join(format!("{}.log", self.job));
-        let bytes = std::fs::read(path).unwrap_or_default();
+        let bytes = fs::read(path).unwrap_or_default();
         let start = bytes.len().saturating_sub(MAX_OUTPUT);
         String::from_utf8_lossy(bytes.get(start..).unwrap_or_default()).into_owned()
     }
@@ -161,21 +179,21 @@ impl Errand {
         let mut said = String::new();
         let mut asking = Asking::default();
         let end = loop {
-            match self.standing(&asking.ask()) {
-                Standing::Over(end) => break end,
-                Standing::Going(words) | Standing::Unknown(words) => {
-                    if words != said {
-                        terminal::say(&format!("job {job}: {words}"));
-                        said = words;
-                    }
+            let queue = asking.ask_unless(None, || self.ended().is_some());
+            match self.standing(queue.as_ref()) {
+                Some(Standing::Over(end)) => break end,
+                Some(Standing::Going(words) | Standing::Unknown(words)) if words != said => {
+                    terminal::say(&format!("job {job}: {words}"));
+                    said = words;
                 }
+                _ => {}
             }
         };
         terminal::say(self.output().trim_end());
         match end {
             Some(JobState::Completed) => {
                 // If it stays, it is in nobody's way.
-                let _ = std::fs::remove_dir_all(&self.directory);
+                let _ = fs::remove_dir_all(&self.directory);
                 Ok(())
             }
             Some(state) => Err(Failure::Environment(format!(
@@ -202,7 +220,8 @@ fn of_part(part: &QueuedJob) -> Standing {
     })
 }
 
-/// Asks Slurm for the queue, less and less often.
+/// Asks Slurm for the queue, seldom: the end of a job is told by a file. What is known of the queue for runs is of no use here,
+/// since it may be from before the job was submitted.
 #[derive(Debug)]
 pub(crate) struct Asking {
     pause: Duration,
@@ -215,22 +234,21 @@ impl Default for Asking {
 }
 
 impl Asking {
-    /// Waits for its turn and asks.
-    pub(crate) fn ask(&mut self) -> Queue {
-        self.ask_unless(|| false)
-            .unwrap_or_else(|| Slurm::on_path().queue())
-    }
-
-    /// The same, unless this comes true meanwhile: then nobody is asked.
-    pub(crate) fn ask_unless(&mut self, mut is_needless: impl FnMut() -> bool) -> Option<Queue> {
-        let until = Instant::now() + self.pause;
+    /// Waits for its turn, no longer than until then, and asks; unless this comes true meanwhile: then nobody is asked.
+    pub(crate) fn ask_unless(
+        &mut self,
+        latest: Option<Instant>,
+        mut is_needless: impl FnMut() -> bool,
+    ) -> Option<Queue> {
+        let turn = Instant::now() + self.pause;
+        let until = latest.map_or(turn, |latest| latest.min(turn));
         while Instant::now() < until {
             if is_needless() {
                 return None;
             }
             std::thread::sleep(LOOK);
         }
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pause = PAUSE;
         Some(Slurm::on_path().queue())
     }
 }

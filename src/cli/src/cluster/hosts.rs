@@ -7,7 +7,7 @@ use std::path::Path;
 use hpcbench_actors::orchestrator::{AgentStart, Orphans, Place, Places};
 use hpcbench_actors::shell::AddressPolicy;
 use hpcbench_recipes::{NodeId, Plan, Role};
-use hpcbench_slurm::{Allocation, INHERITED_OPTIONS, Placed, Site, StepName, srun_argv};
+use hpcbench_slurm::{Allocation, INHERITED_OPTIONS, Placed, Site, srun_argv};
 
 /// The recipe leaves the choice of the interface to the site, and to us.
 const AUTO: &str = "auto";
@@ -26,7 +26,7 @@ pub(super) fn places(
             AgentStart::Child
         } else {
             AgentStart::Step {
-                prefix: step(allocation, placed),
+                prefix: step(site, allocation, placed),
             }
         },
         host: Some(placed.host.clone()),
@@ -36,20 +36,25 @@ pub(super) fn places(
     Places::new(nodes.collect(), orphans)
 }
 
-/// `srun` with its options, and without those that it would take from the environment.
-fn step(allocation: &Allocation, placed: &Placed) -> Vec<OsString> {
-    let mut prefix: Vec<OsString> = vec!["env".into()];
-    for name in INHERITED_OPTIONS
-        .iter()
-        .filter(|name| std::env::var_os(name).is_some())
-    {
-        prefix.extend(["-u", name].map(OsString::from));
-    }
-    if prefix.len() == 1 {
-        prefix.clear();
-    }
-    prefix.extend(srun_argv(allocation, placed, &StepName::agent(&placed.node)));
+/// `srun` with its options, and without those that it would take from the environment. A job's script has set the site's
+/// variables; where nobody has, as in an allocation that was made by hand, they are set here.
+fn step(site: &Site, allocation: &Allocation, placed: &Placed) -> Vec<OsString> {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let mut prefix = environment(site, is_set);
+    prefix.extend(srun_argv(allocation, placed));
     prefix
+}
+
+/// `env` with what it is to take away and to set; empty: nothing.
+fn environment(site: &Site, is_set: impl Fn(&str) -> bool) -> Vec<OsString> {
+    let away = INHERITED_OPTIONS.iter().filter(|name| is_set(name));
+    let away = away.flat_map(|name| ["-u".to_owned(), (*name).to_owned()]);
+    // What people have set themselves is meant.
+    let set = site.fabric_variables().filter(|(name, _)| !is_set(name));
+    let set = set.map(|(name, value)| format!("{name}={value}"));
+    let words: Vec<String> = away.chain(set).collect();
+    let env = (!words.is_empty()).then(|| "env".to_owned());
+    env.into_iter().chain(words).map(OsString::from).collect()
 }
 
 fn address(plan: &Plan, site: &Site) -> AddressPolicy {
@@ -66,5 +71,27 @@ pub(super) fn orphans(plan: &Plan, hpcbench: &Path, allocation: &Allocation) -> 
     Orphans {
         timeout: plan.launch.orphan_timeout.as_std(),
         hook: vec![hpcbench, "orphaned".to_owned(), allocation.job.to_string()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_get_the_sites_variables_and_none_of_the_shells_options() {
+        let text = serde_json::json!({"nccl_ib_hca": "mlx5_0", "ucx_net_devices": "mlx5_0:1"});
+        let site: Site = serde_json::from_value(text).unwrap();
+        let words = |set: &[&str]| {
+            let words = environment(&site, |name| set.contains(&name));
+            let words = words.into_iter().map(|word| word.into_string().unwrap());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(words(&[]), "env NCCL_IB_HCA=mlx5_0 UCX_NET_DEVICES=mlx5_0:1");
+        assert_eq!(
+            words(&["SLURM_NTASKS", "NCCL_IB_HCA"]),
+            "env -u SLURM_NTASKS UCX_NET_DEVICES=mlx5_0:1"
+        );
+        assert_eq!(words(&["NCCL_IB_HCA", "UCX_NET_DEVICES"]), "");
     }
 }

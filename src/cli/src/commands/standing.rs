@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use hpcbench_actors::shell::now;
 use hpcbench_report::{JobLife, JobView, RunView};
 use hpcbench_slurm::queue::{Cached, JobState, Queue, QueuedJob, Sighting};
-use hpcbench_slurm::{Accounting, JobId, Slurm, Submission, UnixTime};
+use hpcbench_slurm::{JobId, Slurm, Submission, UnixTime};
 
 /// What is known of the queue, for all runs beside this one: Slurm is asked seldom.
 const CACHE: &str = ".queue.json";
+/// What accounting has said of jobs, beside it.
+const ENDS: &str = ".accounting.json";
 
 /// How a run's job stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,20 +101,25 @@ pub(crate) fn view_of(run_dir: &Path, view: &RunView) -> Option<JobView> {
 /// How the job of the run in this directory stands; none for a run without one.
 pub(crate) fn of(run_dir: &Path, view: &RunView) -> Option<JobStanding> {
     let job = job_of(run_dir, view)?;
-    let seconds = now().as_micros() / 1_000_000;
     let slurm = Slurm::on_path();
-    let Cached { queue, .. } = slurm.cached_queue(&cache(run_dir), UnixTime::from_seconds(seconds));
-    Some(seen(&queue, job, &slurm))
+    let Cached { queue, .. } = slurm.cached_queue(&beside(run_dir, CACHE), seconds());
+    let ended = || slurm.cached_end(&beside(run_dir, ENDS), job, seconds());
+    Some(seen(&queue, job, || ended().map(|record| record.state)))
+}
+
+fn seconds() -> UnixTime {
+    UnixTime::from_seconds(now().as_micros() / 1_000_000)
 }
 
 /// What is known of the queue is out of date: a job was submitted or ended by us.
 pub(crate) fn forget_queue(run_dir: &Path) {
     // If it cannot be removed it grows old by itself.
-    let _ = std::fs::remove_file(cache(run_dir));
+    let _ = std::fs::remove_file(beside(run_dir, CACHE));
 }
 
-fn cache(run_dir: &Path) -> PathBuf {
-    run_dir.parent().unwrap_or(run_dir).join(CACHE)
+/// A file for all runs of a directory.
+fn beside(run_dir: &Path, name: &str) -> PathBuf {
+    run_dir.parent().unwrap_or(run_dir).join(name)
 }
 
 /// The latest job of a run.
@@ -126,12 +133,13 @@ pub(crate) fn job_of(run_dir: &Path, view: &RunView) -> Option<JobId> {
     submitted.or_else(started)
 }
 
-fn seen(queue: &Queue, job: JobId, slurm: &Slurm) -> JobStanding {
+/// `ended` asks how a job ended that the queue does not have any more, where accounting tells.
+fn seen(queue: &Queue, job: JobId, ended: impl FnOnce() -> Option<JobState>) -> JobStanding {
     match queue.find(job) {
         Sighting::Listed(parts) => listed(job, &parts),
         Sighting::Gone => JobStanding::Gone {
             job,
-            how: accounted(slurm, job),
+            how: ended().map(|state| state.to_string()),
         },
         Sighting::Unknown(why) => JobStanding::Unknown {
             job,
@@ -157,12 +165,4 @@ fn listed(job: JobId, parts: &[&QueuedJob]) -> JobStanding {
         state: part.state.clone(),
         because: part.waits_because(),
     }
-}
-
-/// How the job ended, where accounting is there and answers.
-fn accounted(slurm: &Slurm, job: JobId) -> Option<String> {
-    let Accounting::Records(records) = slurm.accounting(job) else {
-        return None;
-    };
-    records.first().map(|record| record.state.to_string())
 }

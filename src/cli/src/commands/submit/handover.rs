@@ -14,7 +14,7 @@ use hpcbench_nats::SERVER_VARIABLE;
 use hpcbench_recipes::Plan;
 use hpcbench_slurm::queue::Sighting;
 use hpcbench_slurm::{
-    JobCommand, JobId, Layout, Refusal, Site, Slurm, Submission, SubmitError, UnixTime, job_script,
+    JobCommand, JobId, Layout, Refusal, Slurm, Submission, SubmitError, UnixTime, job_script,
 };
 
 use crate::cluster::Target;
@@ -82,7 +82,7 @@ impl Script {
         if let Some(path) = std::env::var_os(SLURM_CONF).and_then(|path| path.into_string().ok()) {
             command = command.with_variable(SLURM_CONF, &path)?;
         }
-        for (name, value) in of_site(&target.site) {
+        for (name, value) in target.site.fabric_variables() {
             command = command.with_variable(name, value)?;
         }
         if let Some(job) = after {
@@ -96,17 +96,6 @@ impl Script {
     pub(in crate::commands) fn command(&self) -> &JobCommand {
         &self.command
     }
-}
-
-/// Variables that steer a site's fast network.
-fn of_site(site: &Site) -> impl Iterator<Item = (&'static str, &str)> {
-    let variables = [
-        ("NCCL_IB_HCA", &site.nccl_ib_hca),
-        ("UCX_NET_DEVICES", &site.ucx_net_devices),
-    ];
-    variables
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
 }
 
 impl Handover {

@@ -114,13 +114,15 @@ impl Jobs {
         let mut reports: Vec<Report> = Vec::new();
         let mut left = self.jobs;
         loop {
-            let queue = asking.ask_unless(|| left.iter().all(|(job, _)| job.report().is_some()));
+            let is_over = |(job, errand): &(Job, Option<Errand>)| {
+                job.report().is_some() || errand.as_ref().is_none_or(|errand| errand.ended().is_some())
+            };
+            let queue = asking.ask_unless(Some(until), || left.iter().all(is_over));
             let is_late = Instant::now() >= until;
             left.retain(|(job, errand)| {
-                let standing = errand.as_ref().map(|errand| {
-                    let standing = queue.as_ref().map(|queue| errand.standing(queue));
-                    (errand, standing)
-                });
+                let standing = errand
+                    .as_ref()
+                    .map(|errand| (errand, errand.standing(queue.as_ref())));
                 match job.conclude(standing, is_late) {
                     Some(report) => {
                         reports.push(report);

@@ -1,6 +1,10 @@
 //! Accounting: what sacct remembers of jobs that squeue has forgotten.
 
+mod cache;
+
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::ids::JobId;
 use crate::programs::{ProgramError, Slurm};
@@ -23,7 +27,7 @@ pub enum Accounting {
 }
 
 /// One start of a job, or of a component.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The job, or its component.
     pub job: JobId,
@@ -59,6 +63,12 @@ impl Slurm {
             Err(error) => Accounting::Unavailable(error.to_string()),
         }
     }
+}
+
+/// The latest start of a whole job: that of its first component, which has its script.
+fn latest(records: Vec<Record>) -> Option<Record> {
+    let mut whole = records.into_iter().filter(|record| record.job.is_first());
+    whole.next_back()
 }
 
 fn is_off(complaints: &str) -> bool {
@@ -107,6 +117,18 @@ mod tests {
             (records[2].job, records[2].exit_code),
             (JobId::new(123).component(1), Some(1))
         );
+    }
+
+    #[test]
+    fn a_job_is_what_its_latest_start_has_become() {
+        let text = "7+0|7|PREEMPTED|0:0|1795579200|1795579210|1795579300|90|5\n\
+                    7+1|8|PREEMPTED|0:0|1795579200|1795579210|1795579300|90|2\n\
+                    7+0|7|FAILED|1:0|1795579300|1795579400|1795579410|10|5\n\
+                    7+1|8|COMPLETED|0:0|1795579300|1795579400|1795579410|10|2\n";
+        let records: Vec<Record> = text.lines().filter_map(record).collect();
+        let last = latest(records).unwrap();
+        assert_eq!((last.state, last.exit_code), (JobState::Failed, Some(1)));
+        assert_eq!(latest(Vec::new()), None);
     }
 
     #[test]
