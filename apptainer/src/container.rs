@@ -99,11 +99,19 @@ pub fn exec(command: LaunchCommand, container: &Container) -> Result<LaunchComma
     })
 }
 
-/// The words that run a program of this machine inside of an image, with the environment that it would have outside, and with these
-/// parts of the machine; the program and its arguments follow them.
+/// The words that run a program of this machine inside of an image, with these parts of the machine and of the environment only
+/// what is set for the [`inside`]; the program and its arguments follow them.
 pub fn exec_argv(apptainer: &Path, image: &Path, directory: &Path, binds: &[Bind]) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec![apptainer.into()];
-    words.extend(["exec", "--no-eval", "--no-home", "--no-mount", "cwd"].map(OsString::from));
+    let manner = [
+        "exec",
+        "--cleanenv",
+        "--no-eval",
+        "--no-home",
+        "--no-mount",
+        "cwd",
+    ];
+    words.extend(manner.map(OsString::from));
     words.extend(["--pwd".into(), directory.into()]);
     for bind in binds {
         words.extend(["--bind".into(), bind.argument()]);

@@ -47,7 +47,7 @@ pub fn allowed_variables(
 }
 
 /// The name by which Apptainer hands it on.
-pub(crate) fn inside(name: &str) -> String {
+pub fn inside(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 

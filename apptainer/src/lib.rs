@@ -19,16 +19,18 @@ mod image;
 mod lock;
 mod program;
 mod pull;
+mod room;
 mod stage;
 #[cfg(test)]
 mod testing;
 
 pub use bind::{Access, Bind, BindError};
 pub use container::{Container, ContainerError, exec, exec_argv, prepare};
-pub use environment::allowed_variables;
+pub use environment::{allowed_variables, inside};
 pub use failure::FailureKind;
 pub use image::{Image, ImageError, ImageForm, ImageRef};
 pub use lock::{Lock, LockError, LockTimes};
 pub use program::{Apptainer, ApptainerError};
 pub use pull::{PullError, PullEvent, PullOptions, Pulled, pull};
+pub use room::{RoomError, has_room};
 pub use stage::{StageError, stage};

@@ -14,10 +14,9 @@ use crate::failure::FailureKind;
 use crate::image::{Image, ImageError};
 use crate::lock::{Lock, LockError, LockTimes};
 use crate::program::Apptainer;
+use crate::room::{RoomError, has_room};
 use crate::{disk, hash};
 
-/// Least free space to begin with: no image of an inference server is smaller.
-const MIN_FREE_BYTES: u64 = 256 << 20;
 /// Pause between two looks at the size of what has come so far.
 const PROGRESS: Duration = Duration::from_secs(5);
 /// Lines of Apptainer's that an error shows.
@@ -80,13 +79,8 @@ pub enum PullError {
     #[error("{} is a directory; it is not replaced by a fetched image", .0.display())]
     Sandbox(PathBuf),
     /// Too little room.
-    #[error("{} has {free_mib} MiB of free space; an image needs more", folder.display())]
-    Space {
-        /// Where.
-        folder: PathBuf,
-        /// How much is free.
-        free_mib: u64,
-    },
+    #[error(transparent)]
+    Room(#[from] RoomError),
     /// Others fetch it and do not come to an end.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -199,6 +193,7 @@ fn fetch(
     let work = workplace(&options.scratch, path)?;
     let done = has_room(partial.parent().unwrap_or(&work))
         .and_then(|()| has_room(&work))
+        .map_err(PullError::from)
         .and_then(|()| {
             let mut words = options.guard.clone();
             words.push(apptainer.program.clone().into_os_string());
@@ -240,17 +235,6 @@ fn arguments(source: &str, partial: &Path, keeps_layers: bool) -> Vec<OsString> 
     }
     arguments.extend(["--".into(), partial.into(), source.into()]);
     arguments
-}
-
-fn has_room(folder: &Path) -> Result<(), PullError> {
-    let free = disk::free_bytes(folder).map_err(PullError::disk("look at", folder))?;
-    if free >= MIN_FREE_BYTES {
-        return Ok(());
-    }
-    Err(PullError::Space {
-        folder: folder.to_path_buf(),
-        free_mib: free >> 20,
-    })
 }
 
 type Output = (ExitStatus, VecDeque<String>);

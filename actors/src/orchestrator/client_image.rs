@@ -4,26 +4,35 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use hpcbench_apptainer::{Access, Apptainer, Bind, BindError, Image, exec_argv};
+use hpcbench_apptainer::{Access, Apptainer, Bind, BindError, Image, exec_argv, inside};
 use hpcbench_core::Role;
 use hpcbench_recipes::Plan;
 use hpcbench_recipes::plan::SecretSource;
 use hpcbench_recipes::recipe::{Load, Prompts};
 
-use crate::process::Spawner;
+use crate::process::{RUN_VARIABLE, Spawner, run_mark};
 use crate::shell::describe;
 
-/// What is put before an agent's own command line so that it runs in the recipe's image; empty where it is to run as it is.
-/// `scratch` is where it puts what is not for the run directory.
+/// Variables of this process that an agent reads: how much it logs, and whose certificates it trusts.
+const READ: [&str; 3] = ["HPCBENCH_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// Those that name files.
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// How an agent runs in an image.
+#[derive(Debug, Default)]
+pub(super) struct InImage {
+    /// What is put before its own command line.
+    pub(super) words: Vec<OsString>,
+    /// What is set in the environment of that.
+    pub(super) variables: Vec<(String, String)>,
+}
+
+/// How an agent runs in the recipe's image; with nothing where it is to run as it is. `scratch` is where it puts what is not for
+/// the run directory.
 ///
 /// # Errors
 /// There is no such image or no Apptainer, or a path cannot be shown inside.
-pub(super) fn words(
-    plan: &Plan,
-    role: Role,
-    spawner: &Spawner,
-    scratch: &Path,
-) -> Result<Vec<OsString>, String> {
+pub(super) fn of(plan: &Plan, role: Role, spawner: &Spawner, scratch: &Path) -> Result<InImage, String> {
     let Some(image) = plan
         .resources
         .clients
@@ -31,7 +40,7 @@ pub(super) fn words(
         .as_ref()
         .filter(|_| role == Role::Client)
     else {
-        return Ok(Vec::new());
+        return Ok(InImage::default());
     };
     let image = PathBuf::from(image);
     Image::look(&image).map_err(|error| describe(&error))?;
@@ -41,13 +50,48 @@ pub(super) fn words(
     // This very program: an image need not have it, and certainly not this version.
     let read = std::iter::once(spawner.hpcbench().to_path_buf()).chain(inputs(plan));
     let binds = binds(read, [&run_dir, &here, scratch]).map_err(|error| describe(&error))?;
-    Ok(exec_argv(&apptainer.program, &image, &here, &binds))
+    let own = |name: &str| std::env::var(name).ok();
+    let mark = run_mark(spawner.run_dir()).to_string_lossy().into_owned();
+    Ok(InImage {
+        words: exec_argv(&apptainer.program, &image, &here, &binds),
+        variables: variables(secrets(plan), mark, own),
+    })
 }
 
-/// The files that clients read: secrets, prompts, traces and tokenizers. One that is not there is missed by who needs it.
-fn inputs(plan: &Plan) -> impl Iterator<Item = PathBuf> {
-    let secrets = plan.services.iter().flat_map(|service| service.secrets.values());
+/// What an agent reads of its environment, of which nothing else gets through; `own` is this process's.
+fn variables<'p>(
+    secrets: impl Iterator<Item = &'p SecretSource>,
+    mark: String,
+    own: impl Fn(&str) -> Option<String>,
+) -> Vec<(String, String)> {
     let secrets = secrets.filter_map(|source| match source {
+        SecretSource::Variable(name) => Some(name.as_str()),
+        SecretSource::File(_) => None,
+    });
+    let names: BTreeSet<&str> = READ.into_iter().chain(secrets).collect();
+    let read = names
+        .into_iter()
+        .filter_map(|name| Some((inside(name), own(name)?)));
+    // By which a successor finds what is left of a run.
+    read.chain([(inside(RUN_VARIABLE), mark)]).collect()
+}
+
+fn secrets(plan: &Plan) -> impl Iterator<Item = &SecretSource> {
+    plan.services.iter().flat_map(|service| service.secrets.values())
+}
+
+/// The files that clients read: secrets, certificates, prompts, traces and tokenizers. One that is not there is missed by who
+/// needs it.
+fn inputs(plan: &Plan) -> impl Iterator<Item = PathBuf> {
+    let authorities = plan.services.iter().filter_map(|service| {
+        let tls = service.options.get("tls")?;
+        Some(PathBuf::from(tls.get("ca_file")?.as_str()?))
+    });
+    let of_system = CERTIFICATES
+        .iter()
+        .filter_map(std::env::var_os)
+        .map(PathBuf::from);
+    let secrets = secrets(plan).filter_map(|source| match source {
         SecretSource::File(path) => Some(path.clone()),
         SecretSource::Variable(_) => None,
     });
@@ -63,7 +107,8 @@ fn inputs(plan: &Plan) -> impl Iterator<Item = PathBuf> {
         let tokenizer = workload.prompts.tokenizer().map(PathBuf::from);
         prompts.into_iter().chain(trace).chain(tokenizer)
     });
-    let all: BTreeSet<PathBuf> = secrets.chain(read).filter(|path| path.exists()).collect();
+    let all = secrets.chain(authorities).chain(of_system).chain(read);
+    let all: BTreeSet<PathBuf> = all.filter(|path| path.exists()).collect();
     all.into_iter()
 }
 
@@ -78,4 +123,29 @@ fn binds(read: impl Iterator<Item = PathBuf>, used: [&Path; 3]) -> Result<Vec<Bi
         }
     }
     Ok(binds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_gets_what_it_reads_of_the_environment_and_nothing_else() {
+        let secrets = [
+            SecretSource::Variable("MY_KEY".to_owned()),
+            SecretSource::File("/token".into()),
+        ];
+        let own = |name: &str| match name {
+            "MY_KEY" | "HPCBENCH_LOG" | "LD_PRELOAD" => Some(format!("value of {name}")),
+            _ => None,
+        };
+        let variables = variables(secrets.iter(), "/runs/r".to_owned(), own);
+        let expected = [
+            ("APPTAINERENV_HPCBENCH_LOG", "value of HPCBENCH_LOG"),
+            ("APPTAINERENV_MY_KEY", "value of MY_KEY"),
+            ("APPTAINERENV_HPCBENCH_RUN", "/runs/r"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(variables, expected);
+    }
 }

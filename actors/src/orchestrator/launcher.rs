@@ -255,9 +255,10 @@ impl AgentProcess {
                     .map_err(LaunchError::GreetingFile)?;
                 spec.args.extend(["--greeting".into(), file.path().into()]);
                 left = Some(file);
-                let image = client_image::words(&self.plan, *role, spawner, &self.bus.scratch_base);
+                let image = client_image::of(&self.plan, *role, spawner, &self.bus.scratch_base);
                 let image = image.map_err(LaunchError::Image)?;
-                let mut words = prefix.into_iter().chain(image);
+                spec.env = image.variables;
+                let mut words = prefix.into_iter().chain(image.words);
                 let program = words.next().ok_or_else(|| LaunchError::NoProgram(node.clone()))?;
                 let own = std::mem::replace(&mut spec.program, program.into());
                 spec.args = words.chain([own.into()]).chain(spec.args).collect();

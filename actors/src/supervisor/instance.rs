@@ -1,5 +1,6 @@
 //! One start of one instance, from the command to its end.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use hpcbench_core::event::{ServiceExited, ServiceFailed, ServiceRank, ServiceReady};
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 
 use super::keys::Tokens;
 use super::processes::{Part, Processes};
+use super::remarks;
 use super::short_path::ShortPath;
 use super::start::Started;
 use crate::agent::AgentContext;
@@ -158,8 +160,22 @@ impl Instance {
         let ready = self.until_ready(&endpoints, since).await?;
         Ok(ServiceReady {
             outfit_seconds: outfit.map(|outfit| outfit.as_secs_f64()),
+            remarks: self.remarks(),
             ..ready
         })
+    }
+
+    /// What is to be known of it now that it is ready.
+    fn remarks(&self) -> Vec<String> {
+        if self.order.rank.as_ref().is_none_or(|rank| rank.of.get() == 1) {
+            return Vec::new();
+        }
+        let logs = self.logs();
+        let remarks = remarks::on_several_nodes(logs.iter().map(PathBuf::as_path));
+        for remark in &remarks {
+            tracing::warn!(instance = %self.order.id, "{remark}");
+        }
+        remarks
     }
 
     /// The last lines of its log, as an event shows them.
@@ -169,13 +185,17 @@ impl Instance {
 
     /// The last lines of standard error, then of standard output: most servers put the reason for their end into the former.
     fn lines(&self, most: usize) -> Vec<String> {
-        let mut lines = Vec::new();
-        for stream in ["stdout", "stderr"] {
-            for part in [Part::Cluster, Part::Service] {
-                lines.extend(log_tail(&self.processes.log_path(part, stream), most));
-            }
-        }
+        let logs = self.logs();
+        let mut lines: Vec<String> = logs.iter().flat_map(|log| log_tail(log, most)).collect();
         lines.split_off(lines.len().saturating_sub(most))
+    }
+
+    /// Where its processes print to.
+    fn logs(&self) -> Vec<PathBuf> {
+        let streams = ["stdout", "stderr"].into_iter();
+        let all = streams.flat_map(|stream| [Part::Cluster, Part::Service].map(|part| (part, stream)));
+        all.map(|(part, stream)| self.processes.log_path(part, stream))
+            .collect()
     }
 
     fn diagnosis(&self) -> Option<String> {

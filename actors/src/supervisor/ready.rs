@@ -69,6 +69,7 @@ impl Instance {
             outfit_seconds: None,
             load_seconds,
             first_token_seconds,
+            remarks: Vec::new(),
         })
     }
 

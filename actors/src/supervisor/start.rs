@@ -21,8 +21,6 @@ use super::share::{InstanceShare, number, share};
 use super::short_path::ShortPath;
 use crate::shell::{describe, private_dir};
 
-/// How long the programs of an image may take to say what they are: an image is read, and Python starts.
-const PREFLIGHT: Duration = Duration::from_mins(2);
 /// What a container sees as its own directory for temporary files: a short path, and nobody else's.
 const IN_CONTAINER: &str = "/tmp";
 
@@ -228,15 +226,15 @@ impl Instance {
         Ok(path)
     }
 
-    /// Looks at the programs that will be started.
+    /// Looks at what will be started, where it will be.
     async fn preflight(&self, means: &Means) -> Result<(), String> {
-        let preflight = self.service.preflight(&self.plan, &means.context);
-        let Some(preflight) = preflight.map_err(|error| describe(&error))? else {
-            return Ok(());
-        };
-        let [preflight] = self.outfit([preflight], means).await?;
-        let printed = self.processes.print(&preflight, PREFLIGHT).await?;
-        self.service.judge_preflight(&self.plan, &printed)
+        let (looks, tools): (Vec<_>, Vec<_>) = self.looks(&means.context)?.into_iter().unzip();
+        let mut outfitted = Vec::with_capacity(tools.len());
+        for tool in tools {
+            let [tool] = self.outfit([tool], means).await?;
+            outfitted.push(tool);
+        }
+        self.look(looks.into_iter().zip(outfitted)).await
     }
 
     /// Gives commands what is theirs, and puts them inside of the image if there is one.

@@ -138,6 +138,15 @@ impl LaunchCommand {
         }
     }
 
+    /// A program that only looks around: it gets no secrets.
+    pub fn tool(program: &str, arguments: &[&str], plan: &ServicePlan) -> Self {
+        let arguments = arguments.iter().map(OsString::from).collect();
+        Self {
+            secrets: BTreeMap::new(),
+            ..Self::new(program.into(), arguments, plan)
+        }
+    }
+
     /// Sets a variable, whatever the recipe says.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.environment.insert(name.to_owned(), value.into());

@@ -154,6 +154,15 @@ impl Service for LlamaCpp {
         StoredModel::by_path_or_home(plan)
     }
 
+    fn preflight(
+        &self,
+        plan: &ServicePlan,
+        context: &LaunchContext,
+    ) -> Result<Option<LaunchCommand>, ServiceError> {
+        let options: Options = options::read(plan)?;
+        Ok(options::version(&options.program, plan, context))
+    }
+
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {
         let options: Options = options::read(plan)?;
         let model_path = options.model_path.as_deref().unwrap_or(&plan.model);
@@ -285,6 +294,19 @@ mod tests {
         );
         assert_eq!(command.environment["HOME"], "/scratch/i");
         assert_eq!(command.paths[0].path, Path::new("/data"));
+    }
+
+    #[test]
+    fn a_program_in_an_image_says_its_version_first_and_learns_no_secret() {
+        let mut plan = testing::plan(ServiceKind::LlamaCpp, "/data/m.gguf", &json!({}));
+        let look = |plan: &ServicePlan| LlamaCpp.preflight(plan, &testing::context()).unwrap();
+        assert_eq!(look(&plan), None);
+        plan.image = Some(serde_json::from_value(json!({"path": "/llama.sif"})).unwrap());
+        plan.secrets = serde_json::from_value(json!({"HF_TOKEN": {"file": "/token"}})).unwrap();
+        let command = look(&plan).unwrap();
+        assert_eq!(command.program, Path::new("llama-server"));
+        assert_eq!(testing::words(&command), ["--version"]);
+        assert!(command.secrets.is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::endpoint::ApiKey;
-use crate::launch::{LaunchCommand, Token};
+use crate::launch::{LaunchCommand, LaunchContext, Token};
 use crate::service::ServiceError;
 
 /// A program: an absolute path, or a name to look up in PATH.
@@ -140,6 +140,15 @@ pub(crate) fn give_key(command: &mut LaunchCommand, plan: &ServicePlan, variable
     if server_key(plan, variable) == ApiKey::OfTheRun {
         command.tokens.insert(variable.to_owned(), Token::ApiKey);
     }
+}
+
+/// Has a server's program say its version inside of the plan's image: what it lacks there is told before it loads a model. A
+/// program of the node itself tells that as quickly by its start.
+pub(crate) fn version(program: &str, plan: &ServicePlan, context: &LaunchContext) -> Option<LaunchCommand> {
+    plan.image.as_ref()?;
+    let mut command = LaunchCommand::tool(program, &["--version"], plan);
+    command.set_default("HOME", context.scratch.clone());
+    Some(command)
 }
 
 #[cfg(test)]

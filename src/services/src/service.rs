@@ -59,6 +59,7 @@ pub trait Service: Sync {
     }
 
     /// A command that is run to its end before anything else, on each node, and prints what can be said about the programs there.
+    /// None where asking takes about as long as starting, such as vLLM's program, which loads its libraries first.
     fn preflight(
         &self,
         _plan: &ServicePlan,

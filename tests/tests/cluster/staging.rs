@@ -82,7 +82,13 @@ fn expect_a_measured_link(events: &[Value]) -> Result<()> {
         "{link}"
     );
     for joined in of_type(events, "node.joined") {
-        ensure!(joined["data"]["facts"]["interface"] == "eth0", "{joined}");
+        let facts = &joined["data"]["facts"];
+        ensure!(facts["interface"] == "eth0", "{joined}");
+        // Each node has told what its scratch directory is on.
+        ensure!(
+            facts["scratch"]["kind"].is_string() && facts["scratch"]["free_bytes"].as_u64() > Some(0),
+            "{joined}"
+        );
     }
     Ok(())
 }
@@ -96,7 +102,8 @@ fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Res
     let Some(llama) = LlamaImage::get(test, &apptainer)? else {
         return Ok(());
     };
-    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+    // Apptainer has to do without root here, as everywhere.
+    let Some(cluster) = Cluster::up(test, Profile::Site)? else {
         return Ok(());
     };
     site(&cluster, &apptainer)?;
@@ -124,7 +131,10 @@ fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Res
             ),
         )
         .top("storage", "{stage_image: true, stage_model: true}")
-        .top("launch", "{mode: slurm, site: testbed, time_limit: \"00:05:00\"}");
+        .top(
+            "launch",
+            "{mode: slurm, site: testbed, partition: cpu, account: p200001, exclusive: true, time_limit: \"00:05:00\"}",
+        );
     let submission = Submission::of(&cluster, &recipe)?;
     submission.workdir().write("key", &format!("{SECRET}\n"))?;
     let job = submission.submit()?;

@@ -50,6 +50,7 @@ time.sleep(1000)
 PYTHON
 until [ -e "$HF_HOME/met" ]; do sleep 0.05; done
 rm "$HF_HOME/met"
+echo "n1:7:9 [0] NCCL INFO Using network Socket" >&2
 exec "$SIMULATOR" simulate --host "$host" --port "$port" --model "$name"
 "#;
 
@@ -107,6 +108,15 @@ fn vllm_spans_nodes_and_a_lost_process_is_named_and_replaced() -> Result<()> {
         &["service server-1-0, its process server-2-0 on server-2, ended in the middle"],
     )?;
     ensure!(of_type(&log, "trial.completed").len() == 1, "{finished}");
+    // That the fast network is not used is told where it can be seen.
+    let ready = data(&log, "service.ready")?;
+    ensure!(
+        ready["remarks"][0]
+            .as_str()
+            .is_some_and(|remark| remark.contains("TCP sockets"))
+            && finished.stderr.contains("NCCL uses TCP sockets"),
+        "{ready} {finished}"
+    );
     // Each start: the first process with its own address, the second one told of it, and one endpoint of both.
     let requested = of_type(&log, "service.requested");
     let instances: Vec<&str> = requested.iter().map(|event| text(event, "instance")).collect();

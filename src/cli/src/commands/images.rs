@@ -14,12 +14,15 @@ use hpcbench_journal::LOOKUP_CACHE_WAIT;
 use hpcbench_recipes::Plan;
 
 use crate::cluster::{self, ErrandOptions};
+use crate::commands::{home, run};
 use crate::exit::Failure;
 use crate::recipe_file::{Overrides, RecipeFile};
-use crate::{commands::run, program, terminal};
+use crate::{program, terminal};
 
 /// The user's own choice of where Apptainer unpacks layers.
 const TMPDIR_VARIABLE: &str = "APPTAINER_TMPDIR";
+/// The user's own choice of where it keeps them.
+const CACHE_VARIABLE: &str = "APPTAINER_CACHEDIR";
 
 /// Seconds that Apptainer has to end once this process has.
 const GRACE_SECONDS: &str = "5";
@@ -139,6 +142,10 @@ fn here(path: &Path) -> anyhow::Result<Image> {
 }
 
 fn fetch(plan: &Plan, args: &PullArgs, path: &Path, source: &str) -> anyhow::Result<Image> {
+    home::warn_below("the image", path, plan);
+    if let Some(cache) = std::env::var_os(CACHE_VARIABLE) {
+        home::warn_below("Apptainer's cache (APPTAINER_CACHEDIR)", Path::new(&cache), plan);
+    }
     let recipe = std::path::absolute(&args.recipe)?;
     let scratch = unpacked_in(plan, path);
     let options = PullOptions {

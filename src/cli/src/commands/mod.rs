@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod guard;
+mod home;
 pub(crate) mod images;
 pub(crate) mod init;
 pub(crate) mod job;

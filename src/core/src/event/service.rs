@@ -106,6 +106,9 @@ pub struct ServiceReady {
     /// Seconds from the very first request to its first token, once the model is loaded; none where nobody asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_token_seconds: Option<f64>,
+    /// What is to be known of it, in words, such as that it does not use the fast network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// Data of `service.failed`.

@@ -340,6 +340,7 @@ fn service(story: &mut Story, launch: u32) {
         load_seconds: None,
         outfit_seconds: None,
         first_token_seconds: None,
+        remarks: Vec::new(),
     });
 }
 

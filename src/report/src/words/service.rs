@@ -4,7 +4,7 @@ use hpcbench_core::event::ServiceReady;
 
 use super::seconds;
 
-/// What a service did between its readiness and the first load, with the time that it took.
+/// What a service did between its readiness and the first load, with the time that it took, and what is to be known of it.
 pub(crate) fn after_readiness(ready: &ServiceReady) -> String {
     let loaded = ready
         .load_seconds
@@ -15,5 +15,10 @@ pub(crate) fn after_readiness(ready: &ServiceReady) -> String {
     let brought = ready
         .outfit_seconds
         .map(|taken| format!(", its image and model brought in {}", seconds(taken)));
-    [brought, loaded, first].into_iter().flatten().collect()
+    let remarks = ready.remarks.iter().map(|remark| format!("; {remark}"));
+    [brought, loaded, first]
+        .into_iter()
+        .flatten()
+        .chain(remarks)
+        .collect()
 }

@@ -79,6 +79,15 @@ impl Service for Ollama {
         StoredModel::of_ollama(plan)
     }
 
+    fn preflight(
+        &self,
+        plan: &ServicePlan,
+        context: &LaunchContext,
+    ) -> Result<Option<LaunchCommand>, ServiceError> {
+        let options: Options = common::read(plan)?;
+        Ok(common::version(&options.program, plan, context))
+    }
+
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {
         let options: Options = common::read(plan)?;
         let mut command = LaunchCommand::new(options.program.clone().into(), vec!["serve".into()], plan);

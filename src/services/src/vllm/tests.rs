@@ -104,6 +104,7 @@ fn ranks_of_several_nodes() {
     assert_eq!(other.environment["VLLM_HOST_IP"], "10.0.0.2");
     assert_eq!(other.environment["NCCL_SOCKET_IFNAME"], "ib0");
     assert_eq!(other.environment["GLOO_SOCKET_IFNAME"], "ib0");
+    assert_eq!(other.environment["NCCL_DEBUG"], "INFO");
     assert_eq!(
         Vllm.placement(&plan.options),
         Placement::Spanning {

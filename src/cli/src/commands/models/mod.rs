@@ -11,10 +11,14 @@ use hpcbench_recipes::ServicePlan;
 use hpcbench_services::{ModelSource, Service, find};
 
 use crate::cluster::{self, ErrandOptions};
+use crate::commands::home;
 use crate::exit::Failure;
 use crate::recipe_file::{Overrides, RecipeFile};
 use crate::terminal;
 use program::Programs;
+
+/// The options that name where models are fetched to.
+const STORES: [&str; 2] = ["hf_home", "models_dir"];
 
 /// Fetch the models of a recipe
 #[derive(Debug, clap::Args)]
@@ -59,6 +63,11 @@ pub(crate) fn run(args: &ModelsArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
     for service in &plan.services {
         if done.iter().any(|other| is_same_model(other, service)) {
             continue;
+        }
+        for store in STORES {
+            if let Some(path) = option(service, store) {
+                home::warn_below(&format!("options.{store}"), Path::new(path), &plan);
+            }
         }
         pull(service, &Programs::of(&plan, service)?)?;
         done.push(service);

@@ -188,6 +188,13 @@ pub(super) fn alone_in(directory: &Path, fetch: impl FnOnce() -> anyhow::Result<
             ));
         }
     })?;
+    if let Err(error) = hpcbench_apptainer::has_room(directory) {
+        // It may be there already.
+        terminal::say(&format!(
+            "this may fail: {}",
+            crate::exit::in_words(&error.into())
+        ));
+    }
     fetch()
 }
 

@@ -306,6 +306,7 @@ impl World {
             load_seconds: None,
             outfit_seconds: None,
             first_token_seconds: None,
+            remarks: Vec::new(),
         };
         let ready_after = match fault {
             Fault::Late(delay) => delay,
