@@ -5,13 +5,7 @@ set -euo pipefail
 dist=$(realpath "${1:?usage: check-dist.sh DIST GLIBC}") glibc=${2:?usage: check-dist.sh DIST GLIBC}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-newest=$(objdump -T "$dist/hpcbench" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -uV | tail -1)
-[ -n "$newest" ] || { echo "check-dist.sh: $dist/hpcbench needs no glibc at all: is it the right file?" >&2; exit 1; }
-if [ "$(printf '%s\n' "$newest" "$glibc" | sort -V | tail -1)" != "$glibc" ]; then
-  echo "check-dist.sh: these symbols are newer than glibc $glibc:" >&2
-  objdump -T "$dist/hpcbench" | grep "GLIBC_$newest" >&2
-  exit 1
-fi
+newest=$("$here/check-symbols.sh" "$dist/hpcbench" "$glibc")
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

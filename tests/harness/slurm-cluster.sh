@@ -2,10 +2,11 @@
 # A real Slurm cluster on one machine: a controller, which is also the login node, and five nodes, each with a network, UTS,
 # PID and mount namespace of its own, a local /tmp and /dev/shm, and fake GPUs.
 #
-#   slurm-cluster.sh up DIR [--profile plain|site] [--share PATH]... [--leash]
+#   slurm-cluster.sh up DIR [--profile plain|site] [--share PATH]... [--processors LIST] [--leash]
 #                                     start it, after the end of whatever is left of a former one in DIR;
-#                                     all nodes see the project, DIR and each further PATH; with --leash it ends when
-#                                     standard input does
+#                                     all nodes see the project, DIR and each further PATH; whatever runs on them has
+#                                     only the processors of LIST, such as 0,1; with --leash it ends when standard
+#                                     input does
 #   slurm-cluster.sh down DIR         end it; its files stay
 #   slurm-cluster.sh on DIR NODE [--root] COMMAND...
 #                                     run a command on ctl or node1 to node5, as the user that the profile names
@@ -128,6 +129,13 @@ boot() {
   echo $! > "$dir/run/$node.pid"
 }
 
+boot_slurmd() {
+  local processors confined=()
+  processors=$(cat "$dir/processors")
+  [ -z "$processors" ] || confined=(taskset -c "$processors")
+  boot "$1" "${confined[@]}" slurmd -D -f "$dir/slurm.conf"
+}
+
 # The node's first process, seen from outside.
 init_of() {
   local outer
@@ -172,11 +180,12 @@ all_idle() { [ "$("$0" on "$dir" ctl --root sinfo -h -N -t idle -o %N | sort -u 
 # --- verbs
 
 up() {
-  local profile=plain leash='' node paths=("$workspace" "$dir")
+  local profile=plain leash='' processors='' node paths=("$workspace" "$dir")
   while [ $# -gt 0 ]; do
     case $1 in
       --profile) profile=$2; shift 2 ;;
       --share) paths+=("$(realpath "$2")"); shift 2 ;;
+      --processors) processors=$2; shift 2 ;;
       --leash) leash=yes; shift ;;
       *) echo "slurm-cluster.sh: what is $1?" >&2; exit 2 ;;
     esac
@@ -190,6 +199,7 @@ up() {
   write_files "$profile"
   printf '%s\n' "${paths[@]}" > "$dir/shared-paths"
   echo "$prefix" > "$dir/prefix"
+  echo "$processors" > "$dir/processors"
   if [ -n "$leash" ]; then hold_leash; fi
   make_switch
   start_munged
@@ -198,7 +208,7 @@ up() {
   start_slurmctld
   for node in $(nodes); do
     plug_in "$node"
-    boot "$node" slurmd -D -f "$dir/slurm.conf"
+    boot_slurmd "$node"
   done
   wait_for "idle nodes" all_idle
   if [ -n "$leash" ] && ! kill -0 "$leash" 2>/dev/null; then
@@ -262,7 +272,7 @@ node_start() {
   [ ! -e "/run/netns/$prefix-$1" ] || node_kill "$1"
   plug_in "$1"
   # The local disk is as it was; what was mounted or in memory is not.
-  boot "$1" slurmd -D -f "$dir/slurm.conf"
+  boot_slurmd "$1"
 }
 
 case $verb in

@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use nix::unistd::{Gid, Uid, chown};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::{Gid, Pid, Uid, chown};
 
 use crate::harness::{outcome, script};
 use crate::paths::{binary, target};
@@ -24,7 +25,7 @@ pub enum Profile {
     /// Five equal nodes of four processors and two GPUs, one partition `main`, short time-outs; everything runs as root.
     Plain,
     /// Partitions `cpu` (three nodes of different size) and `gpu` (two nodes of four GPUs), `requeued` and `suspended`, whose
-    /// jobs give way to those of the first two; memory is shared out, jobs are not requeued unless they ask for it, time-outs
+    /// jobs give way to those of the first two (by partition, since a QOS would take a database of accounts); memory is shared out, jobs are not requeued unless they ask for it, time-outs
     /// are Slurm's defaults, accounts are `p200001` and `p200002`. Everything runs as an ordinary user.
     Site,
 }
@@ -90,11 +91,29 @@ impl Cluster {
     ///
     /// It does not come up.
     pub fn up(test: &str, profile: Profile) -> Result<Option<Self>> {
+        Self::start(test, profile, &[])
+    }
+
+    /// Starts one whose nodes have only two of this machine's processors, whatever they claim: as where a job's processes are
+    /// confined to fewer.
+    ///
+    /// # Errors
+    ///
+    /// It does not come up.
+    pub fn confined(test: &str, profile: Profile) -> Result<Option<Self>> {
+        let usable = sched_getaffinity(Pid::from_raw(0))?;
+        let usable = (0..CpuSet::count()).filter(|cpu| usable.is_set(*cpu) == Ok(true));
+        let two: Vec<String> = usable.take(2).map(|cpu| cpu.to_string()).collect();
+        Self::start(test, profile, &["--processors", &two.join(",")])
+    }
+
+    fn start(test: &str, profile: Profile, options: &[&str]) -> Result<Option<Self>> {
         let place = Place::take();
         let mut command = script("slurm-cluster.sh");
         command
             .arg("up")
             .arg(&place.folder)
+            .args(options)
             .args(["--leash", "--profile"]);
         command.arg(match profile {
             Profile::Plain => "plain",

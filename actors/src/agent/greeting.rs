@@ -2,11 +2,13 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hpcbench_core::{Epoch, NodeId, RunId, Seq};
+use hpcbench_journal::LOOKUP_CACHE_WAIT;
 use hpcbench_nats::Secret;
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ use crate::shell::AddressPolicy;
 const MAX_BYTES: u64 = 64 * 1024;
 /// Where greetings for other nodes are, below the run directory.
 const FOLDER: &str = "job/greetings";
-/// How long a greeting may take to appear: a network's file system may show it late.
+/// How long a greeting may take to appear, where all nodes see a new file at once.
 const APPEARS: Duration = Duration::from_secs(10);
 /// Pause between two looks for it.
 const LOOK: Duration = Duration::from_millis(100);
@@ -43,6 +45,8 @@ pub struct Greeting {
     pub scratch: ScratchPlace,
     /// Which address the node's programs listen on.
     pub address: AddressPolicy,
+    /// The address of another node of the run, which those programs are to be reached from.
+    pub peer: Option<IpAddr>,
     /// The host, as the batch system names it.
     pub host: Option<String>,
     /// What the agent does without orchestrator; none: its end is that of its standard input.
@@ -81,7 +85,7 @@ pub enum GreetingSource {
 
 impl GreetingSource {
     /// Reads the greeting, once.
-    pub(super) fn read(&self) -> io::Result<Greeting> {
+    pub(super) async fn read(&self) -> io::Result<Greeting> {
         let line = match self {
             Self::StandardInput => {
                 let mut line = String::new();
@@ -90,11 +94,11 @@ impl GreetingSource {
                 line
             }
             Self::File(path) => {
-                let until = Instant::now() + APPEARS;
+                let until = Instant::now() + patience(path);
                 loop {
                     match take_file(path) {
                         Err(error) if error.kind() == io::ErrorKind::NotFound && Instant::now() < until => {
-                            std::thread::sleep(LOOK);
+                            tokio::time::sleep(LOOK).await;
                         }
                         taken => break taken?,
                     }
@@ -103,6 +107,14 @@ impl GreetingSource {
         };
         Ok(serde_json::from_str(&line)?)
     }
+}
+
+/// How long to look for a file that another node has written: some network file systems show it late.
+fn patience(path: &Path) -> Duration {
+    // The folder may not be seen yet either. Where it cannot be told, the worst is assumed.
+    let seen = path.ancestors().find(|above| above.is_dir());
+    let is_late = seen.is_none_or(|folder| hpcbench_journal::lookups_cached(folder).unwrap_or(true));
+    if is_late { LOOKUP_CACHE_WAIT } else { APPEARS }
 }
 
 /// Reads a file that only this user can have written, and removes it.
@@ -177,6 +189,7 @@ mod tests {
             service_secret: Secret::from_random([7; hpcbench_nats::SECRET_BYTES]),
             scratch: ScratchPlace::Below("/tmp".into()),
             address: AddressPolicy::Fastest,
+            peer: Some("10.3.0.8".parse().unwrap()),
             host: Some("n1".to_owned()),
             orphan: Some(OrphanOrders {
                 timeout_seconds: 60.0,
@@ -198,7 +211,8 @@ mod tests {
         assert!(GreetingFile::create(dir.path(), &node, 1, &greeting()).is_err());
         // The refused one has not removed what was there.
         let source = GreetingSource::File(file.path().to_path_buf());
-        assert_eq!(source.read().unwrap(), greeting());
+        let read = actix::System::new().block_on(source.read());
+        assert_eq!(read.unwrap(), greeting());
         assert!(!file.path().exists());
     }
 

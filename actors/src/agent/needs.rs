@@ -66,6 +66,7 @@ mod tests {
             memory: 64 << 30,
             gpus: gpus.iter().map(|gpu| (*gpu).to_owned()).collect(),
             open_files: 1024,
+            locked_memory: None,
         }
     }
 

@@ -24,7 +24,7 @@ use crate::log_collector::LogSources;
 use crate::process::{RUN_VARIABLE, Spawner, run_mark};
 use crate::shell::{
     AddressError, NodeAddress, NodeResources, OutboxReader, Scratch, boot_id, host_facts, hostname,
-    open_link_end, outbox, own_address, raise_open_files,
+    open_link_end, outbox, own_address, raise_open_files, scratch_facts,
 };
 
 /// How long the bus may take to answer at first.
@@ -50,6 +50,8 @@ pub struct AgentSetup {
     pub role: Role,
     /// Our own executable.
     pub hpcbench: PathBuf,
+    /// The host's place in the network, where the batch system tells it.
+    pub topology: Option<String>,
     /// Where the rest is told.
     pub greeting: GreetingSource,
 }
@@ -111,7 +113,11 @@ pub enum AgentError {
 pub async fn run_agent(setup: AgentSetup) -> Result<(), AgentError> {
     let system = |what| move |cause| AgentError::System { what, cause };
     let mut terminated = signal(SignalKind::terminate()).map_err(system("watch for SIGTERM"))?;
-    let greeting = setup.greeting.read().map_err(AgentError::Greeting)?;
+    let greeting = tokio::select! {
+        biased;
+        _ = terminated.recv() => return Err(AgentError::Terminated),
+        read = setup.greeting.read() => read.map_err(AgentError::Greeting)?,
+    };
     if setup.greeting == GreetingSource::StandardInput {
         watch_lifeline();
     }
@@ -184,7 +190,8 @@ impl Means {
         if !lacking.is_empty() {
             return Err(AgentError::Lacking { node, host, lacking });
         }
-        let address = own_address(&greeting.address, greeting.host.as_ref().unwrap_or(&host))?;
+        let named = greeting.host.as_ref().unwrap_or(&host);
+        let address = own_address(&greeting.address, named, greeting.peer)?;
         let scratch = match &greeting.scratch {
             ScratchPlace::Shared(path) => Ok(Scratch::existing(path.clone())),
             ScratchPlace::Below(base) => {
@@ -214,6 +221,7 @@ async fn work(
         node,
         role,
         hpcbench,
+        topology,
         ..
     } = setup;
     let system = |what| move |cause| AgentError::System { what, cause };
@@ -230,6 +238,10 @@ async fn work(
     let spawner = Spawner::start(hpcbench, run_dir.clone());
     let mut facts = host_facts(&means.address, &means.resources);
     facts.link_port = link_end(role, &means.address).await;
+    facts.topology = topology;
+    if matches!(greeting.scratch, ScratchPlace::Below(_)) {
+        facts.scratch = scratch_facts(means.scratch.path());
+    }
     let context = Arc::new(AgentContext::new(Parts {
         plan,
         run_dir,

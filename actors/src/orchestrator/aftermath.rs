@@ -54,8 +54,11 @@ pub(super) async fn clean_up(
         );
     }
     remove_rendezvous(&bus.run_dir, bus.epoch);
-    if let Err(error) = scratch.remove() {
-        tracing::warn!(%error, "failed to remove {}", scratch.path().display());
+    // One and the same, as a rule.
+    for local in [scratch, &bus.store] {
+        if let Err(error) = local.remove() {
+            tracing::warn!(%error, "failed to remove {}", local.path().display());
+        }
     }
 }
 
@@ -72,6 +75,8 @@ pub fn end_leftovers(
 ) -> Result<(), OrchestratorError> {
     end_former_epochs(run_dir, epoch)?;
     Scratch::remove_through(scratch_base, run, epoch);
+    // Where the bus's store is if nodes share the scratch directory.
+    Scratch::remove_through(&std::env::temp_dir(), run, epoch);
     Ok(())
 }
 

@@ -38,6 +38,8 @@ pub(super) struct BusHost {
     /// The end of the history before this epoch.
     pub(super) base: Seq,
     pub(super) scratch: Scratch,
+    /// Where the bus's store is: there as well, as a rule.
+    pub(super) store: Scratch,
     /// Where agents of other nodes put what is not for the run directory.
     pub(super) scratch_base: PathBuf,
     /// What it listens on.
@@ -70,6 +72,7 @@ impl BusHost {
         epoch: Epoch,
         base: Seq,
         scratch: Scratch,
+        store: Scratch,
         scratch_base: PathBuf,
         address: NodeAddress,
         passwords: Passwords,
@@ -84,6 +87,7 @@ impl BusHost {
             epoch,
             base,
             scratch,
+            store,
             scratch_base,
             address,
             passwords,
@@ -139,7 +143,7 @@ impl BusHost {
             run: self.run.clone(),
             run_directory: self.run_dir.clone(),
             store: self
-                .scratch
+                .store
                 .dir("nats")
                 .map_err(|error| format!("failed to create its store: {error}"))?,
             host: self.address.address,

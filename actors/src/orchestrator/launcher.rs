@@ -290,6 +290,7 @@ impl AgentProcess {
             service_secret: bus.service_secret.clone(),
             scratch,
             address: place.address.clone(),
+            peer: self.places.share_a_host().then_some(bus.address.address),
             host: place.host.clone(),
             orphan: orders.map(|(orphans, rank)| OrphanOrders {
                 timeout_seconds: orphans.timeout.as_secs_f64(),

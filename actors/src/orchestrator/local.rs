@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::actor::{Ack, Input, Orchestrator};
 use super::launcher::AgentLaunch;
 use crate::agent::{AgentContext, Hosted};
-use crate::shell::{OutboxReader, boot_id, host_facts};
+use crate::shell::{OutboxReader, boot_id, host_facts, scratch_facts};
 
 /// The orchestrator's own agent.
 pub(super) struct LocalAgent {
@@ -30,12 +30,14 @@ impl LocalAgent {
         // Bounded by the state machine, as a courier's queue is.
         let (commands, mut inbox) = mpsc::unbounded_channel();
         let mut hosted = Hosted::start(Arc::clone(&context), epoch);
+        let mut facts = host_facts(&context.address, &context.resources);
+        facts.scratch = scratch_facts(context.scratch.path());
         let joined = NodeJoined {
             node: context.node.clone(),
             role: Role::Orchestrator,
             boot: boot_id(agent.launch),
             pid: std::process::id(),
-            facts: host_facts(&context.address, &context.resources),
+            facts,
         };
         context
             .outbox

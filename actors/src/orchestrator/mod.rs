@@ -30,6 +30,7 @@ mod pulse;
 mod record;
 mod run;
 mod stall;
+mod store;
 
 pub use aftermath::end_leftovers;
 pub use cancel::CANCEL_FILE;

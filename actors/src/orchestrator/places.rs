@@ -86,6 +86,13 @@ impl Places {
         self.nodes.values().any(Place::is_step)
     }
 
+    /// Whether the orchestrator shares its host with another node: then its address is one that nodes have to reach.
+    pub(super) fn share_a_host(&self) -> bool {
+        let (steps, own): (Vec<&Place>, Vec<&Place>) = self.nodes.values().partition(|place| place.is_step());
+        let mut hosts = own.iter().filter_map(|place| place.host.as_ref());
+        hosts.any(|host| steps.iter().any(|step| step.host.as_ref() == Some(host)))
+    }
+
     /// What an agent does that has lost its orchestrator; none: its end is that of its pipe.
     pub(super) fn orphans(&self, node: &NodeId) -> Option<(Orphans, u32)> {
         let mut steps = self.nodes.iter().filter(|(_, place)| place.is_step());
@@ -106,6 +113,29 @@ mod tests {
 
     fn node(token: &str) -> NodeId {
         token.parse().unwrap()
+    }
+
+    #[test]
+    fn an_orchestrator_shares_the_host_of_a_step_or_has_its_own() {
+        let place = |host: &str, start: AgentStart| Place {
+            start,
+            host: Some(host.to_owned()),
+            address: AddressPolicy::Fastest,
+        };
+        let step = || AgentStart::Step { prefix: Vec::new() };
+        let shared = |own: &str| {
+            let nodes = [
+                (node("client-1"), place("n1", step())),
+                (node("server-1"), place("n2", step())),
+                (node("orchestrator"), place(own, AgentStart::Child)),
+            ];
+            let orphans = Orphans {
+                timeout: Duration::ZERO,
+                hook: Vec::new(),
+            };
+            Places::new(nodes.into(), orphans).share_a_host()
+        };
+        assert!(shared("n1") && !shared("n3") && !Places::local().share_a_host());
     }
 
     #[test]

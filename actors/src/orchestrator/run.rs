@@ -1,6 +1,6 @@
 //! One orchestrator's life: from the opening of its epoch to the end of everything that it started.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix::Actor;
@@ -23,6 +23,7 @@ use super::launcher::Launcher;
 use super::machine::Machine;
 use super::places::{Place, Places};
 use super::publisher::Publisher;
+use super::store;
 use crate::log_collector::LogSources;
 use crate::process::Spawner;
 use crate::shell::{NodeAddress, Scratch, describe, hostname, own_address, raise_open_files};
@@ -176,6 +177,8 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     let run = begin.run().clone();
     let node = orchestrator_node(&plan)?;
     let bus_address = bus_address(&places.of(&node))?;
+    let store_base = store::elsewhere(&scratch_base, &std::env::temp_dir())
+        .map_err(OrchestratorError::system("find a place for the bus's store"))?;
     let (address, address_known) = std::sync::mpsc::sync_channel::<actix::Addr<Orchestrator>>(1);
     let setup = EpochSetup {
         run_dir: run_dir.clone(),
@@ -195,9 +198,15 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
     };
     let epoch = state.epoch;
     end_former_epochs(&run_dir, epoch)?;
-    let scratch = Scratch::create(&scratch_base, &run, epoch).map_err(OrchestratorError::system(
-        "create the run's directory on the local disk",
-    ))?;
+    let create = |base: &Path| {
+        Scratch::create(base, &run, epoch).map_err(OrchestratorError::system(
+            "create the run's directory on the local disk",
+        ))
+    };
+    let scratch = create(&scratch_base)?;
+    let store = store_base
+        .as_deref()
+        .map_or_else(|| Ok(scratch.clone()), create)?;
     let spawner = Spawner::start(hpcbench, run_dir.clone())
         .map_err(OrchestratorError::system("start the spawning thread"))?;
     let passwords = Passwords::generate(plan.nodes.iter().map(|node| node.node.clone()), &mut random);
@@ -208,6 +217,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         epoch,
         base,
         scratch.clone(),
+        store,
         scratch_base,
         bus_address,
         passwords,
@@ -265,7 +275,7 @@ async fn heed(mut interrupts: mpsc::UnboundedReceiver<Interrupt>, orchestrator: 
 /// The address that the bus listens on.
 fn bus_address(place: &Place) -> Result<NodeAddress, OrchestratorError> {
     let host = place.host.clone().unwrap_or_else(hostname);
-    own_address(&place.address, &host).map_err(|error| {
+    own_address(&place.address, &host, None).map_err(|error| {
         OrchestratorError::system("choose the address that the bus listens on")(std::io::Error::other(error))
     })
 }

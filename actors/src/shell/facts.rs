@@ -26,6 +26,9 @@ pub fn host_facts(address: &NodeAddress, resources: &NodeResources) -> HostFacts
         interface: address.interface.clone(),
         speed_mbps: address.speed_mbps,
         link_port: None,
+        locked_memory_bytes: resources.locked_memory,
+        topology: None,
+        scratch: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod outbox;
 mod panics;
 mod resources;
 mod scratch;
+mod scratch_disk;
 
 pub use clock::now;
 pub use describe::describe;
@@ -26,3 +27,4 @@ pub use outbox::{Outbox, OutboxReader, outbox};
 pub use panics::{catch, catch_future};
 pub use resources::{NodeResources, raise_open_files};
 pub use scratch::{Scratch, private_append, private_dir, private_file};
+pub use scratch_disk::scratch_facts;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::sched::{CpuSet, sched_getaffinity};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 
 /// Where control groups are.
@@ -29,6 +29,8 @@ pub struct NodeResources {
     pub gpus: Vec<String>,
     /// Files that may be open at once.
     pub open_files: u64,
+    /// Bytes that may be kept from being swapped out, as network cards want it; none: as many as there are.
+    pub locked_memory: Option<u64>,
 }
 
 impl NodeResources {
@@ -41,6 +43,7 @@ impl NodeResources {
             memory: memory_bytes().unwrap_or(0),
             gpus: visible.map_or_else(gpu_devices, |visible| listed_gpus(&visible)),
             open_files: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft),
+            locked_memory: locked_memory(),
         }
     }
 
@@ -72,6 +75,11 @@ pub fn raise_open_files() {
     {
         tracing::warn!(%error, soft, hard, "the limit of open files cannot be raised");
     }
+}
+
+fn locked_memory() -> Option<u64> {
+    let (soft, _) = getrlimit(Resource::RLIMIT_MEMLOCK).ok()?;
+    (soft != RLIM_INFINITY).then_some(soft)
 }
 
 fn cpus() -> Vec<usize> {

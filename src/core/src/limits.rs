@@ -2,6 +2,8 @@
 
 /// Seconds an agent has to report for duty after it was requested.
 pub const JOIN_SECONDS: f64 = 30.0;
+/// Seconds more where its host may see the files that it starts from late.
+pub const LATE_FILES_SECONDS: f64 = 70.0;
 /// Seconds without a heartbeat after which a node counts as lost.
 pub const SILENCE_SECONDS: f64 = 10.0;
 /// Seconds a supervisor has to look at a service's programs before it starts them.

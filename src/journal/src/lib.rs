@@ -36,7 +36,7 @@ pub use hash::{Head, LineHash};
 pub use journal::{Journal, OnSync, Opened};
 pub use line::MAX_LINE_BYTES;
 pub use open::{LOOKUP_CACHE_WAIT, Opening};
-pub use probe::{file_system_kind, lookups_cached, probe};
+pub use probe::{FileSystem, Reach, file_system, lookups_cached, probe};
 pub use queue::{MAX_QUEUED_BYTES, MAX_QUEUED_LINES};
 pub use reader::{Entry, Position, Reader, read};
 pub use scan::HistoryEnd;

@@ -6,6 +6,7 @@ mod bus_loss;
 mod cancel;
 mod definitions;
 mod dialects;
+mod dist;
 mod errors;
 mod event_log;
 mod fencing;

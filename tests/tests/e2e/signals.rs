@@ -159,3 +159,29 @@ fn at_any_moment() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn an_agent_that_waits_for_its_greeting_ends_when_it_is_told() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let agent = ["agent", "--run-dir", ".", "--node", "client", "--role", "client"];
+    let waiting = workdir
+        .hpcbench()?
+        .args(agent)
+        .args(["--greeting", "nowhere.json"])
+        .start()?;
+    let status = format!("/proc/{}/status", waiting.pid());
+    wait_until(START, "somebody who heeds SIGTERM", || {
+        let text = std::fs::read_to_string(&status)?;
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.context("no SigCgt")?.trim(), 16)?;
+        Ok((caught & (1 << (Signal::SIGTERM as u32 - 1)) != 0).then_some(()))
+    })?;
+    waiting.signal(Signal::SIGTERM)?;
+    let ended = waiting.wait()?;
+    ensure!(
+        ended.code.is_some_and(|code| code != 0) && ended.stderr.contains("ended by SIGTERM"),
+        "{ended}"
+    );
+    ensure!(ended.elapsed < SETTLE, "{ended}");
+    Ok(())
+}

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::AddressPolicy;
+use super::{AddressPolicy, Cidr};
 
 /// Names of bridges that container engines and hypervisors make.
 const BRIDGES: [&str; 8] = [
@@ -53,6 +53,8 @@ pub struct Interface {
     pub name: String,
     /// Its addresses, in the system's order.
     pub addresses: Vec<IpAddr>,
+    /// The networks that these lie in.
+    pub networks: Vec<Cidr>,
     /// Its speed in Mbit/s, where the driver says it.
     pub speed_mbps: Option<u64>,
     /// Whether it is up.
@@ -115,11 +117,13 @@ impl NodeAddress {
     }
 }
 
-/// The address that a policy leads to. `resolved` is what the host's name with the policy's suffix resolves to.
+/// The address that a policy leads to. `resolved` is what the host's name with the policy's suffix resolves to, `peer` the
+/// address that another node of the run has chosen.
 pub fn choose(
     policy: &AddressPolicy,
     interfaces: &[Interface],
     resolved: &[IpAddr],
+    peer: Option<IpAddr>,
 ) -> Result<NodeAddress, AddressError> {
     let usable = || interfaces.iter().filter(|interface| interface.is_up);
     let no_such = |wanted: String| AddressError::NoSuch {
@@ -128,7 +132,7 @@ pub fn choose(
     };
     match policy {
         AddressPolicy::Loopback => Ok(NodeAddress::loopback()),
-        AddressPolicy::Fastest => fastest(interfaces).ok_or_else(|| AddressError::None {
+        AddressPolicy::Fastest => fastest(interfaces, peer).ok_or_else(|| AddressError::None {
             found: listed(interfaces),
         }),
         AddressPolicy::Named(name) => usable()
@@ -144,13 +148,17 @@ pub fn choose(
     }
 }
 
-/// The best kind, then the fastest. Of equals all nodes choose the same.
-fn fastest(interfaces: &[Interface]) -> Option<NodeAddress> {
+/// The best kind, then one that leads straight to the peer, then the fastest: a card for storage may be faster and lead to no
+/// node. Of equals all nodes choose the same.
+fn fastest(interfaces: &[Interface], peer: Option<IpAddr>) -> Option<NodeAddress> {
     let found = interfaces.iter().filter_map(|interface| {
         let usable = interface.is_up && interface.kind >= InterfaceKind::Virtual;
         let address = usable.then(|| interface.at(|_| true)).flatten()?;
+        let mut networks = interface.networks.iter();
+        let is_near = peer.is_some_and(|peer| networks.any(|network| network.contains(peer)));
         let speed = interface.speed_mbps.unwrap_or(0);
-        Some(((interface.kind, speed, Reverse(interface.name.clone())), address))
+        let rank = (interface.kind, is_near, speed, Reverse(interface.name.clone()));
+        Some((rank, address))
     });
     found
         .max_by(|(one, _), (other, _)| one.cmp(other))
@@ -198,6 +206,10 @@ mod tests {
         Interface {
             name: name.to_owned(),
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+            networks: addresses
+                .iter()
+                .map(|address| format!("{address}/24").parse().unwrap())
+                .collect(),
             speed_mbps,
             is_up: true,
             kind: InterfaceKind::of(name, name == "lo", name.starts_with("ib"), name.starts_with('e')),
@@ -214,7 +226,7 @@ mod tests {
     }
 
     fn chosen(policy: &str, interfaces: &[Interface]) -> Option<String> {
-        let chosen = choose(&policy.into(), interfaces, &[]).ok()?;
+        let chosen = choose(&policy.into(), interfaces, &[], None).ok()?;
         Some(chosen.address.to_string())
     }
 
@@ -235,6 +247,23 @@ mod tests {
     }
 
     #[test]
+    fn of_a_kind_the_one_that_leads_to_the_peer_is_chosen() {
+        let chosen = |all: &[Interface], peer: &str| {
+            let peer = Some(peer.parse().unwrap());
+            let chosen = choose(&AddressPolicy::Fastest, all, &[], peer).unwrap();
+            chosen.address.to_string()
+        };
+        assert_eq!(chosen(&node(), "10.1.0.9"), "10.1.0.7");
+        assert_eq!(chosen(&node(), "10.2.0.9"), "10.2.0.7");
+        // Behind a router, or nowhere: what the node itself has counts.
+        assert_eq!(chosen(&node(), "192.0.2.1"), "10.2.0.7");
+        // A peer on a slower wire is no reason to leave the fabric.
+        let mut all = node();
+        all.push(interface("ib0", &["10.3.0.7"], None));
+        assert_eq!(chosen(&all, "10.1.0.9"), "10.3.0.7");
+    }
+
+    #[test]
     fn of_equals_the_first_name_is_chosen_on_every_node() {
         let mut all = vec![
             interface("ib1", &["10.3.1.7"], Some(200_000)),
@@ -251,7 +280,7 @@ mod tests {
             interface("lo", &["127.0.0.1"], None),
             interface("docker0", &["172.17.0.1"], None),
         ];
-        let error = choose(&AddressPolicy::Fastest, &all, &[])
+        let error = choose(&AddressPolicy::Fastest, &all, &[], None)
             .unwrap_err()
             .to_string();
         assert!(error.contains("docker0 (172.17.0.1)"), "{error}");
@@ -275,7 +304,7 @@ mod tests {
         assert_eq!(chosen("10.1.0.0/24", &node()).unwrap(), "10.1.0.7");
         assert_eq!(chosen("ib0", &node()), None);
         assert_eq!(chosen("10.9.0.0/24", &node()), None);
-        let error = choose(&"ib0".into(), &node(), &[]).unwrap_err().to_string();
+        let error = choose(&"ib0".into(), &node(), &[], None).unwrap_err().to_string();
         assert!(
             error.contains("the interface ib0") && error.contains("eno1 (10.1.0.7)"),
             "{error}"
@@ -286,8 +315,8 @@ mod tests {
     fn a_resolved_name_has_to_be_this_nodes() {
         let policy = AddressPolicy::from("-fast");
         let own = ["10.2.0.7".parse().unwrap()];
-        let address = choose(&policy, &node(), &own).unwrap();
+        let address = choose(&policy, &node(), &own, None).unwrap();
         assert_eq!(address.interface.as_deref(), Some("enp65s0"));
-        assert!(choose(&policy, &node(), &["10.2.0.8".parse().unwrap()]).is_err());
+        assert!(choose(&policy, &node(), &["10.2.0.8".parse().unwrap()], None).is_err());
     }
 }

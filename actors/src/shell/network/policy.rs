@@ -49,6 +49,23 @@ pub struct Cidr {
 pub struct InvalidCidr(String);
 
 impl Cidr {
+    /// The network of an address with this mask; none if the mask is none.
+    pub(super) fn with_mask(address: IpAddr, mask: IpAddr) -> Option<Self> {
+        let (bits, ones, zeros) = match mask {
+            IpAddr::V4(mask) => (32, mask.to_bits().leading_ones(), mask.to_bits().trailing_zeros()),
+            IpAddr::V6(mask) => (
+                128,
+                mask.to_bits().leading_ones(),
+                mask.to_bits().trailing_zeros(),
+            ),
+        };
+        let is_mask = ones + zeros == bits && mask.is_ipv4() == address.is_ipv4();
+        is_mask.then_some(Self {
+            network: address,
+            prefix: ones,
+        })
+    }
+
     /// Whether the address belongs to it.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.network, address) {
@@ -137,6 +154,18 @@ mod tests {
         assert!(inside("10.3.0.7/32", "10.3.0.7") && !inside("10.3.0.7/32", "10.3.0.6"));
         assert!(inside("0.0.0.0/0", "192.0.2.1") && !inside("0.0.0.0/0", "::1"));
         assert!(inside("fd00:1::/32", "fd00:1::5") && !inside("fd00:1::/32", "fd00:2::5"));
+    }
+
+    #[test]
+    fn a_mask_is_a_prefix() {
+        let with = |address: &str, mask: &str| {
+            Cidr::with_mask(address.parse().unwrap(), mask.parse().unwrap()).map(|cidr| cidr.to_string())
+        };
+        assert_eq!(with("10.3.0.7", "255.255.0.0").unwrap(), "10.3.0.7/16");
+        assert_eq!(with("10.3.0.7", "255.255.255.255").unwrap(), "10.3.0.7/32");
+        assert_eq!(with("fd00::7", "ffff:ffff::").unwrap(), "fd00::7/32");
+        assert_eq!(with("10.3.0.7", "255.0.255.0"), None);
+        assert_eq!(with("10.3.0.7", "ffff::"), None);
     }
 
     #[test]

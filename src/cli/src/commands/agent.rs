@@ -9,6 +9,9 @@ use hpcbench_core::{NodeId, Role};
 
 use crate::{logging, program};
 
+/// Where Slurm's topology plugin tells a step its host's place in the network.
+const TOPOLOGY: &str = "SLURM_TOPOLOGY_ADDR";
+
 /// Host the actors of one node. A run starts such processes for itself.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AgentArgs {
@@ -43,6 +46,7 @@ pub(crate) fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
         node: node.clone(),
         role,
         hpcbench: program::executable()?,
+        topology: std::env::var(TOPOLOGY).ok(),
         greeting: greeting.map_or(GreetingSource::StandardInput, GreetingSource::File),
     });
     actix::System::new()

@@ -41,12 +41,17 @@ fn late(since: Timestamp, now: Timestamp, limit: f64) -> bool {
 
 fn overdue_nodes(state: &State, now: Timestamp) -> Vec<(NodeId, String)> {
     let mut overdue = Vec::new();
+    let late_files = if state.lookups_cached {
+        limits::LATE_FILES_SECONDS
+    } else {
+        0.0
+    };
+    let join = limits::JOIN_SECONDS + late_files;
     for (id, node) in &state.nodes {
         let reason = match &node.status {
-            NodeStatus::Requested { since } if late(*since, now, limits::JOIN_SECONDS) => Some(format!(
-                "its agent did not report for duty within {} s",
-                limits::JOIN_SECONDS
-            )),
+            NodeStatus::Requested { since } if late(*since, now, join) => {
+                Some(format!("its agent did not report for duty within {join} s"))
+            }
             NodeStatus::Joined { .. } => overdue_work(state, id, now),
             _ => None,
         };

@@ -18,7 +18,7 @@ pub use filesystem::FileSystemProbed;
 pub use job::{Afterwards, JobEnding, JobRequested, JobStarted, RunPaused};
 pub use node::{
     AgentRequested, CollectionRequested, CollectionStarted, CollectionStopRequested, CollectionStopped,
-    HostFacts, NodeGivenUp, NodeJoined, NodeLeft, NodeLost, NodeSuspended,
+    HostFacts, NodeGivenUp, NodeJoined, NodeLeft, NodeLost, NodeSuspended, ScratchFacts,
 };
 pub use raw::{Draft, RawEvent};
 pub use run::{

@@ -15,6 +15,18 @@ pub struct AgentRequested {
     pub launch: u32,
 }
 
+/// The file system of the directory that a node puts into what is not for the run directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScratchFacts {
+    /// Name of its type, such as `xfs`; a hexadecimal number for a type that is not known.
+    pub kind: String,
+    /// Bytes that may still be written there; quotas may allow less.
+    pub free_bytes: u64,
+    /// What is wrong with it for that purpose, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
 /// What an agent found on its node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFacts {
@@ -49,6 +61,15 @@ pub struct HostFacts {
     /// The port at that address where the way to the node is measured; only on server nodes that others reach over a network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_port: Option<u16>,
+    /// Limit of locked memory in bytes, which fast networks need; none: no limit, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_memory_bytes: Option<u64>,
+    /// The host's place in the network, where the batch system tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<String>,
+    /// Its scratch directory; none if that is another agent's on the same host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<ScratchFacts>,
 }
 
 /// Data of `node.joined`.

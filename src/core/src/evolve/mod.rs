@@ -100,6 +100,7 @@ fn apply_to_run(state: &mut State, event: &Event) -> Result<(), Misfit> {
         Body::RunPaused(paused) => state.paused = Some(paused.clone()),
         Body::RunSuspended(suspended) => standstill::shift(state, suspended.seconds),
         Body::PhaseEntered(entered) => state.phase = Some(entered.phase),
+        Body::FileSystemProbed(probed) => state.lookups_cached = probed.lookups_cached,
         Body::BusRequested(requested) => {
             state.bus.launches = requested.launch;
             state.bus.status = BusStatus::Requested { since: event.at };

@@ -57,6 +57,9 @@ pub struct State {
     /// How this epoch ended before its trials did, if it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<RunPaused>,
+    /// Whether other nodes may miss a new file of the run directory for a while.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lookups_cached: bool,
     /// The message bus.
     pub bus: Bus,
     /// The nodes seen so far.
@@ -201,6 +204,7 @@ impl State {
             ending: None,
             left_to_job: false,
             paused: None,
+            lookups_cached: false,
             bus: Bus::default(),
             nodes: BTreeMap::new(),
             deployment: None,

@@ -152,6 +152,26 @@ fn a_lost_node_makes_its_job_start_again_with_others() {
 }
 
 #[test]
+fn a_lost_node_ends_a_run_that_is_to_stop_then() {
+    let mut plan = outline(&[2]);
+    plan.policy.on_node_loss = OnNodeLoss::Stop;
+    let mut world = World::new(plan).with_luck(|point| match point {
+        Point::Load(_, id, _) if *id == trial(2) => Fault::EndsAfter(3_000),
+        _ => Fault::None,
+    });
+    world.begin_by_submission();
+    world.start_job(Some(AMPLE));
+    world.finish();
+    assert_eq!(world.finished, Some(1), "{}", world.story());
+    assert!(world.state.paused.is_none() && world.state.outcome.is_some());
+    let told = world.told(&["trial.completed", "run.failed"]);
+    assert!(
+        told.contains("trial.completed") && told.contains("was lost"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_run_can_go_on_without_a_lost_client() {
     let mut plan = wide_outline(&[2]);
     plan.policy.on_node_loss = OnNodeLoss::Continue;

@@ -1,6 +1,8 @@
 //! Runs that lose agents, the bus or their orchestrator.
 
-use hpcbench_core::event::{Body, BusExited, BusRequested, BusStarted, CollectionStopped, Event};
+use hpcbench_core::event::{
+    Body, BusExited, BusRequested, BusStarted, CollectionStopped, Event, FileSystemProbed,
+};
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{Attempt, Command, State, Timestamp, decide, evolve, limits};
 use hpcbench_stats::VerdictStatus;
@@ -411,4 +413,40 @@ fn an_account_that_never_comes_does_not_hold_up_the_run() {
     let told = world.told(&["trial.interrupted", "trial.completed"]);
     assert_eq!(told.lines().count(), 2, "{told}");
     assert_eq!(world.finished, Some(0));
+}
+
+#[test]
+fn an_agent_has_longer_to_report_where_its_host_may_see_files_late() {
+    let reason = |lookups_cached: bool| {
+        let mut world = World::new(outline(&[1])).with_luck(|point| match point {
+            Point::Agent(node, 1) if node.as_str() == "server" => Fault::Silent,
+            _ => Fault::None,
+        });
+        world.begin();
+        world.submit(Command::Probed(probed(lookups_cached)), None);
+        world.finish();
+        assert_eq!(world.finished, Some(0));
+        let lost = world.events.iter().find_map(|event| match &event.body {
+            Body::NodeLost(lost) => Some(lost.reason.clone()),
+            _ => None,
+        });
+        lost.unwrap()
+    };
+    assert!(reason(false).ends_with(&format!("within {} s", limits::JOIN_SECONDS)));
+    let late = limits::JOIN_SECONDS + limits::LATE_FILES_SECONDS;
+    assert!(reason(true).ends_with(&format!("within {late} s")));
+}
+
+fn probed(lookups_cached: bool) -> FileSystemProbed {
+    FileSystemProbed {
+        path: "events".to_owned(),
+        kind: "nfs".to_owned(),
+        sync_p50_seconds: 0.001,
+        sync_p99_seconds: 0.002,
+        samples: 100,
+        rename: true,
+        exclusive_create: true,
+        lookups_cached,
+        warnings: Vec::new(),
+    }
 }

@@ -19,6 +19,31 @@ pub(super) enum Sort {
     Unknown,
 }
 
+/// Types that may lie on a disk of this machine as well as on another one's.
+const ANYWHERE: [&str; 2] = ["fuse", "9p"];
+
+/// A file system, as far as its type tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Name of its type, such as `ext4`; a hexadecimal number for a type that is not known.
+    pub kind: String,
+    /// Where its files are.
+    pub reach: Reach,
+}
+
+/// Where the files of a file system are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// On this machine's disks.
+    Disk,
+    /// In this machine's memory.
+    Memory,
+    /// On other machines, which share them with many.
+    Shared,
+    /// That cannot be told.
+    Unknown,
+}
+
 /// Magic numbers as in the kernel's `include/uapi/linux/magic.h`, and in the sources of the file systems outside of it.
 const KINDS: &[(u32, &str, Sort)] = &[
     (0x0000_EF53, "ext4", Sort::Local),
@@ -77,6 +102,18 @@ impl Kind {
 
     pub(super) fn sort(self) -> Sort {
         self.known().map_or(Sort::Unknown, |(_, sort)| sort)
+    }
+
+    /// Where its files are.
+    pub(super) fn reach(self) -> Reach {
+        let is_anywhere = |(name, _)| ANYWHERE.contains(&name);
+        match self.sort() {
+            Sort::Local => Reach::Disk,
+            Sort::Memory => Reach::Memory,
+            Sort::Cached if self.known().is_some_and(is_anywhere) => Reach::Unknown,
+            Sort::Coherent | Sort::Cached => Reach::Shared,
+            Sort::Unknown => Reach::Unknown,
+        }
     }
 
     /// Whether a new name may be missed by another node for a while.

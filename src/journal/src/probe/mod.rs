@@ -11,6 +11,7 @@ use hpcbench_core::event::FileSystemProbed;
 
 use crate::StorageError;
 use kind::Kind;
+pub use kind::{FileSystem, Reach};
 use scratch::Scratch;
 
 /// Probes the file system under `dir`, within about half a second unless a single sync stalls. `path` is what the
@@ -49,13 +50,17 @@ pub fn lookups_cached(dir: &Path) -> Result<bool, StorageError> {
     Ok(Kind::of(dir)?.caches_lookups())
 }
 
-/// Name of the type of the file system that `dir` is on, such as `ext4`; a hexadecimal number for a type that is not known.
+/// The file system that `dir` is on, by its type alone.
 ///
 /// # Errors
 ///
 /// If `dir` cannot be looked at.
-pub fn file_system_kind(dir: &Path) -> Result<String, StorageError> {
-    Ok(Kind::of(dir)?.name())
+pub fn file_system(dir: &Path) -> Result<FileSystem, StorageError> {
+    let kind = Kind::of(dir)?;
+    Ok(FileSystem {
+        kind: kind.name(),
+        reach: kind.reach(),
+    })
 }
 
 #[cfg(test)]

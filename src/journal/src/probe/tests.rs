@@ -67,18 +67,20 @@ fn the_scratch_is_private_and_what_killed_probes_left_goes() {
 #[test]
 fn types_have_names_and_unknown_ones_numbers() {
     let kinds = [
-        (0xEF53, "ext4", Sort::Local, false),
-        (0x0102_1994, "tmpfs", Sort::Memory, false),
-        (0x0BD0_0BD0, "lustre", Sort::Coherent, false),
-        (0x6969, "nfs", Sort::Cached, true),
-        (0x0000_BEEF, "0x0000beef", Sort::Unknown, true),
+        (0xEF53, "ext4", Sort::Local, false, Reach::Disk),
+        (0x0102_1994, "tmpfs", Sort::Memory, false, Reach::Memory),
+        (0x0BD0_0BD0, "lustre", Sort::Coherent, false, Reach::Shared),
+        (0x6969, "nfs", Sort::Cached, true, Reach::Shared),
+        (0x6573_5546, "fuse", Sort::Cached, true, Reach::Unknown),
+        (0x0000_BEEF, "0x0000beef", Sort::Unknown, true, Reach::Unknown),
     ];
-    for (magic, name, sort, cached) in kinds {
+    for (magic, name, sort, cached, reach) in kinds {
         let kind = Kind::from_magic(magic);
         assert_eq!(
             (kind.name().as_str(), kind.sort(), kind.caches_lookups()),
             (name, sort, cached)
         );
+        assert_eq!(kind.reach(), reach, "{name}");
     }
 }
 

@@ -94,7 +94,9 @@ impl EventLines {
             Body::BusExited(e) => format!("bus gone: {}", e.reason),
             Body::NodeJoined(e) => {
                 let cpus = count(e.facts.cpus.into(), "CPU");
-                format!("node {} joined: {}, {cpus}", e.node, e.facts.host)
+                let joined = format!("node {} joined: {}, {cpus}", e.node, e.facts.host);
+                let scratch = e.facts.scratch.iter().flat_map(|scratch| &scratch.warnings);
+                scratch.fold(joined, |line, warning| format!("{line}; scratch: {warning}"))
             }
             Body::NodeLost(e) => format!("node {} lost: {}", e.node, e.reason),
             Body::NodeGivenUp(e) => format!("the run goes on without node {}: {}", e.node, e.reason),

@@ -6,9 +6,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use hpcbench_actors::shell::{AddressPolicy, NodeResources, hostname, interfaces, own_address};
+use hpcbench_journal::Reach;
 use serde::{Deserialize, Serialize};
-
-use super::checks::MEMORY;
 
 /// Where images and models come from: who reaches one of them has internet.
 const OUTSIDE: [&str; 2] = ["registry-1.docker.io:443", "huggingface.co:443"];
@@ -55,7 +54,7 @@ pub(super) fn gather(scratch: &Path, tries_internet: bool) -> Node {
     let resources = NodeResources::gather();
     let up = interfaces().unwrap_or_default().into_iter();
     let up = up.filter(|interface| interface.is_up && !interface.addresses.is_empty());
-    let kind = hpcbench_journal::file_system_kind(scratch).unwrap_or_default();
+    let file_system = hpcbench_journal::file_system(scratch);
     Node {
         host: hostname(),
         cpus: resources.cpus.len(),
@@ -69,11 +68,11 @@ pub(super) fn gather(scratch: &Path, tries_internet: bool) -> Node {
                 speed_mbps: interface.speed_mbps,
             })
             .collect(),
-        chosen: own_address(&AddressPolicy::Fastest, "")
+        chosen: own_address(&AddressPolicy::Fastest, "", None)
             .ok()
             .and_then(|address| address.interface),
         scratch: scratch.display().to_string(),
-        scratch_is_memory: MEMORY.contains(&kind.as_str()),
+        scratch_is_memory: file_system.is_ok_and(|found| found.reach == Reach::Memory),
         internet: tries_internet.then(has_internet),
     }
 }

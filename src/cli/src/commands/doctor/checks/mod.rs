@@ -10,8 +10,6 @@ mod tools;
 
 use std::path::Path;
 
-pub(super) use storage::MEMORY;
-
 use super::check::Check;
 use super::node::Node;
 

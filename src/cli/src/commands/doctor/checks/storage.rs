@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use hpcbench_core::event::FileSystemProbed;
-use nix::sys::statvfs::statvfs;
+use hpcbench_journal::Reach;
+use nix::sys::statvfs::{Statvfs, statvfs};
 
 use super::super::check::Check;
 use crate::exit::in_words;
@@ -13,8 +14,10 @@ const LOW_BYTES: u64 = 2 << 30;
 /// Free space below which not even a short run can be expected to end well.
 const NO_BYTES: u64 = 64 << 20;
 
-/// File systems that are memory.
-pub(in super::super) const MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
+/// Files that can still be created below which a run may run out of them: it makes tens, images and models thousands.
+const FEW_FILES: u64 = 10_000;
+/// The same below which not even a short run can be expected to end well.
+const NO_FILES: u64 = 200;
 
 /// What is known of a directory's file system.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +28,12 @@ pub(super) struct Storage {
     above: Option<PathBuf>,
     /// What trying it gave.
     probed: Result<FileSystemProbed, String>,
+    /// Where its files are.
+    reach: Reach,
     /// Space that an ordinary user can take.
     free_bytes: Option<u64>,
+    /// Files that an ordinary user can create, where the file system counts them.
+    free_files: Option<u64>,
 }
 
 /// Tries the file system of `directory` without creating it.
@@ -42,6 +49,11 @@ pub(super) fn gather(directory: &Path) -> Storage {
     Storage {
         above: (existing != absolute).then(|| existing.to_owned()),
         probed,
+        reach: hpcbench_journal::file_system(existing).map_or(Reach::Unknown, |found| found.reach),
+        free_files: space
+            .as_ref()
+            .filter(|space| space.files() > 0)
+            .map(Statvfs::files_available),
         free_bytes: space.map(|space| space.blocks_available().saturating_mul(space.fragment_size())),
         directory: directory.to_owned(),
     }
@@ -68,12 +80,19 @@ pub(super) fn judge(name: &'static str, storage: &Storage) -> Vec<Check> {
         probed.sync_p99_seconds * 1e3
     );
     let is_scratch = name.starts_with("scratch");
-    let quality = if is_scratch && MEMORY.contains(&probed.kind.as_str()) {
+    let quality = if is_scratch && storage.reach == Reach::Memory {
         // That it does not survive a reboot does not matter there.
         Check::warning(
             name,
             found,
             "it is memory, and what is kept there is charged to a job: name a disk in `storage.scratch`, if there is one",
+        )
+    } else if is_scratch && storage.reach == Reach::Shared {
+        Check::warning(
+            name,
+            found,
+            "other nodes share it, so that records and staged files go over the network: name a disk of the node in \
+             `storage.scratch`",
         )
     } else if probed.warnings.is_empty() {
         Check::ok(name, found)
@@ -82,7 +101,24 @@ pub(super) fn judge(name: &'static str, storage: &Storage) -> Vec<Check> {
     };
     let mut checks = vec![quality];
     checks.extend(storage.free_bytes.map(|free| space(name, free)));
+    checks.extend(storage.free_files.and_then(|free| files(name, free)));
     checks
+}
+
+/// Inodes, if they are few: quotas often are of those.
+fn files(of: &str, free: u64) -> Option<Check> {
+    let name = if of.starts_with("runs") {
+        "files for runs"
+    } else {
+        "files for scratch"
+    };
+    let found = format!("{free} more can be created");
+    let advice = "remove some files or choose another directory: a run makes tens, an image or a model may have thousands";
+    match free {
+        ..NO_FILES => Some(Check::missing(name, found, advice)),
+        NO_FILES..FEW_FILES => Some(Check::warning(name, found, advice)),
+        _ => None,
+    }
 }
 
 fn space(of: &str, free: u64) -> Check {
@@ -130,6 +166,7 @@ mod tests {
         let mut storage = gather(folder.path());
         storage.probed.as_mut().unwrap().warnings = vec!["slow".to_owned(), "odd".to_owned()];
         storage.free_bytes = Some(LOW_BYTES);
+        storage.free_files = None;
         assert_eq!(statuses(&storage), [Status::Warning, Status::Ok]);
         assert_eq!(judge("x", &storage)[0].advice.as_deref(), Some("slow; odd"));
         storage.probed = Err("permission denied".to_owned());
@@ -140,10 +177,28 @@ mod tests {
     fn scratch_that_is_memory_is_charged_to_the_job() {
         let folder = tempfile::tempdir().unwrap();
         let mut storage = gather(folder.path());
-        storage.probed.as_mut().unwrap().kind = "tmpfs".to_owned();
+        storage.reach = Reach::Memory;
         let advice = |name| judge(name, &storage)[0].advice.clone().unwrap_or_default();
         assert!(advice("scratch directory").contains("charged to a job"));
         assert!(!advice("runs directory").contains("charged to a job"));
+    }
+
+    #[test]
+    fn scratch_that_nodes_share_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut storage = gather(folder.path());
+        storage.reach = Reach::Shared;
+        let advice = |name| judge(name, &storage)[0].advice.clone().unwrap_or_default();
+        assert!(advice("scratch directory").contains("other nodes share it"));
+        assert!(!advice("runs directory").contains("other nodes share it"));
+    }
+
+    #[test]
+    fn few_files_are_told_and_enough_are_not_worth_a_word() {
+        let judged = |free| files("scratch directory", free).map(|check| check.status);
+        assert_eq!(judged(NO_FILES - 1), Some(Status::Missing));
+        assert_eq!(judged(NO_FILES), Some(Status::Warning));
+        assert_eq!(judged(FEW_FILES), None);
     }
 
     #[test]
