@@ -152,7 +152,7 @@ fn a_lost_node_makes_its_job_start_again_with_others() {
 }
 
 #[test]
-fn a_lost_node_ends_a_run_that_is_to_stop_then() {
+fn a_lost_node_leaves_a_run_that_is_to_stop_then_to_people() {
     let mut plan = outline(&[2]);
     plan.policy.on_node_loss = OnNodeLoss::Stop;
     let mut world = World::new(plan).with_luck(|point| match point {
@@ -163,11 +163,15 @@ fn a_lost_node_ends_a_run_that_is_to_stop_then() {
     world.start_job(Some(AMPLE));
     world.finish();
     assert_eq!(world.finished, Some(1), "{}", world.story());
-    assert!(world.state.paused.is_none() && world.state.outcome.is_some());
-    let told = world.told(&["trial.completed", "run.failed"]);
-    assert!(
-        told.contains("trial.completed") && told.contains("was lost"),
-        "{told}"
+    let paused = world.state.paused.as_ref().unwrap();
+    assert_eq!(paused.afterwards, Afterwards::Wait);
+    assert!(paused.reason.contains("was lost"), "{paused:?}");
+    assert_eq!(
+        world
+            .told(&["trial.completed"])
+            .matches("trial.completed")
+            .count(),
+        1
     );
 }
 
