@@ -32,6 +32,11 @@ done
 # Local to the node, as they are on a real one.
 mount --bind "$dir/local/$name/tmp" /tmp
 mount -t tmpfs -o size=256m,mode=1777 shm /dev/shm
+# As udev makes it: Apptainer mounts images by it for users without rights. Where it cannot be made, it unpacks them, or says so.
+if mknod -m 666 /dev/shm/fuse c 10 229 2>/dev/null; then
+  mount --bind /dev/shm/fuse /dev/fuse 2>/dev/null || true
+  rm /dev/shm/fuse
+fi
 # Somebody's closed home, if the project is there: jobs of other users must see the project, and nothing else of it.
 for path in "${paths[@]}"; do
   closed=$(topmost_closed "$path")
