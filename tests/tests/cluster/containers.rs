@@ -30,9 +30,10 @@ fn a_step_runs_a_real_server_in_a_container() -> Result<()> {
           \"$IMAGE\" llama-server -m /model.gguf --host 10.77.0.11 --port 8080 --parallel 2 -c 1024 --metrics >server.txt 2>&1 &\n\
         srun -N1 -n1 -w node2 --overlap bash -c '\n\
           for _ in $(seq 300); do\n\
-            exec 3<>/dev/tcp/node1/8080 && break; sleep .1\n\
+            exec 3<>/dev/tcp/node1/8080 && printf \"GET /health HTTP/1.0\\r\\n\\r\\n\" >&3 && answer=$(cat <&3)\n\
+            [[ $answer != *\" 200 OK\"* ]] || break; sleep .1\n\
           done 2>/dev/null\n\
-          printf \"GET /health HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3'\n";
+          echo \"$answer\"'\n";
     let script = workdir.write("job.sh", script)?;
     let answer = cluster
         .on_login(&workdir)
