@@ -142,6 +142,17 @@ fn a_run_directory_that_cannot_be_made_is_an_environment_fault() -> Result<()> {
 }
 
 #[test]
+fn an_image_that_is_not_there_is_an_environment_fault() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let recipe = Recipe::simulated().service("image", "{path: /nowhere/service.sif}");
+    let finished = workdir.bench(&recipe)?.run()?.expect_code(3)?;
+    for words in ["/nowhere/service.sif", "hpcbench images pull"] {
+        ensure!(finished.stderr.contains(words), "no {words}\n{finished}");
+    }
+    workdir.expect_no_process(Duration::from_secs(5))
+}
+
+#[test]
 fn a_port_that_is_taken_ends_with_a_reason() -> Result<()> {
     let workdir = Workdir::new()?;
     let other = TcpListener::bind("127.0.0.1:0")?;

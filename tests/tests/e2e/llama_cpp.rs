@@ -1,6 +1,7 @@
 //! llama.cpp's server, started and ended by hpcbench.
 
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -181,6 +182,26 @@ fn an_argument_that_the_server_does_not_know_is_named() -> Result<()> {
 }
 
 /// The same server as a service that the recipe describes.
+#[test]
+fn a_port_that_somebody_else_has_is_named() -> Result<()> {
+    let Some(files) = LlamaFiles::get("a_port_that_somebody_else_has_is_named")? else {
+        return Ok(());
+    };
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let options = format!(
+        "{{command: [{}, --model, {}, --host, \"{{host}}\", --port, \"{}\"]}}",
+        files.program.display(),
+        files.model.display(),
+        taken.local_addr()?.port()
+    );
+    let recipe = Recipe::of("custom")
+        .service("model", "tiny")
+        .service("options", &options)
+        .service("restart", "{max: 0}")
+        .workload("endpoint", "completions");
+    fails(&recipe)?.expect("port", "couldn't bind HTTP server socket")
+}
+
 #[test]
 fn a_custom_service_is_started_by_its_command() -> Result<()> {
     let Some(files) = LlamaFiles::get("a_custom_service_is_started_by_its_command")? else {
