@@ -37,7 +37,7 @@ fn leaving<'a>(
         deployment
             .instances
             .iter()
-            .filter(|(_, known)| known.service != service)
+            .filter(|(id, known)| known.service != service || !is_wanted(id, known))
     };
     let broken: BTreeSet<&InstanceId> = others()
         .filter(|(id, known)| !known.is_up() || !is_wanted(id, known))

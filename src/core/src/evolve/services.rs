@@ -74,17 +74,22 @@ fn take_down(state: &mut State, id: &InstanceId, down: InstanceStatus) {
     let Some(deployment) = &mut state.deployment else {
         return;
     };
-    let head = deployment.accountable(id);
+    let head_id = deployment.accountable(id);
     let is_first = deployment
-        .processes(&head)
+        .processes(&head_id)
         .all(|(_, known)| !matches!(known.status, InstanceStatus::Down { .. }));
     let Some(instance) = deployment.instances.get_mut(id).filter(|known| known.may_run()) else {
         return;
     };
     instance.status = down;
-    if let Some(head) = deployment.instances.get_mut(&head).filter(|_| is_first) {
+    if let Some(head) = deployment.instances.get_mut(&head_id).filter(|_| is_first) {
         // One that stayed for another configuration has failed under that one, for the first time.
-        let under = at_hand.filter(|service| outline.have_same_setup(*service, head.service));
+        let has_it = |service: &usize| {
+            let service = outline.services.get(*service);
+            service.is_some_and(|service| service.instances.contains_key(&head_id))
+        };
+        let under =
+            at_hand.filter(|service| outline.have_same_setup(*service, head.service) && has_it(service));
         let former = under.map_or(head.service, |under| std::mem::replace(&mut head.service, under));
         let before = if head.service == former { head.failures } else { 0 };
         head.failures = before.saturating_add(1);
