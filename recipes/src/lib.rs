@@ -27,6 +27,7 @@ pub mod recipe;
 mod render;
 mod rules;
 mod schema;
+mod secret_words;
 mod sweep;
 #[cfg(test)]
 mod testing;
@@ -49,5 +50,6 @@ pub use plan::{Plan, PlanError, PlannedNode, ServicePlan, TrialPlan, WorkloadPla
 pub use recipe::Recipe;
 pub use render::{FileReport, Sources, ValidationReport, render};
 pub use schema::{guide_text, json_schema, schema_text};
+pub use secret_words::without_secrets;
 pub use sweep::{MAX_COMBINATIONS, MAX_TRIALS};
 pub use tree::{MAX_DEPTH, MAX_NODES, MAX_SOURCE_BYTES, MAX_TEXT_BYTES};

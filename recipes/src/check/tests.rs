@@ -339,6 +339,12 @@ const SERVICES: &[Case] = &[
     ),
     (
         "simulator}",
+        "simulator, environment: {HF_TOKEN: hf_x, HF_TOKEN_PATH: /x, API_KEY: \"\"}}",
+        Code::SecretName,
+        "/service/environment/HF_TOKEN",
+    ),
+    (
+        "simulator}",
         "simulator, image: {path: nowhere.sif}}",
         Code::MissingImage,
         "/service/image/path",
@@ -575,6 +581,13 @@ fn overrides_are_checked_like_the_file() {
         ("workload.load.concurrency", Code::Override, 1),
         ("workload..load=1", Code::Override, 1),
         ("workload.duration.x=1", Code::Override, 1),
+        ("service.environment.HF_TOKEN=hf_x", Code::SecretName, 1),
+        ("service.environment={HF_TOKEN: hf_x}", Code::SecretName, 22),
+        (
+            "sweep.matrix.service.environment.API_KEY=[x]",
+            Code::SecretName,
+            1,
+        ),
         ("sweep.zip.7=1", Code::Override, 1),
         ("workload.load={shape: [}", Code::Override, 23),
     ] {

@@ -188,7 +188,7 @@ impl Code {
                 "service: {kind: vllm, model: facebook/opt-1.3b}",
             ),
             Self::SecretName => example(
-                "service: {kind: vllm, model: m, secrets: {hf-token: {file: ~/.hf_token}}}",
+                "service: {kind: vllm, model: m, environment: {HF_TOKEN: hf_…}}",
                 "service: {kind: vllm, model: m, secrets: {HF_TOKEN: {file: ~/.hf_token}}}",
             ),
             Self::SecretInSlurm => example(

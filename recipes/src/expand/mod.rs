@@ -16,6 +16,7 @@ use crate::plan::{
     PLAN_VERSION, Plan, SearchPlan, SecretSource, ServicePlan, TrialPlan, Window, WorkloadPlan, setups,
 };
 use crate::recipe::{Cooldown, Image, Load, Nodes, Prompts, Recipe, Search, Secrets, Service, Workload};
+use crate::secret_words::without_secrets;
 use crate::sweep::{arrange, number};
 use nodes::Most;
 
@@ -122,7 +123,7 @@ impl<'a> Expansion<'a> {
             metadata: recipe.metadata,
             schema: recipe.schema,
             recipe_sha256: sha256_hex(source),
-            overrides: overrides.to_vec(),
+            overrides: overrides.iter().map(|text| without_secrets(text)).collect(),
             seed,
             launch: recipe.launch,
             resources: resolve_nodes(recipe.nodes, self.paths),

@@ -401,10 +401,20 @@ fn sweeps_have_a_limit() {
 #[test]
 fn overrides_are_part_of_the_plan() {
     let source = format!("{BASE}  repetitions: 1\n");
-    let checked = check_with(source.as_bytes(), &["workload.load.concurrency=7", "name=other"]);
-    let plan = checked.plan.unwrap();
+    let overrides = [
+        "workload.load.concurrency=7",
+        "name=other",
+        "service.environment={A: x}",
+    ];
+    let plan = check_with(source.as_bytes(), &overrides).plan.unwrap();
     assert_eq!(plan.name, "other");
-    assert_eq!(plan.overrides, ["workload.load.concurrency=7", "name=other"]);
+    // What may be secret is not.
+    let kept = [
+        "workload.load.concurrency=7",
+        "name=other",
+        "service.environment=***",
+    ];
+    assert_eq!(plan.overrides, kept);
     assert_eq!(plan.trials[0].workload.load.max_in_flight().get(), 7);
 }
 

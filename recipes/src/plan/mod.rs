@@ -41,7 +41,7 @@ pub struct Plan {
     pub schema: SchemaVersion,
     /// Hex SHA-256 of the recipe's bytes as given, before overrides.
     pub recipe_sha256: String,
-    /// Overrides given on the command line, as `path=value`, in their order.
+    /// Overrides given on the command line, as `path=value`, in their order; without values that may be secret.
     pub overrides: Vec<String>,
     /// Seed that every trial's seed is derived from. At most 2^53 - 1.
     pub seed: u64,

@@ -73,6 +73,7 @@ const OF_A_POINT: &[Rule] = &[
     service::endpoints,
     service::model,
     service::variable_names,
+    service::plain_secrets,
     service::secret_files,
     service::image,
     service::of_the_kind,

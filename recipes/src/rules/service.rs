@@ -9,6 +9,7 @@ use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::recipe::{LaunchMode, Secrets};
 use crate::schema::suggest;
+use crate::secret_words::is_secret_name;
 use crate::tree::Pointer;
 
 /// Not every kind has a model that is copied to the nodes' own disks.
@@ -105,7 +106,7 @@ fn is_variable_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Names in the environment are names of variables, and secrets are not there in plain.
+/// Names in the environment and of secrets are names of variables.
 pub(super) fn variable_names(subject: &Subject<'_>) -> Vec<Problem> {
     let Some(service) = subject.service else {
         return Vec::new();
@@ -140,6 +141,24 @@ pub(super) fn variable_names(subject: &Subject<'_>) -> Vec<Problem> {
                 "this is no name of an environment variable",
             )
             .with_help(help)
+        })
+        .collect()
+}
+
+/// A secret is in no recipe: what has a secret's name has no value there.
+pub(super) fn plain_secrets(subject: &Subject<'_>) -> Vec<Problem> {
+    let variables = subject.service.map(|service| service.environment.iter());
+    let plain = variables
+        .into_iter()
+        .flatten()
+        .filter(|(name, value)| !value.is_empty() && is_secret_name(name));
+    plain
+        .map(|(name, _)| {
+            let message =
+                "by its name this is a secret, and `environment` is written to the plan, the log and reports";
+            let help =
+                format!("put the value into a file of your own: secrets: {{{name}: {{file: ~/.{name}}}}}");
+            Problem::key(Code::SecretName, in_service(["environment", name]), message).with_help(help)
         })
         .collect()
 }

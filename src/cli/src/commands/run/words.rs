@@ -1,16 +1,6 @@
 //! The command line as the log keeps it: without secrets.
 
-/// A word of a path that names a secret.
-const SECRET_WORDS: [&str; 8] = [
-    "secret",
-    "secrets",
-    "password",
-    "passwd",
-    "token",
-    "key",
-    "apikey",
-    "credentials",
-];
+use hpcbench_recipes::without_secrets as masked;
 
 /// The command line with the values of overrides that may be secret replaced by `***`.
 pub(super) fn without_secrets(words: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -28,19 +18,6 @@ pub(super) fn without_secrets(words: impl IntoIterator<Item = String>) -> Vec<St
     result
 }
 
-fn masked(text: &str) -> String {
-    match text.split_once('=') {
-        Some((path, _)) if names_a_secret(path) => format!("{path}=***"),
-        _ => text.to_owned(),
-    }
-}
-
-fn names_a_secret(path: &str) -> bool {
-    // Whole words: the number of output tokens is no secret.
-    path.split(|c: char| !c.is_ascii_alphanumeric())
-        .any(|word| SECRET_WORDS.contains(&word.to_ascii_lowercase().as_str()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +31,7 @@ mod tests {
             "--set",
             "service.environment.HF_TOKEN=hf_1",
             "--set=service.environment.API-KEY=a=b",
+            "--set=service.environment={HF_TOKEN: hf_1}",
             "--set",
             "workload.prompts.output_tokens=8",
         ];
@@ -65,6 +43,7 @@ mod tests {
             "--set",
             "service.environment.HF_TOKEN=***",
             "--set=service.environment.API-KEY=***",
+            "--set=service.environment=***",
             "--set",
             "workload.prompts.output_tokens=8",
         ];
