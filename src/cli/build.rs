@@ -3,6 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// What the program is made of, below the workspace.
+const SOURCES: [&str; 8] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "actors",
+    "apptainer",
+    "nats",
+    "recipes",
+    "slurm",
+    "src",
+];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let revision = revision();
@@ -31,7 +43,18 @@ fn revision() -> Option<String> {
             println!("cargo::rerun-if-changed={}", path.display());
         }
     }
-    git(&["rev-parse", "--short=12", "HEAD"])
+    // What is not committed is not the revision. Directories are looked at as a whole.
+    for name in SOURCES {
+        println!("cargo::rerun-if-changed={}", workspace.join(name).display());
+    }
+    let changes = git(&[
+        "--no-optional-locks",
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+    ])?;
+    let mark = if changes.is_empty() { "" } else { "-dirty" };
+    git(&["rev-parse", "--short=12", "HEAD"]).map(|revision| revision + mark)
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

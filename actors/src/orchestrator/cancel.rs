@@ -15,9 +15,12 @@ use crate::shell::{hostname, user};
 /// The file in the run directory that cancels a run whose bus cannot be reached.
 pub const CANCEL_FILE: &str = "cancel";
 /// As much of it as is read.
-const MAX_FILE_BYTES: u64 = 4096;
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 /// Longest reason that is kept.
 const MAX_REASON_CHARS: usize = 500;
+/// Most words of a command line that are kept, and the longest of them.
+const MAX_WORDS: usize = 32;
+const MAX_WORD_CHARS: usize = 4096;
 /// Longest name of a user or a host that is kept.
 const MAX_NAME_CHARS: usize = 255;
 
@@ -75,16 +78,24 @@ pub(super) fn from_signal(name: &str, at_once: bool) -> Input {
         host: Some(hostname()),
         reason: name.to_owned(),
         at_once,
+        command_line: Vec::new(),
     }))
 }
 
 /// The request that a payload makes: a [`CancelPayload`], or any text as its reason.
 fn asked(source: &str, payload: &[u8], otherwise: &str) -> Command {
-    let CancelPayload { user, host, reason } =
-        serde_json::from_slice(payload).unwrap_or_else(|_| CancelPayload {
-            reason: Some(String::from_utf8_lossy(payload).into_owned()),
-            ..CancelPayload::default()
-        });
+    let request = serde_json::from_slice(payload).unwrap_or_else(|_| CancelPayload {
+        reason: Some(String::from_utf8_lossy(payload).into_owned()),
+        ..CancelPayload::default()
+    });
+    let CancelPayload {
+        user,
+        host,
+        reason,
+        command_line,
+    } = request;
+    let words = command_line.into_iter().take(MAX_WORDS);
+    let words = words.map(|word| word.chars().take(MAX_WORD_CHARS).collect());
     let kept = |text: Option<String>, limit| text.and_then(|text| beginning(&text, limit));
     Command::Cancel(CancelRequested {
         source: source.to_owned(),
@@ -92,6 +103,7 @@ fn asked(source: &str, payload: &[u8], otherwise: &str) -> Command {
         host: kept(host, MAX_NAME_CHARS),
         reason: kept(reason, MAX_REASON_CHARS).unwrap_or_else(|| otherwise.to_owned()),
         at_once: false,
+        command_line: words.collect(),
     })
 }
 
@@ -119,7 +131,8 @@ mod tests {
             (said.user.as_deref(), said.host.as_deref(), said.reason.as_str()),
             (Some("ada"), Some("login1"), "too slow")
         );
-        let said = request(r#"{"user":"ada"}"#);
+        let said = request(r#"{"user":"ada","command_line":["hpcbench","cancel","7f"]}"#);
+        assert_eq!(said.command_line, ["hpcbench", "cancel", "7f"]);
         assert_eq!(
             (said.user.as_deref(), said.host, said.reason.as_str()),
             (Some("ada"), None, "otherwise")
@@ -149,7 +162,10 @@ mod tests {
     fn what_is_too_long_is_cut() {
         let long = "ä".repeat(1000);
         assert_eq!(request(&long).reason.chars().count(), MAX_REASON_CHARS);
-        let said = request(&serde_json::json!({"user": long, "host": long}).to_string());
+        let words = vec!["x".repeat(2 * MAX_WORD_CHARS); 2 * MAX_WORDS];
+        let said =
+            request(&serde_json::json!({"user": long, "host": long, "command_line": words}).to_string());
+        assert_eq!(said.command_line, vec!["x".repeat(MAX_WORD_CHARS); MAX_WORDS]);
         assert_eq!(said.user.unwrap().chars().count(), MAX_NAME_CHARS);
         assert_eq!(said.host.unwrap().chars().count(), MAX_NAME_CHARS);
     }

@@ -239,6 +239,8 @@ pub struct CancelPayload {
     pub host: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// With which command, without what may be secret.
+    pub command_line: Vec<String>,
 }
 
 /// A sign of life, once a second.

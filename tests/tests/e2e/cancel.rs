@@ -56,6 +56,12 @@ fn over_the_bus() -> Result<()> {
     ensure!(cancelled.stderr.contains("asked to end"), "{cancelled}");
     running.wait()?.expect_code(1)?;
     expect_cancelled(&workdir, "bus", "somebody needs the node")?;
+    let events = events(&workdir.run())?;
+    let command = &data(&events, "cancel.requested")?["command_line"];
+    ensure!(
+        command[1] == "cancel" && command[4] == "somebody needs the node",
+        "{command}"
+    );
 
     let again = cancel(&workdir, &[])?.expect_code(0)?;
     ensure!(again.stderr.contains("ended already"), "{again}");

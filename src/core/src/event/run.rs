@@ -167,6 +167,9 @@ pub struct CancelRequested {
     pub reason: String,
     /// Whether to end at once instead of in order.
     pub at_once: bool,
+    /// With which command, if with one of this program; without what may be secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command_line: Vec<String>,
 }
 
 /// Data of `command.rejected`.

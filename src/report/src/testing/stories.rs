@@ -6,9 +6,9 @@ use hpcbench_core::event::{
     AgentRequested, ArtifactRecorded, BusRequested, BusStarted, CancelRequested, ClientConnected,
     ClientRequested, CollectionRequested, CollectionStarted, CollectionStopRequested, CollectionStopped,
     EndpointProbe, HostFacts, LoadStarted, NodeJoined, NodeLeft, NodeLost, RunCancelled, RunCompleted,
-    RunResumed, ServiceExited, ServiceLaunched, ServiceReady, ServiceRequested, ServiceStopRequested,
-    ShareFiles, ShareReported, StateVerified, StopCause, TrialCompleted, TrialFailed, TrialInterrupted,
-    TrialPrepared, TrialStarted, TrialStopRequested,
+    RunResumed, ServiceExited, ServiceImage, ServiceLaunched, ServiceReady, ServiceRequested,
+    ServiceStopRequested, ShareFiles, ShareReported, StateVerified, StopCause, TrialCompleted, TrialFailed,
+    TrialInterrupted, TrialPrepared, TrialStarted, TrialStopRequested,
 };
 use hpcbench_core::{Attempt, InstanceId, Phase, Role, Seq, TrialId};
 use hpcbench_stats::{Concurrency, MetricSummary, RequestCounts, TrialSummary, Verdict, VerdictStatus};
@@ -122,6 +122,7 @@ pub(crate) fn interrupted_and_cancelled() -> Story {
         host: Some("mel2042".to_owned()),
         reason: "SIGINT\u{1b}[31m".to_owned(),
         at_once: false,
+        command_line: ["hpcbench", "cancel", "quick"].map(str::to_owned).into(),
     });
     let cause = StopCause::Interruption {
         reason: "the run is cancelled".to_owned(),
@@ -327,7 +328,11 @@ fn service(story: &mut Story, launch: u32) {
         launch,
         pid: Some(4740),
         command,
-        image: None,
+        image: Some(ServiceImage {
+            path: "/images/simulator.sif".to_owned(),
+            sha256: Some("0123456789abcdef".repeat(4)),
+            copy: None,
+        }),
         rendezvous: None,
     });
     let (endpoints, models) = (vec![ENDPOINT.to_owned()], vec!["simulated".to_owned()]);

@@ -137,5 +137,9 @@ fn with(words: String, programs: &[String]) -> String {
 /// What asked to cancel the run, and how.
 pub(super) fn cancel_words(e: &CancelRequested) -> String {
     let how = if e.at_once { "at once, " } else { "" };
-    format!("{how}by {}: {}", asker(e), e.reason)
+    let command = match e.command_line.as_slice() {
+        [] => String::new(),
+        words => format!("; the command was {}", shell_words(words)),
+    };
+    format!("{how}by {}: {}{command}", asker(e), e.reason)
 }

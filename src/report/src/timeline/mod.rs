@@ -34,6 +34,8 @@ pub struct Timeline {
     rows: Vec<Row>,
     /// The others, by what they are about.
     open: BTreeMap<Story, Row>,
+    /// In which image an instance was started last, in words.
+    images: BTreeMap<InstanceId, String>,
     /// When the load of the attempt under way began.
     load_since: Option<u64>,
     elapsed: Elapsed,
@@ -74,6 +76,7 @@ impl Timeline {
             audit: Audit::default(),
             rows: Vec::new(),
             open: BTreeMap::new(),
+            images: BTreeMap::new(),
             load_since: None,
             elapsed: Elapsed::default(),
             now: 0,

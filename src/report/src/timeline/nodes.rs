@@ -1,6 +1,8 @@
 //! Rows on nodes, their clients and the service.
 
-use hpcbench_core::event::{Body, Event};
+use std::path::Path;
+
+use hpcbench_core::event::{Body, Event, ServiceImage};
 
 use super::{Story, Timeline};
 use crate::words::{Colour, after_readiness, bytes, count, seconds};
@@ -90,15 +92,18 @@ impl Timeline {
                 let process = e
                     .pid
                     .map_or_else(|| "runs already".to_owned(), |pid| format!("process {pid}"));
-                let text = format!("{}, {process}{}", e.instance, start(e.launch));
+                let image = e.image.as_ref().map_or_else(String::new, image_words);
+                let text = format!("{}, {process}{image}{}", e.instance, start(e.launch));
+                self.images.insert(e.instance.clone(), image);
                 self.go_on(Story::Service(e.instance.clone()), event, Some(text));
             }
             Body::ServiceReady(e) => {
                 let (after, at) = (seconds(e.seconds), e.endpoints.join(", "));
                 let text = format!(
-                    "{} at {at}, {after} after its launch{}{}",
+                    "{} at {at}, {after} after its launch{}{}{}",
                     e.instance,
                     after_readiness(e),
+                    self.images.remove(&e.instance).unwrap_or_default(),
                     start(e.launch)
                 );
                 self.end(&Story::Service(e.instance.clone()), event, text)
@@ -130,6 +135,17 @@ impl Timeline {
             _ => {}
         }
     }
+}
+
+/// The image's name and the beginning of its digest.
+fn image_words(image: &ServiceImage) -> String {
+    const DIGITS: usize = 12;
+    let name = Path::new(&image.path).file_name().unwrap_or_default();
+    let digest = image
+        .sha256
+        .as_deref()
+        .map_or("a sandbox", |digits| digits.get(..DIGITS).unwrap_or(digits));
+    format!(", image {} ({digest})", name.to_string_lossy())
 }
 
 /// Which start it is, from the second on.

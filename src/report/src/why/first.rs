@@ -28,6 +28,11 @@ pub(super) fn first_cause(event: &Event) -> String {
             "hpcbench was started by {} on {}, process {}",
             e.writer.user, e.writer.host, e.writer.pid
         ),
+        Body::CancelRequested(e) if !e.command_line.is_empty() => format!(
+            "a request from outside, by {}: {}",
+            asker(e),
+            shell_words(&e.command_line)
+        ),
         Body::CancelRequested(e) => format!("a request from outside, by {}", asker(e)),
         Body::BusStarted(_) => "nats-server answered".to_owned(),
         Body::BusExited(_) => "the process of nats-server ended, or did not start".to_owned(),

@@ -96,6 +96,6 @@ fn what_no_event_led_to_is_explained() {
     );
     assert_eq!(
         words(|body| matches!(body, Body::CancelRequested(_))),
-        "a request from outside, by bob on mel2042, by signal"
+        "a request from outside, by bob on mel2042, by signal: hpcbench cancel quick"
     );
 }

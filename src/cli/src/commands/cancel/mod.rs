@@ -14,6 +14,7 @@ use hpcbench_core::message::{CancelPayload, CommandReply};
 use hpcbench_nats::{BusError, Control, ControlBus};
 use hpcbench_report::find_run;
 
+use crate::commands::run::audit::command_line;
 use crate::exit::{self, Failure};
 use crate::terminal;
 use file::{CancelFile, Taken};
@@ -70,6 +71,7 @@ pub(crate) fn run(args: &CancelArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
         user: Some(user()),
         host: Some(hostname()),
         reason: args.reason.clone(),
+        command_line: command_line(),
     })?;
     match over_the_bus(&run_dir, &request) {
         Ok(CommandReply { refused: None }) => {

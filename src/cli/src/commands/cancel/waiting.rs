@@ -11,6 +11,7 @@ use hpcbench_core::event::CancelRequested;
 use hpcbench_report::RunView;
 use hpcbench_slurm::{JobId, Slurm};
 
+use crate::commands::run::audit::command_line;
 use crate::commands::standing;
 use crate::{program, terminal, writer};
 
@@ -38,6 +39,7 @@ pub(super) fn cancel(run_dir: &Path, job: JobId, reason: Option<String>) -> anyh
         host: Some(hostname()),
         reason: reason.unwrap_or_else(|| NO_REASON.to_owned()),
         at_once: true,
+        command_line: command_line(),
     };
     record(setup, &Command::Cancel(cancel))?;
     terminal::say(&format!(

@@ -55,7 +55,8 @@ pub(in crate::commands) fn resumed(tools: Tools, retry_failed: bool) -> RunResum
     }
 }
 
-fn command_line() -> Vec<String> {
+/// The words that this process was started with, without what may be secret.
+pub(in crate::commands) fn command_line() -> Vec<String> {
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     words::without_secrets(words)
 }

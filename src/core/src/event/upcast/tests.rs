@@ -33,6 +33,7 @@ fn a_cancel_of_version_1_does_not_say_who_asked() {
         host: None,
         reason: "SIGINT".to_owned(),
         at_once: true,
+        command_line: Vec::new(),
     };
     assert_eq!(body, Ok(Body::CancelRequested(asked)));
 }

@@ -318,6 +318,7 @@ pub(crate) fn cancel(at_once: bool) -> CancelRequested {
         host: Some("here".to_owned()),
         reason: "interrupted by the user".to_owned(),
         at_once,
+        command_line: Vec::new(),
     }
 }
 
