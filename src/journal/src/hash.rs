@@ -6,7 +6,7 @@ use hpcbench_core::Seq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of a line's bytes without its newline; shown as 64 lower-case hex digits.
+/// SHA-256 of a line's bytes without its newline, or of a side file; shown as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LineHash([u8; 32]);
 

@@ -10,10 +10,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{Findings, Problem, with_causes};
-use crate::LineFault;
-use crate::hash::write_hex;
 use crate::scan::Line;
 use crate::storage::epoch_file;
+use crate::{LineFault, LineHash};
 
 /// Most side files that are checked in one run.
 const MAX_ARTIFACTS: usize = 1_000_000;
@@ -22,21 +21,21 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// The side files that have to be there, by path.
 #[derive(Default)]
 pub(super) struct Artifacts {
-    expected: BTreeMap<String, Expected>,
+    expected: BTreeMap<Box<str>, Expected>,
 }
 
 struct Expected {
     bytes: u64,
-    sha256: String,
+    sha256: LineHash,
     seq: Seq,
 }
 
 /// `data` of the events about artifacts, read leniently: a replacement may say what the file is now.
 #[derive(Deserialize)]
 struct Data {
-    path: String,
+    path: Box<str>,
     bytes: Option<u64>,
-    sha256: Option<String>,
+    sha256: Option<LineHash>,
 }
 
 impl Artifacts {
@@ -78,7 +77,7 @@ impl Artifacts {
     pub(super) fn check(&self, run_dir: &Path, findings: &mut Findings) {
         for (path, expected) in &self.expected {
             if let Err(message) = expected.check(run_dir, path) {
-                let (file, seq) = (path.clone(), Some(expected.seq));
+                let (file, seq) = (path.to_string(), Some(expected.seq));
                 findings.problem(Problem {
                     file,
                     line: None,
@@ -113,7 +112,7 @@ impl Expected {
                 self.bytes
             ));
         }
-        if !sha256.eq_ignore_ascii_case(&self.sha256) {
+        if sha256 != self.sha256 {
             return Err(format!(
                 "the first {read} bytes have the SHA-256 {sha256}; {} was recorded",
                 self.sha256
@@ -124,7 +123,7 @@ impl Expected {
 }
 
 /// How many of the first `bytes` bytes there are, and their SHA-256.
-fn digest(path: &Path, bytes: u64) -> io::Result<(u64, String)> {
+fn digest(path: &Path, bytes: u64) -> io::Result<(u64, LineHash)> {
     let mut file = File::open(path)?.take(bytes);
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK_BYTES];
@@ -139,7 +138,5 @@ fn digest(path: &Path, bytes: u64) -> io::Result<(u64, String)> {
         hasher.update(&block[..read]);
         total += read as u64;
     }
-    let mut hex = [0; 64];
-    write_hex(&hasher.finalize(), &mut hex);
-    Ok((total, String::from_utf8_lossy(&hex).into_owned()))
+    Ok((total, LineHash::from_bytes(hasher.finalize().into())))
 }

@@ -87,7 +87,7 @@ fn paths_out_of_the_run_directory_and_events_without_digest_are_problems() {
             dir.path(),
             &[(
                 "artifact.recorded",
-                json!({"path": path, "bytes": bytes, "sha256": "00"}),
+                json!({"path": path, "bytes": bytes, "sha256": "00".repeat(32)}),
             )],
         );
         assert_eq!(only_problem(dir.path()).seq, Some(Seq(2)));
