@@ -62,8 +62,8 @@ fn orchestrator_process() -> Result<()> {
         version: "0".to_owned(),
         revision: "test".to_owned(),
     };
-    let (live, _watch) = mpsc::unbounded_channel();
-    let (_interrupt, interrupts) = mpsc::unbounded_channel();
+    let (live, _watch) = mpsc::channel(64);
+    let (_interrupt, interrupts) = mpsc::channel(1);
     let mut random = 0;
     let setup = RunSetup {
         run_dir: run_dir.clone(),

@@ -3,7 +3,8 @@
  * A library for LD_PRELOAD: it stands between the program and the system calls that matter. It acts only in a process
  * whose first argument is `run`, so not in that one's children. Environment:
  *
- *   STOP_AT      before-write | before-sync | after-sync | before-publish
+ *   STOP_AT      before-write | before-sync | after-sync | after-look | before-publish,
+ *                or failed-sync: it goes on, but the sync is said to have failed
  *   STOP_EVENT   the type of the event whose way to the disk and the bus is interrupted
  *   STOP_REPORT  a file to which each message that reaches a bus and each start of a process after the stop adds a line
  *
@@ -11,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -32,6 +34,8 @@ static int report = -1;
 
 /* The event's line is in the file with this descriptor, and its sync is still to come. */
 static atomic_int armed = -1;
+/* The event is synced, and a successor is about to be looked for. */
+static atomic_int is_synced;
 static atomic_int stopped;
 
 __attribute__((constructor)) static void start(void) {
@@ -151,8 +155,21 @@ int fdatasync(int file) {
     int due = atomic_load(&armed) == file;
     if (due && is_at("before-sync"))
         stop();
+    if (due && is_at("failed-sync") && !atomic_exchange(&stopped, 1)) {
+        errno = EIO;
+        return -1;
+    }
     int result = REAL(fdatasync)(file);
     if (due && is_at("after-sync"))
+        stop();
+    if (due)
+        atomic_store(&is_synced, 1);
+    return result;
+}
+
+int statx(int folder, const char *path, int flags, unsigned mask, struct statx *about) {
+    int result = REAL(statx)(folder, path, flags, mask, about);
+    if (atomic_load(&is_synced) && is_at("after-look") && path && strstr(path, "/events/"))
         stop();
     return result;
 }

@@ -17,8 +17,12 @@ pub enum Point {
     BeforeSync,
     /// It is synced, but no successor has been looked for.
     AfterSync,
+    /// A successor has been looked for, and there was none; nobody has been told of the sync.
+    AfterLook,
     /// There was no successor, and it is about to be published.
     BeforePublish,
+    /// It goes on, but the disk refuses to sync the line.
+    FailedSync,
 }
 
 impl Point {
@@ -27,7 +31,9 @@ impl Point {
             Self::BeforeWrite => "before-write",
             Self::BeforeSync => "before-sync",
             Self::AfterSync => "after-sync",
+            Self::AfterLook => "after-look",
             Self::BeforePublish => "before-publish",
+            Self::FailedSync => "failed-sync",
         }
     }
 }

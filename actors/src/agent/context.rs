@@ -10,7 +10,8 @@ use hpcbench_nats::Secret;
 use hpcbench_recipes::Plan;
 use tokio::sync::{mpsc, watch};
 
-use crate::log_collector::{CollectedLine, LogSources};
+use super::live::{LiveLine, LiveLines};
+use crate::log_collector::LogSources;
 use crate::process::Spawner;
 use crate::shell::{NodeAddress, NodeResources, Outbox, Scratch};
 
@@ -20,13 +21,6 @@ pub struct Deliver(pub AgentCommand);
 
 impl Message for Deliver {
     type Result = Result<(), String>;
-}
-
-/// What a node tells live: it may be lost.
-#[derive(Debug, Clone)]
-pub enum Live {
-    /// A log line.
-    Log(CollectedLine),
 }
 
 /// What the actors of a node share.
@@ -54,7 +48,7 @@ pub struct AgentContext {
     /// The logs on this node.
     pub sources: LogSources,
     /// Takes what may be lost.
-    pub live: mpsc::Sender<Live>,
+    pub live: LiveLines,
     /// How the load stands.
     progress: Mutex<Option<Progress>>,
     under_load: watch::Sender<bool>,
@@ -74,7 +68,7 @@ pub(crate) struct Parts {
     pub(crate) service_secret: Secret,
     pub(crate) outbox: Outbox,
     pub(crate) sources: LogSources,
-    pub(crate) live: mpsc::Sender<Live>,
+    pub(crate) live: mpsc::Sender<LiveLine>,
 }
 
 impl AgentContext {
@@ -92,7 +86,7 @@ impl AgentContext {
             service_secret: parts.service_secret,
             outbox: parts.outbox,
             sources: parts.sources,
-            live: parts.live,
+            live: LiveLines::new(parts.live),
             progress: Mutex::new(None),
             under_load: watch::Sender::new(false),
             ended: watch::Sender::new(false),
@@ -119,6 +113,11 @@ impl AgentContext {
         self.under_load.subscribe()
     }
 
+    /// Whether the agent is to end.
+    pub fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
     /// The load stands so; none: there is no load.
     pub fn set_progress(&self, progress: Option<Progress>) {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
@@ -130,10 +129,5 @@ impl AgentContext {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-
-    /// Offers a log line to whoever watches; if nobody keeps up, it is dropped.
-    pub fn live_log(&self, line: &CollectedLine) {
-        let _ = self.live.try_send(Live::Log(line.clone()));
     }
 }

@@ -19,7 +19,7 @@ use super::ContextParts as Parts;
 use super::ending::end_descendants;
 use super::greeting::{Greeting, GreetingSource, OrphanOrders, ScratchPlace};
 use super::needs::lacking;
-use super::{AgentContext, Hosted, Live, orphan, suspension};
+use super::{AgentContext, Hosted, LiveLine, orphan, suspension};
 use crate::log_collector::LogSources;
 use crate::process::{RUN_VARIABLE, Spawner, run_mark};
 use crate::shell::{
@@ -407,11 +407,15 @@ async fn beat(bus: Arc<dyn AgentBus>, context: Arc<AgentContext>, boot: String) 
     }
 }
 
-async fn feed(bus: Arc<dyn AgentBus>, mut live: mpsc::Receiver<Live>) {
-    while let Some(Live::Log(line)) = live.recv().await {
-        if let Ok(payload) = serde_json::to_vec(&line) {
-            // Live lines may be lost; the collected file has them.
-            let _ = bus.log_line(line.category, payload.into()).await;
-        }
+/// Sends live lines. They may be lost, which the next one says; the collected file has them.
+async fn feed(bus: Arc<dyn AgentBus>, mut live: mpsc::Receiver<LiveLine>) {
+    let mut lost = 0;
+    while let Some(mut live) = live.recv().await {
+        live.missed += lost;
+        let Ok(payload) = serde_json::to_vec(&live) else {
+            continue;
+        };
+        let sent = bus.log_line(live.line.category, payload.into()).await;
+        lost = sent.map_or(live.missed + 1, |()| 0);
     }
 }

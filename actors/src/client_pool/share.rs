@@ -92,6 +92,7 @@ pub(super) fn keep(
         bytes: written.bytes,
         sha256: written.sha256,
     };
+    // With it the names of both files become durable.
     let aggregate = write_aggregate(of, &format!("{folder}/{}.aggregate.json", of.node), &aggregate)?;
     for file in &outcome.files {
         if let Err(error) = fs::remove_file(&file.path) {
@@ -160,9 +161,10 @@ fn write_aggregate(
 ) -> Result<ArtifactRecorded, ShareError> {
     let path = of.run_dir.join(relative);
     let write = || -> io::Result<ArtifactRecorded> {
-        let file = private_file(&path)?;
-        serde_json::to_writer(io::BufWriter::new(&file), aggregate)?;
-        file.sync_all()?;
+        let mut file = io::BufWriter::new(private_file(&path)?);
+        serde_json::to_writer(&mut file, aggregate)?;
+        // Dropped, it would keep an error to itself.
+        file.into_inner()?.sync_all()?;
         artifact(&of.run_dir, relative)
     };
     write().map_err(failed(&path))

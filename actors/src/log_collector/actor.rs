@@ -10,16 +10,19 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use hpcbench_core::event::{ArtifactRecorded, CollectionStarted, CollectionStopped};
 use hpcbench_core::message::{CommandBody, ReportBody};
 use hpcbench_core::{LogCategory, Seq};
+use hpcbench_journal::Moment;
 
 use super::line::CollectedLine;
 use super::output::Output;
 use super::sources::LogSource;
 use super::tail::Tail;
 use crate::agent::{AgentContext, Deliver};
-use crate::shell::{artifact, now, private_dir};
+use crate::shell::{artifact, now, private_dir, successor_of};
 
 /// How often the logs are looked at.
 const INTERVAL: Duration = Duration::from_millis(200);
+/// A look for a successor counts for so long. A process that was stopped may have been given up meanwhile.
+const STALE: Duration = Duration::from_secs(1);
 /// Most blocks of one log that are still read at the end.
 const LAST_READS: u32 = 16;
 
@@ -32,6 +35,8 @@ pub struct LogCollector {
     others: Vec<String>,
     complaints: BTreeSet<String>,
     collecting: bool,
+    /// When these files were known to be this collector's alone.
+    alone: Moment,
     lines: u64,
     dropped: u64,
 }
@@ -46,6 +51,7 @@ impl LogCollector {
             others: Vec::new(),
             complaints: BTreeSet::new(),
             collecting: false,
+            alone: Moment::now(),
             lines: 0,
             dropped: 0,
         }
@@ -57,11 +63,12 @@ impl LogCollector {
         }
         if !self.collecting {
             ctx.run_interval(INTERVAL, |actor, _| {
-                if actor.collecting {
+                if actor.collecting && actor.is_alone() {
                     actor.look(false);
                 }
             });
             self.collecting = true;
+            self.alone = Moment::now();
         }
         let started = CollectionStarted {
             node: self.context.node.clone(),
@@ -77,9 +84,10 @@ impl LogCollector {
     }
 
     fn finish(&mut self, cause: Seq) {
-        if std::mem::take(&mut self.collecting) {
+        if self.collecting && self.is_alone() {
             self.look(true);
         }
+        self.collecting = false;
         let dropped: u64 = self.tails.iter().map(|(_, tail)| tail.dropped()).sum();
         let stopped = CollectionStopped {
             node: self.context.node.clone(),
@@ -98,6 +106,18 @@ impl LogCollector {
                 .report(Some(cause), ReportBody::CollectionStopped { stopped, files });
             context.end();
         });
+    }
+
+    /// Whether nobody else collects the logs of this node by now: if somebody may, the files are left to that one.
+    fn is_alone(&mut self) -> bool {
+        let is_over = self.context.has_ended() || (self.alone.elapsed() > STALE && self.has_successor());
+        self.collecting &= !is_over;
+        self.alone = Moment::now();
+        !is_over
+    }
+
+    fn has_successor(&self) -> bool {
+        successor_of(&self.context.run_dir, self.context.outbox.epoch()).is_some()
     }
 
     /// Takes what is new; at the end, all there is.
@@ -143,7 +163,7 @@ impl LogCollector {
             correlation: source.correlation.clone(),
             message: String::from_utf8_lossy(line).into_owned(),
         };
-        self.context.live_log(&collected);
+        self.context.live.offer(&collected);
         match self.write(source, &collected) {
             Ok(true) => self.lines += 1,
             Ok(false) => self.dropped += line.len() as u64,
@@ -162,6 +182,10 @@ impl LogCollector {
         let (category, node) = (source.category.as_str(), &self.context.node);
         let path = format!("logs/{category}/{node}.{}.jsonl", source.component);
         if !self.files.contains_key(&path) {
+            // To open it cuts off what somebody may be about to finish.
+            if self.has_successor() {
+                return Ok(false);
+            }
             let output = Output::open(&self.context.run_dir.join(&path))?;
             self.files.insert(path.clone(), output);
         }

@@ -9,7 +9,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use hpcbench_core::event::{Afterwards, Event};
 use hpcbench_core::message::{CommandReply, Heartbeat};
 use hpcbench_core::{Command, Effect, Epoch, NodeId, Rejection, Seq};
-use hpcbench_journal::SyncOutcome;
+use hpcbench_journal::{Moment, SyncOutcome};
 use hpcbench_nats::{Receipt, Responder};
 use tokio::sync::oneshot;
 
@@ -21,7 +21,7 @@ use super::publisher::Publisher;
 use super::pulse::Pulse;
 use super::run::{LiveSender, LiveUpdate};
 use super::stall::Stall;
-use crate::shell::now;
+use crate::shell::{catch, now};
 
 /// How often deadlines and silence are looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -29,6 +29,8 @@ const TICK: Duration = Duration::from_millis(250);
 const LOOK_FOR_FILE: u32 = 4;
 /// A look for a successor counts for so long. A process that was stopped may have been given up meanwhile.
 const STALE: Duration = Duration::from_secs(1);
+/// Most who may wait for the disk. Whoever is not among them gets no answer, and asks again.
+const MAX_ACKS: usize = 16_384;
 /// Room for messages that wait while one is handled.
 const MAILBOX: usize = 4096;
 
@@ -86,11 +88,7 @@ impl Message for Heard {
 }
 
 /// What became of appended events.
-pub(super) struct Synced {
-    pub(super) outcome: SyncOutcome,
-    /// When there was no successor yet.
-    pub(super) checked: Instant,
-}
+pub(super) struct Synced(pub(super) SyncOutcome);
 
 impl Message for Synced {
     type Result = ();
@@ -139,7 +137,7 @@ impl Orchestrator {
         first: Input,
         done: Done,
     ) -> Self {
-        let pulse = Pulse::new(executor.run_dir().to_path_buf());
+        let pulse = Pulse::new(executor.run_dir().to_path_buf(), machine.epoch());
         Self {
             machine,
             executor,
@@ -179,7 +177,9 @@ impl Orchestrator {
         let reply = CommandReply {
             refused: refused.clone(),
         };
-        self.acks.push_back((self.machine.head(), input.ack, reply));
+        if !matches!(input.ack, Ack::None) && self.acks.len() < MAX_ACKS {
+            self.acks.push_back((self.machine.head(), input.ack, reply));
+        }
         if let Ok(durable) = self.machine.durable() {
             self.release(durable);
         }
@@ -195,8 +195,8 @@ impl Orchestrator {
 
     /// A successor that began after the journal's thread had looked for one: only looked for where the look is stale, so
     /// that this thread does not wait for a file system.
-    fn successor_since(&self, checked: Instant) -> Option<Epoch> {
-        if checked.elapsed() < STALE {
+    fn successor_since(&self, looked: Moment) -> Option<Epoch> {
+        if looked.elapsed() < STALE {
             return None;
         }
         self.machine.successor()
@@ -217,7 +217,11 @@ impl Orchestrator {
                     };
                     self.finish(Ok(ended), ctx);
                 } else {
-                    self.executor.execute(effect, cause, state, &ctx.address());
+                    let (executor, address) = (&mut self.executor, ctx.address());
+                    if let Err(message) = catch(|| executor.execute(effect, cause, state, &address)) {
+                        // What should come of it does not, which the state machine has deadlines for.
+                        tracing::error!(%cause, message, "an effect was not carried out");
+                    }
                 }
             }
         }
@@ -325,10 +329,14 @@ impl Handler<Heard> for Orchestrator {
 impl Handler<Synced> for Orchestrator {
     type Result = ();
 
-    fn handle(&mut self, Synced { outcome, checked }: Synced, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Synced(outcome): Synced, ctx: &mut Context<Self>) {
         match outcome {
-            SyncOutcome::Synced { through, entries } => {
-                if let Some(by) = self.successor_since(checked) {
+            SyncOutcome::Synced {
+                through,
+                entries,
+                looked,
+            } => {
+                if let Some(by) = self.successor_since(looked) {
                     return self.fail(OrchestratorError::Fenced { by }, ctx);
                 }
                 self.publisher.publish(entries);

@@ -12,7 +12,7 @@ use super::actor::Ended;
 use super::bus::BusHost;
 use super::publisher::Publisher;
 use crate::process::{children_of, kill_descendants, kill_leftovers};
-use crate::shell::Scratch;
+use crate::shell::{Scratch, successor_of};
 
 /// How long the last events may take to be published.
 const FLUSH: Duration = Duration::from_secs(3);
@@ -108,7 +108,9 @@ pub(super) fn end_former_epochs(run_dir: &Path, epoch: Epoch) -> Result<(), Orch
 
 /// Removes `bus.json`, unless it is a successor's.
 fn remove_rendezvous(run_dir: &Path, epoch: Epoch) {
-    if !Rendezvous::read(run_dir).is_ok_and(|found| found.epoch <= epoch) {
+    // In this order: a successor claims its epoch before it writes its own.
+    let is_ours = Rendezvous::read(run_dir).is_ok_and(|found| found.epoch <= epoch);
+    if !is_ours || successor_of(run_dir, epoch).is_some() {
         return;
     }
     let path = Rendezvous::path(run_dir);

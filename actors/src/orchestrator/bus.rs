@@ -16,11 +16,12 @@ use hpcbench_nats::{
 };
 use nix::sys::signal::Signal;
 
+use super::OrchestratorError;
 use super::actor::{Ack, Heard, Input, Orchestrator};
 use super::publisher::LogReader;
 use crate::log_collector::{LogSource, LogSources};
 use crate::process::{Child, ChildSpec, Guarding, Spawner};
-use crate::shell::{NodeAddress, Scratch, describe, private_file};
+use crate::shell::{NodeAddress, Scratch, describe, private_file, successor_of};
 pub(super) use slot::BusSlot;
 
 /// How long nats-server may take to be ready, and its client to connect.
@@ -164,6 +165,11 @@ impl BusHost {
             self.passwords.observer.clone(),
             self.passwords.control.clone(),
         );
+        // The start took a while, in which this orchestrator may have been given up: `bus.json` is its successor's then.
+        if let Some(by) = successor_of(&self.run_dir, self.epoch) {
+            server.signal(Signal::SIGTERM);
+            return Err(OrchestratorError::Fenced { by }.to_string());
+        }
         rendezvous
             .write(&self.run_dir)
             .map_err(|error| describe(&error))?;

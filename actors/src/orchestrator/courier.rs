@@ -16,19 +16,21 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Pause before a command is sent again.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// Commands that may wait for one node. The state machine tells it a few things for each trial, and waits for what comes of them.
+pub(super) const MAX_COMMANDS: usize = 4096;
+
 /// A node's courier. Dropping it gives up what it still carries.
 pub(super) struct Courier {
     node: NodeId,
     barrier: Barrier,
-    queue: mpsc::UnboundedSender<(Actor, AgentCommand)>,
+    queue: mpsc::Sender<(Actor, AgentCommand)>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Courier {
     /// A courier to `node` over whatever bus is up. It tells the barrier of orders to begin.
     pub(super) fn start(node: NodeId, bus: BusSlot, barrier: Barrier) -> Self {
-        // Bounded by the state machine: a node is told a few things for each trial.
-        let (queue, mut inbox) = mpsc::unbounded_channel::<(Actor, AgentCommand)>();
+        let (queue, mut inbox) = mpsc::channel::<(Actor, AgentCommand)>(MAX_COMMANDS);
         let (to, told) = (node.clone(), barrier.clone());
         let task = actix::spawn(async move {
             while let Some((actor, command)) = inbox.recv().await {
@@ -47,14 +49,21 @@ impl Courier {
     /// Hands a command over.
     pub(super) fn send(&self, actor: Actor, command: AgentCommand) {
         self.barrier.ordered(&self.node, &command.body, Instant::now());
-        // The task ends only with this courier.
-        let _ = self.queue.send((actor, command));
+        hand_over(&self.queue, actor, command);
     }
 }
 
 impl Drop for Courier {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// Puts a command into a queue whose reader lives as long as its writer.
+pub(super) fn hand_over(queue: &mpsc::Sender<(Actor, AgentCommand)>, actor: Actor, command: AgentCommand) {
+    if queue.try_send((actor, command)).is_err() {
+        // What should come of it does not, and the node is given up.
+        tracing::error!(%actor, "a command is lost: {MAX_COMMANDS} wait already");
     }
 }
 

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
 
 use actix::Addr;
 use hpcbench_core::event::Program;
@@ -58,13 +57,12 @@ pub(super) async fn open(
 fn told(address: Receiver<Addr<Orchestrator>>) -> OnSync {
     let mut known: Option<Addr<Orchestrator>> = None;
     Box::new(move |outcome| {
-        let checked = Instant::now();
         if known.is_none() {
             known = address.recv().ok();
         }
         // Not `try_send`: a sync that nobody hears of would stop the run. The journal's queue bounds these.
         if let Some(orchestrator) = &known {
-            orchestrator.do_send(Synced { outcome, checked });
+            orchestrator.do_send(Synced(outcome));
         }
     })
 }

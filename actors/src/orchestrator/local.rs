@@ -9,13 +9,15 @@ use hpcbench_core::{Actor, Command, Epoch, Role};
 use tokio::sync::mpsc;
 
 use super::actor::{Ack, Input, Orchestrator};
+use super::courier::{MAX_COMMANDS, hand_over};
 use super::launcher::AgentLaunch;
 use crate::agent::{AgentContext, Hosted};
 use crate::shell::{OutboxReader, boot_id, host_facts, scratch_facts};
 
 /// The orchestrator's own agent.
 pub(super) struct LocalAgent {
-    commands: mpsc::UnboundedSender<(Actor, AgentCommand)>,
+    context: Arc<AgentContext>,
+    commands: mpsc::Sender<(Actor, AgentCommand)>,
 }
 
 impl LocalAgent {
@@ -27,8 +29,7 @@ impl LocalAgent {
         agent: AgentLaunch,
         orchestrator: Addr<Orchestrator>,
     ) -> Self {
-        // Bounded by the state machine, as a courier's queue is.
-        let (commands, mut inbox) = mpsc::unbounded_channel();
+        let (commands, mut inbox) = mpsc::channel(MAX_COMMANDS);
         let mut hosted = Hosted::start(Arc::clone(&context), epoch);
         let mut facts = host_facts(&context.address, &context.resources);
         facts.scratch = scratch_facts(context.scratch.path());
@@ -49,14 +50,20 @@ impl LocalAgent {
                 }
             }
         });
-        actix::spawn(forward(context, reports, agent, orchestrator));
-        Self { commands }
+        actix::spawn(forward(Arc::clone(&context), reports, agent, orchestrator));
+        Self { context, commands }
     }
 
     /// Hands a command over.
     pub(super) fn send(&self, actor: Actor, command: AgentCommand) {
-        // The task ends only with this agent.
-        let _ = self.commands.send((actor, command));
+        hand_over(&self.commands, actor, command);
+    }
+}
+
+impl Drop for LocalAgent {
+    fn drop(&mut self) {
+        // Its actors may outlive it, as tasks: a successor's do their work from now on.
+        self.context.end();
     }
 }
 

@@ -9,10 +9,10 @@ use hpcbench_core::{
     Command, Decided, Effect, Epoch, NodeId, Outline, Rejection, Seq, State, Timestamp, decide, effects,
     evolve, upcast,
 };
-use hpcbench_journal::{DirStorage, Entry, Journal, JournalError, Storage};
+use hpcbench_journal::{Entry, Journal, JournalError};
 
 use super::OrchestratorError;
-use crate::shell::catch;
+use crate::shell::{catch, describe, successor_of};
 
 /// More panics than this within [`PANIC_WINDOW_SECONDS`] end the run.
 const MAX_PANICS: usize = 5;
@@ -25,8 +25,16 @@ pub(super) struct Machine {
     outline: Arc<Outline>,
     state: State,
     journal: Journal,
-    /// When deciding panicked, within the last minute.
+    /// When deciding or folding panicked, within the last minute.
     panics: VecDeque<Timestamp>,
+    pure: Pure,
+}
+
+/// What a command leads to and what an event means: pure functions, but not without faults.
+#[derive(Clone, Copy)]
+struct Pure {
+    decide: fn(&State, Command, Timestamp) -> Result<Vec<Decided>, Rejection>,
+    evolve: fn(State, &Event) -> State,
 }
 
 /// An event that was appended, and what follows from it once it is synced.
@@ -53,11 +61,16 @@ impl Machine {
             state,
             journal,
             panics: VecDeque::new(),
+            pure: Pure { decide, evolve },
         }
     }
 
     pub(super) const fn state(&self) -> &State {
         &self.state
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.journal.epoch()
     }
 
     /// The last event appended; it may not be synced yet.
@@ -76,22 +89,31 @@ impl Machine {
 
     /// The epoch that has taken this run over, if one has. Where that cannot be found out, the journal will.
     pub(super) fn successor(&self) -> Option<Epoch> {
-        let storage = DirStorage::new(&self.run_dir);
-        storage.higher_than(self.journal.epoch()).ok().flatten()
+        successor_of(&self.run_dir, self.journal.epoch())
     }
 
-    /// Takes a command that the event `cause` led to. A command that makes the machine panic twice is rejected, and
-    /// that is recorded.
+    /// Takes a command that the event `cause` led to. A command that makes the machine panic twice is rejected, and so is one
+    /// that leads to an event which no line has room for; that is recorded.
     pub(super) fn take(
         &mut self,
         command: &Command,
         cause: Option<Seq>,
         now: Timestamp,
     ) -> Result<Taken, OrchestratorError> {
-        let mut panic = String::new();
+        let mut reason = String::new();
         for _ in 0..2 {
-            match catch(|| decide(&self.state, command.clone(), now)) {
-                Ok(Ok(decided)) => return self.append(decided, cause, now).map(Taken::Events),
+            match self.decide(command.clone(), now) {
+                Ok(Ok(decided)) => match self.append(decided, cause, now) {
+                    Err(OrchestratorError::Journal(error @ JournalError::LineTooLong { .. }))
+                        // Nobody asks for what time leads to: refused, it would be decided again and again.
+                        if !matches!(command, Command::Tick) =>
+                    {
+                        tracing::error!(command = command.name(), %error, "refusing a command");
+                        reason = describe(&error);
+                        break;
+                    }
+                    appended => return appended.map(Taken::Events),
+                },
                 Ok(Err(rejection)) => return Ok(Taken::Rejected(rejection)),
                 Err(message) => {
                     tracing::error!(
@@ -100,16 +122,16 @@ impl Machine {
                         "rebuilding the state from the log"
                     );
                     self.note_panic(now, &message)?;
-                    self.rebuild()?;
-                    panic = message;
+                    self.rebuild(&[])?;
+                    reason = message;
                 }
             }
         }
         let rejected = CommandRejected {
             command: command.name().to_owned(),
-            reason: panic,
+            reason,
         };
-        match catch(|| decide(&self.state, Command::Reject(rejected), now)) {
+        match self.decide(Command::Reject(rejected), now) {
             Ok(Ok(decided)) => self.append(decided, cause, now).map(Taken::Events),
             Ok(Err(rejection)) => Ok(Taken::Rejected(rejection)),
             Err(reason) => Ok(Taken::Rejected(Rejection {
@@ -117,6 +139,11 @@ impl Machine {
                 reason,
             })),
         }
+    }
+
+    /// What a command leads to, or with which message deciding panicked.
+    fn decide(&self, command: Command, now: Timestamp) -> Result<Result<Vec<Decided>, Rejection>, String> {
+        catch(|| (self.pure.decide)(&self.state, command, now))
     }
 
     fn note_panic(&mut self, now: Timestamp, message: &str) -> Result<(), OrchestratorError> {
@@ -145,39 +172,60 @@ impl Machine {
     ) -> Result<Vec<Appended>, OrchestratorError> {
         let first = self.head().next();
         let mut drafts = Vec::with_capacity(decided.len());
-        for (index, one) in decided.into_iter().enumerate() {
-            // What follows within one decision was caused by what came just before it.
-            let causation = if index == 0 {
-                cause
-            } else {
-                Some(Seq(first.0 + index as u64 - 1))
-            };
+        for one in decided {
+            let causation = one.led_by.causation(cause, first);
             drafts.push(draft(one, &self.node, causation, now)?);
         }
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
         let entries = self.journal.append(drafts)?;
-        Ok(entries.into_iter().map(|entry| self.fold(&entry)).collect())
+        let before = std::mem::replace(&mut self.state, State::new(Arc::clone(&self.outline)));
+        match catch(|| fold_all(self.pure, before, &entries)) {
+            Ok((state, appended)) => {
+                self.state = state;
+                Ok(appended)
+            }
+            Err(message) => {
+                // They are in the log, and what follows from them has to be done.
+                tracing::error!(message, "rebuilding the state from the log");
+                self.note_panic(now, &message)?;
+                self.rebuild(&entries)
+            }
+        }
     }
 
-    /// Folds an event just as a reader of the log would.
-    fn fold(&mut self, entry: &Entry) -> Appended {
-        let event = upcast(entry.event.clone());
-        let blank = State::new(Arc::clone(&self.outline));
-        self.state = evolve(std::mem::replace(&mut self.state, blank), &event);
-        let effects = effects(&self.state, &event);
-        Appended { event, effects }
-    }
-
-    fn rebuild(&mut self) -> Result<(), OrchestratorError> {
+    /// Folds the log anew, the last `entries` of it with what follows from them.
+    fn rebuild(&mut self, entries: &[Arc<Entry>]) -> Result<Vec<Appended>, OrchestratorError> {
         // The file has what is appended once it is synced; the journal's thread is at it.
         while self.journal.durable()? < self.head() {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
-        self.state = folded(&self.run_dir, Arc::clone(&self.outline), None)?;
-        Ok(())
+        let before = Seq(self.head().0 - entries.len() as u64);
+        let outline = Arc::clone(&self.outline);
+        let rebuilt = catch(|| {
+            let state = fold_log(self.pure, &self.run_dir, outline, Some(before))?;
+            Ok::<_, JournalError>(fold_all(self.pure, state, entries))
+        });
+        let (state, appended) = rebuilt.map_err(|last| OrchestratorError::Panics {
+            count: self.panics.len() + 1,
+            last,
+        })??;
+        self.state = state;
+        Ok(appended)
     }
+}
+
+/// Folds events just as a reader of the log would, and tells what follows from each.
+fn fold_all(pure: Pure, mut state: State, entries: &[Arc<Entry>]) -> (State, Vec<Appended>) {
+    let mut appended = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let event = upcast(entry.event.clone());
+        state = (pure.evolve)(state, &event);
+        let effects = effects(&state, &event);
+        appended.push(Appended { event, effects });
+    }
+    (state, appended)
 }
 
 fn draft(
@@ -204,13 +252,22 @@ pub(super) fn folded(
     outline: Arc<Outline>,
     until: Option<Seq>,
 ) -> Result<State, JournalError> {
+    fold_log(Pure { decide, evolve }, run_dir, outline, until)
+}
+
+fn fold_log(
+    pure: Pure,
+    run_dir: &Path,
+    outline: Arc<Outline>,
+    until: Option<Seq>,
+) -> Result<State, JournalError> {
     let mut state = State::new(outline);
     for entry in hpcbench_journal::read(run_dir)? {
         let entry = entry?;
         if until.is_some_and(|until| entry.event.seq > until) {
             break;
         }
-        state = evolve(state, &upcast(entry.event));
+        state = (pure.evolve)(state, &upcast(entry.event));
     }
     Ok(state)
 }

@@ -1,10 +1,11 @@
 //! The machine over a real journal in a temporary directory.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use hpcbench_core::event::{Body, CancelRequested, Program, RunCreated};
+use hpcbench_core::event::{Body, BusExited, BusStarted, CancelRequested, Program, RunCreated};
 use hpcbench_core::{Epoch, Phase, Role, TrialId};
-use hpcbench_journal::{DirStorage, Opening};
+use hpcbench_journal::{DirStorage, MAX_WRITTEN_BYTES, Opening};
 
 use super::*;
 use hpcbench_core::{InstanceId, JobPolicy, ServiceOutline, TrialOutline};
@@ -99,10 +100,10 @@ fn what_is_decided_is_what_the_log_says() {
     let bodies: Vec<&str> = appended.iter().map(|one| one.event.body.kind()).collect();
     assert_eq!(bodies, ["run.created", "phase.entered", "bus.requested"]);
     assert_eq!(appended[2].effects, [Effect::StartBus { launch: 1 }]);
-    // The first was caused by what led to the command, each other one by the one before.
+    // The first was caused by what led to the command, the phase by that, and the bus by the phase.
     let causes: Vec<_> = appended.iter().map(|one| one.event.causation).collect();
     assert_eq!(causes, [Some(Seq(1)), Some(Seq(2)), Some(Seq(3))]);
-    machine.rebuild().unwrap();
+    machine.rebuild(&[]).unwrap();
     let live = machine.state().clone();
     assert_eq!(live.phase, Some(Phase::Initialize));
     assert_eq!(folded(dir.path(), outline(), None).unwrap(), live);
@@ -119,6 +120,7 @@ fn what_does_not_fit_changes_nothing() {
         host: None,
         reason: "r".to_owned(),
         at_once: false,
+        command_line: Vec::new(),
     };
     let before = (machine.head(), machine.state().clone());
     let taken = machine
@@ -139,6 +141,7 @@ fn a_cancel_at_once_is_the_end() {
         host: None,
         reason: "r".to_owned(),
         at_once: true,
+        command_line: Vec::new(),
     };
     let appended = events(
         machine
@@ -164,4 +167,161 @@ fn panics_are_borne_but_not_for_ever() {
     machine.note_panic(at(1_005), "again").unwrap();
     let error = machine.note_panic(at(1_006), "again").unwrap_err();
     assert!(matches!(error, OrchestratorError::Panics { count: 6, .. }));
+}
+
+thread_local! {
+    /// How many of the next calls panic.
+    static PANICS: Cell<u32> = const { Cell::new(0) };
+}
+
+fn panic_if_due(what: &str) {
+    let left = PANICS.get();
+    if left > 0 {
+        PANICS.set(left - 1);
+        panic!("{what} fails");
+    }
+}
+
+fn failing_decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Decided>, Rejection> {
+    panic_if_due("deciding");
+    decide(state, command, now)
+}
+
+/// Fails in the middle of a decision's events.
+fn failing_evolve(state: State, event: &Event) -> State {
+    if matches!(event.body, Body::AgentRequested(_)) {
+        panic_if_due("folding");
+    }
+    evolve(state, event)
+}
+
+fn bus_up() -> Command {
+    Command::BusUp(BusStarted {
+        url: "nats://127.0.0.1:4222".to_owned(),
+        pid: 2,
+        version: "2.12.0".to_owned(),
+    })
+}
+
+/// The agents that a bus leads to are asked for, once each, as the log says.
+fn expect_agents(machine: &Machine, run_dir: &Path, taken: Taken) {
+    let launched = events(taken).into_iter().flat_map(|one| one.effects);
+    let launched: Vec<_> = launched
+        .filter_map(|effect| match effect {
+            Effect::LaunchAgent { node, .. } => Some(node.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(launched, ["client", "orchestrator", "server"]);
+    while machine.durable().unwrap() < machine.head() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let read = folded(run_dir, outline(), None).unwrap();
+    assert_eq!(read.seq, machine.head());
+    assert_eq!(read, *machine.state());
+    let entries = hpcbench_journal::read(run_dir).unwrap();
+    let asked = entries.filter(|entry| entry.as_ref().unwrap().event.kind == "agent.requested");
+    assert_eq!(asked.count(), 3);
+}
+
+/// A machine with a run that waits for its bus, whose functions fail from now on so often.
+fn failing(run_dir: &Path, panics: u32) -> Machine {
+    let mut machine = machine(run_dir);
+    machine.take(&create(), None, Timestamp::from_micros(2)).unwrap();
+    machine.pure = Pure {
+        decide: failing_decide,
+        evolve: failing_evolve,
+    };
+    PANICS.set(panics);
+    machine
+}
+
+fn end(mut machine: Machine, run_dir: &Path) {
+    let cancel = CancelRequested {
+        source: "test".to_owned(),
+        user: None,
+        host: None,
+        reason: "r".to_owned(),
+        at_once: true,
+        command_line: Vec::new(),
+    };
+    let taken = machine.take(&Command::Cancel(cancel), None, Timestamp::from_micros(9));
+    let last = events(taken.unwrap()).pop().unwrap();
+    assert_eq!(last.effects, [Effect::Finish { exit_code: 1 }]);
+    machine.close().unwrap();
+    assert!(hpcbench_journal::verify(run_dir).unwrap().ok);
+}
+
+#[test]
+fn a_panic_while_deciding_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = failing(dir.path(), 1);
+    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(3)).unwrap();
+    assert_eq!((PANICS.get(), machine.panics.len()), (0, 1));
+    expect_agents(&machine, dir.path(), taken);
+    end(machine, dir.path());
+}
+
+#[test]
+fn a_command_that_panics_twice_is_rejected_and_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = failing(dir.path(), 2);
+    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(3)).unwrap();
+    let appended = events(taken);
+    match &appended[0].event.body {
+        Body::CommandRejected(rejected) => assert_eq!(rejected.reason, "a panic: deciding fails"),
+        other => panic!("{other:?}"),
+    }
+    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(4)).unwrap();
+    expect_agents(&machine, dir.path(), taken);
+    end(machine, dir.path());
+}
+
+#[test]
+fn a_panic_while_folding_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = failing(dir.path(), 0);
+    machine.pure.decide = decide;
+    PANICS.set(1);
+    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(3)).unwrap();
+    assert_eq!((PANICS.get(), machine.panics.len()), (0, 1));
+    expect_agents(&machine, dir.path(), taken);
+    end(machine, dir.path());
+}
+
+#[test]
+fn an_event_that_cannot_be_folded_ends_the_run_with_a_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = failing(dir.path(), 0);
+    machine.pure.decide = decide;
+    PANICS.set(2);
+    let error = machine.take(&bus_up(), None, Timestamp::from_micros(3)).err();
+    assert!(
+        matches!(&error, Some(OrchestratorError::Panics { last, .. }) if last == "a panic: folding fails"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn an_event_that_no_line_has_room_for_is_refused_before_it_is_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = machine(dir.path());
+    machine.take(&create(), None, Timestamp::from_micros(2)).unwrap();
+    let down = |bytes| {
+        let reason = "x".repeat(bytes);
+        Command::BusDown(BusExited { reason })
+    };
+    let taken = machine.take(&down(MAX_WRITTEN_BYTES), None, Timestamp::from_micros(3));
+    let appended = events(taken.unwrap());
+    match &appended[0].event.body {
+        Body::CommandRejected(rejected) => {
+            assert_eq!(rejected.command, "bus_down");
+            assert!(rejected.reason.contains("bus.exited") && rejected.reason.contains("limit is 1048576"));
+        }
+        other => panic!("{other:?}"),
+    }
+    // What fits the log, the bus takes.
+    let taken = machine.take(&down(MAX_WRITTEN_BYTES / 2), None, Timestamp::from_micros(4));
+    assert_eq!(events(taken.unwrap())[0].event.body.kind(), "bus.exited");
+    end(machine, dir.path());
 }

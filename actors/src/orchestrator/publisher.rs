@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hpcbench_core::Seq;
-use hpcbench_journal::{Entry, JournalError, Reader};
+use hpcbench_journal::{Entry, JournalError, MAX_WRITTEN_BYTES, Reader};
+use hpcbench_nats::limits::MAX_PAYLOAD;
 use hpcbench_nats::{Bytes, EventLine, LogLines, OrchestratorBus};
 use tokio::sync::{mpsc, watch};
 
@@ -18,6 +19,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 const MAX_TOGETHER: usize = 256;
 /// Batches that wait for the bus. What is synced beyond that is read from the log when the bus is there again.
 const MAX_WAITING: usize = 1024;
+
+// What the log takes, the bus takes too: else it would never again be in step.
+const _: () = assert!(MAX_WRITTEN_BYTES <= MAX_PAYLOAD);
 
 /// Hands synced events to the bus.
 pub(super) struct Publisher {

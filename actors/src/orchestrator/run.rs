@@ -50,11 +50,11 @@ pub struct RunSetup {
     /// The orchestrators of this epoch and of all before are proven dead; 0 if nothing is proven.
     pub dead_through: Epoch,
     /// Where live updates go.
-    pub live: mpsc::UnboundedSender<LiveUpdate>,
+    pub live: mpsc::Sender<LiveUpdate>,
     /// The batch job that this is, for a run that is not left to it but was started within one.
     pub job: Option<JobStarted>,
     /// Wishes that it ends.
-    pub interrupts: mpsc::UnboundedReceiver<Interrupt>,
+    pub interrupts: mpsc::Receiver<Interrupt>,
     /// Random bytes for passwords.
     pub random: Box<dyn FnMut() -> [u8; SECRET_BYTES]>,
 }
@@ -135,12 +135,19 @@ pub enum LiveUpdate {
 }
 
 #[derive(Clone)]
-pub(super) struct LiveSender(mpsc::UnboundedSender<LiveUpdate>);
+pub(super) struct LiveSender(mpsc::Sender<LiveUpdate>);
 
 impl LiveSender {
     pub(super) fn send(&self, update: LiveUpdate) {
-        // Whoever watched may have gone.
-        let _ = self.0.send(update);
+        // Half of the room is for events: of progress, only the latest is worth showing.
+        let is_short = self.0.capacity() < self.0.max_capacity() / 2;
+        if is_short && matches!(update, LiveUpdate::Progress { .. }) {
+            return;
+        }
+        // Whoever watched may have gone, or shows nothing any more.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.try_send(update) {
+            tracing::debug!("an event is not shown: whoever watches does not keep up");
+        }
     }
 }
 
@@ -259,7 +266,7 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
 }
 
 /// Hands wishes to end to the orchestrator: whoever asks twice to cancel does not want to wait.
-async fn heed(mut interrupts: mpsc::UnboundedReceiver<Interrupt>, orchestrator: actix::Addr<Orchestrator>) {
+async fn heed(mut interrupts: mpsc::Receiver<Interrupt>, orchestrator: actix::Addr<Orchestrator>) {
     let mut cancelled = false;
     while let Some(interrupt) = interrupts.recv().await {
         orchestrator.do_send(match interrupt {

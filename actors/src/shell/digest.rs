@@ -38,9 +38,19 @@ pub fn digest_file(path: &Path) -> io::Result<FileDigest> {
     })
 }
 
-/// A file of the run directory as an artifact.
+/// A file of the run directory as an artifact: it is on the disk, and so are its name and those of the directories on the
+/// way to it. The log, which names it, may outlive a power cut.
 pub fn artifact(run_dir: &Path, relative: &str) -> io::Result<ArtifactRecorded> {
-    let FileDigest { bytes, sha256 } = digest_file(&run_dir.join(relative))?;
+    let path = run_dir.join(relative);
+    let FileDigest { bytes, sha256 } = digest_file(&path)?;
+    File::open(&path)?.sync_all()?;
+    let below = path
+        .ancestors()
+        .skip(1)
+        .take_while(|dir| dir.starts_with(run_dir));
+    for directory in below {
+        File::open(directory)?.sync_all()?;
+    }
     Ok(ArtifactRecorded {
         path: relative.to_owned(),
         bytes,

@@ -9,7 +9,8 @@ use hpcbench_core::message::AgentCommand;
 #[derive(Debug, Clone)]
 pub struct Gate {
     epoch: Epoch,
-    // Grows with the commands of one epoch: a few for each trial.
+    // Grows with the commands of one epoch, a few for each trial: bounded by the trials of a plan, MAX_TRIALS, and the
+    // attempts that each has.
     taken: BTreeSet<String>,
 }
 

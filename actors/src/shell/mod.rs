@@ -11,6 +11,7 @@ mod panics;
 mod resources;
 mod scratch;
 mod scratch_disk;
+mod successor;
 
 pub use clock::now;
 pub use describe::describe;
@@ -28,3 +29,4 @@ pub use panics::{catch, catch_future};
 pub use resources::{NodeResources, raise_open_files};
 pub use scratch::{Scratch, private_append, private_dir, private_file};
 pub use scratch_disk::scratch_facts;
+pub(crate) use successor::successor_of;

@@ -52,6 +52,11 @@ impl Outbox {
         }
     }
 
+    /// The orchestrator's epoch.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Relaxed))
+    }
+
     /// The orchestrator's epoch has risen.
     pub fn raise_epoch(&self, epoch: Epoch) {
         self.epoch.fetch_max(epoch.0, Ordering::Relaxed);

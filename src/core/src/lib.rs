@@ -22,7 +22,7 @@ pub mod state;
 mod time;
 
 pub use command::{Command, Measured, Rejection, Submission, Submitted};
-pub use decide::{Decided, decide};
+pub use decide::{Decided, LedBy, decide};
 pub use effects::{Effect, effects};
 pub use event::upcast;
 pub use evolve::evolve;

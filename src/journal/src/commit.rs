@@ -6,7 +6,7 @@ use hpcbench_core::{Epoch, Seq};
 
 use crate::storage::{Append, Storage, StorageError};
 use crate::tail::is_terminal;
-use crate::{Entry, JournalError};
+use crate::{Entry, JournalError, Moment};
 
 /// A batch buffer larger than this is given back after use.
 const KEPT_BUFFER_BYTES: usize = 1 << 20;
@@ -20,6 +20,8 @@ pub enum SyncOutcome {
         through: Seq,
         /// What this sync made durable, in order.
         entries: Vec<Arc<Entry>>,
+        /// There was no later writer at some time after this. Who acts later has to look again.
+        looked: Moment,
     },
     /// A later writer has taken over. Nothing more may be acknowledged, published or done.
     Fenced {
@@ -73,9 +75,9 @@ impl Committer {
         }
     }
 
-    /// Writes and syncs all `entries` together, then looks for a successor. Once stopped, it stays stopped: after
-    /// a failed sync nobody knows what later syncs would prove.
-    pub(crate) fn commit(&mut self, entries: &[Arc<Entry>]) -> Result<(), Stop> {
+    /// Writes and syncs all `entries` together, then looks for a successor, after the moment returned. Once stopped, it stays
+    /// stopped: after a failed sync nobody knows what later syncs would prove.
+    pub(crate) fn commit(&mut self, entries: &[Arc<Entry>]) -> Result<Moment, Stop> {
         self.write(entries)?;
         self.look_for_successor()
     }
@@ -92,12 +94,15 @@ impl Committer {
         Ok(())
     }
 
-    pub(crate) fn look_for_successor(&mut self) -> Result<(), Stop> {
+    pub(crate) fn look_for_successor(&mut self) -> Result<Moment, Stop> {
+        // Before the look: this process may be stopped at any time, and what it saw is as old as that.
+        let looked = Moment::now();
         self.unless_stopped(|this| match this.storage.higher_than(this.epoch) {
             Ok(None) => Ok(()),
             Ok(Some(by)) => Err(Stop::Fenced { by }),
             Err(error) => Err(Stop::Failed(Arc::new(error))),
         })
+        .map(|()| looked)
     }
 
     fn unless_stopped(&mut self, act: impl FnOnce(&mut Self) -> Result<(), Stop>) -> Result<(), Stop> {
@@ -117,5 +122,64 @@ impl Committer {
         self.batch.clear();
         self.batch.shrink_to(KEPT_BUFFER_BYTES);
         self.file.sync()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use hpcbench_core::Timestamp;
+    use hpcbench_core::event::Draft;
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::Head;
+    use crate::sequence::Sequence;
+    use crate::sim::SimDisk;
+
+    /// What is done to a file, in order.
+    #[derive(Clone, Default)]
+    struct Deeds(Arc<Mutex<Vec<String>>>);
+
+    impl Append for Deeds {
+        fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+            let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+            self.0.lock().unwrap().push(format!("{lines} lines"));
+            Ok(())
+        }
+
+        fn sync(&mut self) -> Result<(), StorageError> {
+            self.0.lock().unwrap().push("sync".to_owned());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_terminal_event_is_written_after_everything_before_it_is_synced() {
+        let deeds = Deeds::default();
+        let disk = Arc::new(SimDisk::new(1));
+        let mut committer = Committer::new(disk, Box::new(deeds.clone()), Epoch(1));
+        let mut sequence = Sequence::new(Epoch(1), Head::EMPTY);
+        let mut entry = |kind: &str| {
+            let draft = Draft {
+                at: Timestamp::from_micros(0),
+                kind: kind.to_owned(),
+                version: 1,
+                actor: "orchestrator".to_owned(),
+                node: "node".parse().unwrap(),
+                correlation: "run".to_owned(),
+                causation: None,
+                data: RawValue::from_string("{}".to_owned()).unwrap(),
+            };
+            Arc::new(sequence.push(draft, Seq(0)).unwrap())
+        };
+        let batch = ["a.happened", "b.happened", "run.completed"].map(&mut entry);
+        committer.commit(&batch).unwrap();
+        committer
+            .commit(&["c.happened", "d.happened"].map(&mut entry))
+            .unwrap();
+        let deeds = deeds.0.lock().unwrap();
+        assert_eq!(*deeds, ["2 lines", "sync", "1 lines", "sync", "2 lines", "sync"]);
     }
 }

@@ -109,7 +109,7 @@ impl World {
                 writer.written = batch;
                 result
             }
-            _ if !writer.written.is_empty() => writer.committer.look_for_successor().map(|()| {
+            _ if !writer.written.is_empty() => writer.committer.look_for_successor().map(|_| {
                 for entry in writer.written.drain(..) {
                     writer.durable = entry.event.seq;
                     let before = acknowledged.insert(entry.event.seq, entry.hash);
@@ -300,8 +300,16 @@ fn acknowledged_events_survive_every_history() {
         Some(seed) => seed..seed + 1,
         None => 0..variable("HPCBENCH_HISTORIES").unwrap_or(HISTORIES),
     };
-    for seed in seeds {
-        let _seed = Seed(seed);
-        play(seed);
-    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    std::thread::scope(|scope| {
+        for first in 0..threads {
+            let seeds = seeds.clone().skip(first as usize).step_by(threads as usize);
+            scope.spawn(move || {
+                for seed in seeds {
+                    let _seed = Seed(seed);
+                    play(seed);
+                }
+            });
+        }
+    });
 }

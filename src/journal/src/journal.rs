@@ -149,11 +149,15 @@ fn run(queue: &Queue, mut committer: Committer, mut on_sync: OnSync) {
     let _guard = EndGuard(queue);
     while let Some(entries) = queue.take() {
         match committer.commit(&entries) {
-            Ok(()) => {
+            Ok(looked) => {
                 let Some(last) = entries.last() else { continue };
                 let through = last.event.seq;
                 queue.synced(through);
-                on_sync(SyncOutcome::Synced { through, entries });
+                on_sync(SyncOutcome::Synced {
+                    through,
+                    entries,
+                    looked,
+                });
             }
             Err(stop) => {
                 queue.stop(stop.clone());

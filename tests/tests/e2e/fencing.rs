@@ -161,6 +161,11 @@ fn stopped_between_its_sync_and_its_look_for_a_successor() -> Result<()> {
 }
 
 #[test]
+fn stopped_between_its_look_for_a_successor_and_what_follows_from_it() -> Result<()> {
+    taken_over(Point::AfterLook, Back::InTheMiddle).map(drop)
+}
+
+#[test]
 fn stopped_before_it_publishes() -> Result<()> {
     for back in [Back::InTheMiddle, Back::AtTheEnd] {
         taken_over(Point::BeforePublish, back)?;
@@ -186,6 +191,28 @@ fn without_a_successor_it_goes_on() -> Result<()> {
         ensure!(since.contains(act), "no {act} among what it did\n{since}");
     }
     Ok(())
+}
+
+#[test]
+fn what_the_disk_refuses_to_sync_has_not_happened() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let stop = StopAt::new(&workdir)?;
+    let command = workdir.bench(&recipe().levels(&[1]))?.limit(LIMIT);
+    let ended = stop.within(command, Point::FailedSync, EVENT).run()?;
+    let judge = || {
+        ensure!(ended.code == Some(1), "its exit code is {:?}", ended.code);
+        ensure!(ended.stderr.contains("failed to sync the event log"));
+        ensure!(
+            !ended.stderr.contains("Everything is in"),
+            "it goes on to reports"
+        );
+        let since = stop.since()?;
+        for act in [".event.trial.completed", ".command."] {
+            ensure!(!since.contains(act), "{act} follows from it:\n{since}");
+        }
+        workdir.expect_no_process(SETTLE)
+    };
+    judge().with_context(|| ended.to_string())
 }
 
 /// A run whose processes were all killed at once in the middle of its first trial.

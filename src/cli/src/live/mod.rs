@@ -14,12 +14,15 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 use hpcbench_actors::orchestrator::LiveUpdate;
 use hpcbench_recipes::Plan;
-use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 
 use view::View;
 
 pub(crate) use screen::Screen;
+
+/// Updates that may wait for a terminal that is slow or stopped. What comes then is not shown; the log has it.
+const MAX_WAITING: usize = 16_384;
 
 /// The live view of a run.
 pub(crate) struct Live {
@@ -32,12 +35,8 @@ impl Live {
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub(crate) fn start(
-        plan: &Plan,
-        settled: usize,
-    ) -> anyhow::Result<(Self, UnboundedSender<LiveUpdate>, Screen)> {
-        // Bounded by the log, which has every event, and by the heartbeats.
-        let (updates, coming_updates) = mpsc::unbounded_channel();
+    pub(crate) fn start(plan: &Plan, settled: usize) -> anyhow::Result<(Self, Sender<LiveUpdate>, Screen)> {
+        let (updates, coming_updates) = mpsc::channel(MAX_WAITING);
         let (texts, coming_texts) = mpsc::channel(screen::MAX_WAITING);
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -64,7 +63,7 @@ impl Live {
 
 async fn show(
     view: &mut View,
-    mut updates: UnboundedReceiver<LiveUpdate>,
+    mut updates: Receiver<LiveUpdate>,
     mut texts: Receiver<String>,
     mut stopped: oneshot::Receiver<()>,
 ) {

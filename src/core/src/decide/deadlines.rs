@@ -1,7 +1,7 @@
 //! What is overdue.
 
 use super::attempts::{conclude, stop_active};
-use super::draft::DraftRun;
+use super::draft::{DraftRun, LedBy};
 use super::job;
 use super::losses::{bus_down, lose_node};
 use crate::command::Measured;
@@ -13,14 +13,21 @@ use crate::{NodeId, Timestamp, TrialId, limits};
 
 /// Gives up on whatever has not kept its time.
 pub(super) fn enforce(run: &mut DraftRun<'_>) {
+    let lead = run.begin(LedBy::Time);
+    let events = run.len();
     job::enforce_time_limit(run);
     enforce_bus(run);
     for (node, reason) in overdue_nodes(run.state(), run.now) {
+        run.begin(LedBy::Time);
         lose_node(run, &node, &reason);
     }
     if let Some((id, attempt)) = run.state().active() {
         let (id, attempt) = (id.clone(), attempt.clone());
+        run.begin(LedBy::Time);
         enforce_attempt(run, id, &attempt);
+    }
+    if run.len() == events {
+        run.begin(lead);
     }
 }
 
@@ -140,6 +147,7 @@ fn enforce_attempt(run: &mut DraftRun<'_>, id: TrialId, attempt: &AttemptState) 
         }
         let silent = attempt.shares.iter().filter(|(_, share)| share.is_due());
         for (node, _) in silent {
+            run.begin(LedBy::Time);
             lose_node(run, node, &reason);
         }
     }

@@ -6,7 +6,7 @@ use crate::event::{Body, Event};
 use crate::evolve::fold;
 use crate::message::ReportId;
 use crate::state::State;
-use crate::{Actor, NodeId, Timestamp};
+use crate::{Actor, NodeId, Seq, Timestamp};
 
 /// An event that was decided on, before the journal gives it a place in the history.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +17,32 @@ pub struct Decided {
     pub node: Option<NodeId>,
     /// The report that it was made of.
     pub report: Option<ReportId>,
+    /// What led to it.
+    pub led_by: LedBy,
     /// What happened.
     pub body: Body,
+}
+
+/// What led to an event of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LedBy {
+    /// What led to the command.
+    Cause,
+    /// Time has passed, whatever the command was.
+    Time,
+    /// The event of this index in the same decision.
+    Event(usize),
+}
+
+impl LedBy {
+    /// The event that led to it, where `cause` led to the command and the decision's events begin with `first`.
+    pub fn causation(self, cause: Option<Seq>, first: Seq) -> Option<Seq> {
+        match self {
+            Self::Cause => cause,
+            Self::Time => None,
+            Self::Event(index) => Some(Seq(first.0 + index as u64)),
+        }
+    }
 }
 
 /// Where an event comes from.
@@ -33,6 +57,8 @@ pub(super) struct DraftRun<'a> {
     state: Cow<'a, State>,
     pub(super) now: Timestamp,
     events: Vec<Decided>,
+    /// What leads to the next event of the orchestrator's own.
+    lead: LedBy,
 }
 
 impl<'a> DraftRun<'a> {
@@ -41,6 +67,7 @@ impl<'a> DraftRun<'a> {
             state: Cow::Borrowed(state),
             now,
             events: Vec::new(),
+            lead: LedBy::Cause,
         }
     }
 
@@ -53,23 +80,49 @@ impl<'a> DraftRun<'a> {
         self.events.len()
     }
 
-    /// An event of the orchestrator's own.
+    /// What is emitted next follows from this, and not from what it would have followed from, which is returned.
+    pub(super) fn begin(&mut self, lead: LedBy) -> LedBy {
+        std::mem::replace(&mut self.lead, lead)
+    }
+
+    /// An event of the orchestrator's own. What it emits afterwards follows from the first one.
     pub(super) fn emit(&mut self, body: impl Into<Body>) {
+        let led_by = self.lead;
+        if !matches!(led_by, LedBy::Event(_)) {
+            self.lead = LedBy::Event(self.events.len());
+        }
         self.push(Decided {
             actor: Actor::Orchestrator,
             node: None,
             report: None,
+            led_by,
             body: body.into(),
         });
     }
 
-    /// An event that an agent reported.
+    /// A step of the run: others that are taken with it follow from what it follows from, unless it is a new phase.
+    pub(super) fn emit_step(&mut self, body: Body) {
+        let lead = match body {
+            Body::PhaseEntered(_) => LedBy::Event(self.events.len()),
+            _ => self.lead,
+        };
+        self.emit(body);
+        self.lead = lead;
+    }
+
+    /// An event that an agent reported. What the orchestrator makes of a report follows from what it says, rather than from
+    /// the files that come with it.
     pub(super) fn emit_from(&mut self, origin: &Origin, body: impl Into<Body>) {
+        let body = body.into();
+        if !matches!((self.lead, &body), (LedBy::Event(_), Body::ArtifactRecorded(_))) {
+            self.lead = LedBy::Event(self.events.len());
+        }
         self.push(Decided {
             actor: origin.actor,
             node: Some(origin.node.clone()),
             report: Some(origin.report.clone()),
-            body: body.into(),
+            led_by: LedBy::Cause,
+            body,
         });
     }
 

@@ -3,7 +3,7 @@
 use hpcbench_recipes::recipe::OnNodeLoss;
 
 use super::attempts::stop_active;
-use super::draft::DraftRun;
+use super::draft::{DraftRun, LedBy};
 use super::resume;
 use crate::command::{Submission, Submitted};
 use crate::event::{
@@ -32,6 +32,7 @@ pub(super) fn started(run: &mut DraftRun<'_>, started: JobStarted) -> Result<(),
     if run.state().phase.is_none() {
         // Before the new start, so that it does not count as one of the new job's interruptions.
         interrupt_active(run, "the job before this one ended before it did");
+        run.begin(LedBy::Cause);
     }
     run.emit(started);
     Ok(())

@@ -13,7 +13,7 @@ mod reports;
 mod search;
 mod teardown;
 
-pub use draft::Decided;
+pub use draft::{Decided, LedBy};
 pub(crate) use teardown::is_ready_to_verify;
 
 use crate::command::{Command, Rejection};
@@ -49,7 +49,7 @@ pub fn decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Dec
         let Some(next) = advance::next(run.state(), now) else {
             break;
         };
-        run.emit(next);
+        run.emit_step(next);
     }
     Ok(run.finish())
 }

@@ -7,7 +7,7 @@ use hpcbench_core::{NodeId, Seq, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{MAX_LINE_BYTES, SUM_KEY, TAIL_BYTES, digest, tail_of};
+use super::{MAX_WRITTEN_BYTES, SUM_KEY, TAIL_BYTES, digest, tail_of};
 use crate::{JournalError, LineHash};
 
 /// What a line says about its place in the history.
@@ -69,11 +69,11 @@ pub(crate) fn encode(draft: Draft, place: Place) -> Result<(RawEvent, Vec<u8>, L
         return Err(JournalError::Encode { kind, source });
     }
     line.pop(); // the closing brace: `sum` comes before it
-    if line.len() + TAIL_BYTES > MAX_LINE_BYTES {
+    if line.len() + TAIL_BYTES > MAX_WRITTEN_BYTES {
         return Err(JournalError::LineTooLong {
             kind,
             bytes: line.len() + TAIL_BYTES,
-            limit: MAX_LINE_BYTES,
+            limit: MAX_WRITTEN_BYTES,
         });
     }
     let (sum, hash) = digest(&line);

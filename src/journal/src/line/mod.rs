@@ -20,8 +20,10 @@ use sha2::{Digest, Sha256};
 use crate::LineHash;
 use crate::hash::write_hex;
 
-/// Longest line that is written or read, in bytes and without its newline.
+/// Longest line that is read, in bytes and without its newline.
 pub const MAX_LINE_BYTES: usize = 4 << 20;
+/// Longest line that is written: what a message of the bus has room for.
+pub const MAX_WRITTEN_BYTES: usize = 1 << 20;
 
 const SUM_KEY: &[u8] = b",\"sum\":";
 const SUM_DIGITS: usize = 16;

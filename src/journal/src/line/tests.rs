@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{MAX_LINE_BYTES, Place, SUM_KEY, TAIL_BYTES, decode, encode};
+use super::{MAX_LINE_BYTES, MAX_WRITTEN_BYTES, Place, SUM_KEY, TAIL_BYTES, decode, encode};
 use crate::{JournalError, LineFault, LineHash};
 
 const PLACE: Place = Place {
@@ -73,9 +73,9 @@ fn data_has_to_be_an_object_that_fits() {
         Err(JournalError::DataIsNoObject { .. })
     ));
     let frame = line(r#"{"t":""}"#).len();
-    let fits = format!(r#"{{"t":"{}"}}"#, "x".repeat(MAX_LINE_BYTES - frame));
+    let fits = format!(r#"{{"t":"{}"}}"#, "x".repeat(MAX_WRITTEN_BYTES - frame));
     assert!(decode(&line(&fits)).is_ok());
-    let over = format!(r#"{{"t":"{}"}}"#, "x".repeat(MAX_LINE_BYTES - frame + 1));
+    let over = format!(r#"{{"t":"{}"}}"#, "x".repeat(MAX_WRITTEN_BYTES - frame + 1));
     assert!(matches!(
         encode(draft(&over), PLACE),
         Err(JournalError::LineTooLong { .. })

@@ -4,18 +4,21 @@ use std::io;
 
 use hpcbench_actors::orchestrator::Interrupt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::live::Screen;
 
 /// Number of SIGHUP, which ends a process whose terminal is closed.
 const HANGUP_BIT: u64 = 1 << (nix::libc::SIGHUP - 1);
 
+/// Wishes that may wait to be heeded: a person has two.
+const MAX_WAITING: usize = 16;
+
 /// Listens to signals from now on, in a batch job also to its own. To be called within a runtime.
 ///
 /// # Errors
 /// The system refuses a handler.
-pub(super) fn listen(screen: Screen, in_job: bool) -> io::Result<UnboundedReceiver<Interrupt>> {
+pub(super) fn listen(screen: Screen, in_job: bool) -> io::Result<Receiver<Interrupt>> {
     let signals = Signals {
         interrupt: signal(SignalKind::interrupt())?,
         terminate: signal(SignalKind::terminate())?,
@@ -27,8 +30,7 @@ pub(super) fn listen(screen: Screen, in_job: bool) -> io::Result<UnboundedReceiv
         },
         near_limit: signal(SignalKind::user_defined1())?,
     };
-    // Unbounded, but only a person or a batch system writes to it.
-    let (sender, receiver) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::channel(MAX_WAITING);
     tokio::spawn(forward(signals, in_job, sender, screen));
     Ok(receiver)
 }
@@ -64,12 +66,12 @@ impl Signals {
     }
 }
 
-async fn forward(mut signals: Signals, in_job: bool, sender: UnboundedSender<Interrupt>, screen: Screen) {
+async fn forward(mut signals: Signals, in_job: bool, sender: Sender<Interrupt>, screen: Screen) {
     let mut first = true;
     loop {
         let interrupt = signals.next(in_job).await;
-        // Sent before it is said: a terminal may be slow or stopped.
-        if sender.send(interrupt).is_err() {
+        // Sent before it is said: a terminal may be slow or stopped. Signals that come while one waits here are one.
+        if sender.send(interrupt).await.is_err() {
             return;
         }
         screen.say(match interrupt {

@@ -13,7 +13,7 @@ use hpcbench_recipes::Plan;
 use hpcbench_report::{RunView, TrialCounts};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::{audit, identity};
 use crate::cluster::InJob;
@@ -181,8 +181,8 @@ impl Prepared {
     /// The setup, with the channels to the user.
     pub(super) fn into_setup(
         mut self,
-        live: UnboundedSender<LiveUpdate>,
-        interrupts: UnboundedReceiver<Interrupt>,
+        live: Sender<LiveUpdate>,
+        interrupts: Receiver<Interrupt>,
     ) -> RunSetup {
         RunSetup {
             scratch_base: self.scratch,

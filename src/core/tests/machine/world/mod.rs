@@ -344,10 +344,10 @@ impl World {
             Err(rejection) => return self.rejections.push(rejection),
         };
         let mut todo = Vec::new();
-        let mut cause = cause;
+        let first = self.state.seq.next();
         for one in decided {
+            let cause = one.led_by.causation(cause, first);
             let event = self.record(one.actor, one.node, one.report, cause, one.body);
-            cause = Some(event.seq);
             todo.extend(
                 effects(&self.state, &event)
                     .into_iter()
