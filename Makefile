@@ -77,10 +77,10 @@ unit: tools ## unit and property tests, and the tidy test
 e2e: tools build $(NATS_PY) ## the optimised program against real processes
 	@$(CARGO_TEST) $(E2E) --test e2e
 
-# Two at a time: most of the time tests wait for Slurm.
+# Three at a time, each on a cluster of its own: most of the time tests wait for Slurm.
 .PHONY: cluster
 cluster: tools build ## the optimised program on a real Slurm cluster of five namespaces; as root
-	@$(CARGO_TEST) $(E2E) --test cluster -- --test-threads=2
+	@$(CARGO_TEST) $(E2E) --test cluster -- --test-threads=3
 
 # One test at a time: they judge measurements, and two would disturb each other.
 .PHONY: alone
@@ -93,11 +93,12 @@ test-vllm: tools build ## real vLLM on CPUs, on one node and on two; fetches 6 G
 	@$(CARGO_TEST) $(E2E) --test vllm -- --test-threads=1 --nocapture
 
 .PHONY: bench
-bench: tools build ## all that alone does, and the benchmarks, each beside its reference; prints the numbers; some ten minutes
+bench: tools build ## all that alone does, and the benchmarks, each beside its reference; prints the numbers; a quarter of an hour and more
 	@cargo build --release --locked -p hpcbench-load --examples
 	@$(CARGO_TEST) $(E2E) --test alone -- --test-threads=1 --nocapture --include-ignored
 	@$(CARGO_TEST) --lib -- --ignored further_readers
 	@cargo test --release --locked -p hpcbench-load --test endurance --test allocations -- --test-threads=1 --nocapture --include-ignored
+	@cargo bench --workspace --locked --bench journal --bench replay --bench published
 
 # What is distributed starts on systems with glibc 2.28, of the RHEL 8 family: Zig links against that version's symbols.
 GLIBC := 2.28
