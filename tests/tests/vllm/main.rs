@@ -78,11 +78,14 @@ fn run(recipe: &Recipe, instances: usize, processes: usize) -> Result<()> {
     // What vLLM counted is what the clients sent.
     let service = &data(&log, "service.observed")?["service"];
     println!("service.observed: {service}");
-    let (counted, issued) = (count(service, "/requests")?, count(&trial, "/requests/issued")?);
-    ensure!(
-        (issued..=issued + CONCURRENCY).contains(&counted),
-        "{counted} of {issued}: {service}"
-    );
+    let issued = count(&trial, "/requests/issued")?;
+    // On a machine that is busy otherwise it may have been read too late: then nothing is known. The load goes on until the
+    // window's last request has ended.
+    if let Some(counted) = service["requests"].as_u64() {
+        ensure!(counted >= issued, "{counted} of {issued}: {service}");
+    }
+    let reasons = trial["verdict"]["reasons"].to_string();
+    ensure!(!reasons.contains("foreign requests"), "{reasons}");
     let running = number(service, "/activity/running_mean")?;
     ensure!(running > 0.0 && running <= CONCURRENCY as f64, "{service}");
     expect_verified(&workdir).map(drop)
