@@ -76,7 +76,15 @@ fn run(recipe: &Recipe, instances: usize, processes: usize) -> Result<()> {
     ensure!(count(&trial, "/requests/ok")? > 0, "{trial}");
     assert_eq!(count(&trial, "/requests/error")?, 0, "{trial}");
     // What vLLM counted is what the clients sent.
-    let service = &data(&log, "service.observed")?["service"];
+    let instance = ready["instance"].as_str().context("no instance")?;
+    let observed = of_type(&log, "service.observed").into_iter();
+    // A node with another of its processes has nothing to tell.
+    let mut answers = observed.filter(|event| {
+        event["data"]["node"]
+            .as_str()
+            .is_some_and(|node| instance.starts_with(node))
+    });
+    let service = &answers.next().context("nobody observed it")?["data"]["service"];
     println!("service.observed: {service}");
     let issued = count(&trial, "/requests/issued")?;
     // On a machine that is busy otherwise it may have been read too late: then nothing is known. The load goes on until the
