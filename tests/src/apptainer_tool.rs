@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::harness::set_up;
 use crate::paths::target;
@@ -35,5 +35,15 @@ impl Apptainer {
     /// The absolute path of the program.
     pub fn program(&self) -> &Path {
         &self.program
+    }
+
+    /// A `PATH` on which it comes first.
+    ///
+    /// # Errors
+    ///
+    /// There is none to put it before.
+    pub fn on_path(&self) -> Result<String> {
+        let folder = self.program.parent().context("a program without a folder")?;
+        Ok(format!("{}:{}", folder.display(), std::env::var("PATH")?))
     }
 }

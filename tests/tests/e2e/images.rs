@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use hpcbench_tests::{Apptainer, Hpcbench, Recipe, Workdir, oci_archive, wait_until};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
@@ -35,9 +35,7 @@ impl Bench {
     }
 
     fn pull(&self) -> Result<Hpcbench> {
-        let bin = self.apptainer.program().parent().context("no folder")?;
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH")?);
-        let pull = self.workdir.hpcbench()?.env("PATH", path);
+        let pull = self.workdir.hpcbench()?.env("PATH", self.apptainer.on_path()?);
         Ok(pull.args(["images", "pull", "recipe.yaml"]))
     }
 
@@ -153,10 +151,9 @@ fn without_room_nothing_is_begun() -> Result<()> {
     let images = bench.workdir.path().join("images");
     fs::create_dir(&images)?;
     let script = "mount -t tmpfs -o size=16m none \"$IMAGES\" && \"$HPCBENCH\" images pull recipe.yaml; code=$?; ls -A \"$IMAGES\"; exit $code";
-    let bin = bench.apptainer.program().parent().context("no folder")?;
     let output = Command::new("unshare")
         .args(["--mount", "sh", "-c", script])
-        .env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH")?))
+        .env("PATH", bench.apptainer.on_path()?)
         .env("IMAGES", &images)
         .env("HPCBENCH", hpcbench_tests::binary()?)
         .env("TMPDIR", bench.workdir.path().join("scratch"))

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use hpcbench_tests::{
     Apptainer, Hpcbench, LlamaImage, Recipe, Workdir, binary, expect_no_file_with, path_with, stand_in,
     wait_until,
@@ -25,14 +25,17 @@ echo weights > "$HF_HOME/hub/models--org--model/snapshots/0123abc/model.safetens
 echo "end" >> "$HF_HOME/calls"
 "#;
 
-/// `ollama`: a server, and a client that asks it at the address of the environment.
+/// `ollama`: a server, and a client that asks it at the address of the environment and shows the progress that it tells.
 const OLLAMA: &str = r#"
 case $1 in
 serve) exec "$SIMULATOR" simulate --host "${OLLAMA_HOST%:*}" --port "${OLLAMA_HOST##*:}" --model x ;;
 pull)
   exec 3<>"/dev/tcp/${OLLAMA_HOST%:*}/${OLLAMA_HOST##*:}" || exit 1
-  printf 'GET /health HTTP/1.0\r\n\r\n' >&3
-  case $(head -1 <&3) in *" 200 "*) ;; *) exit 1 ;; esac
+  body='{"model":"'$2'"}'
+  printf 'POST /api/pull HTTP/1.1\r\nHost: ollama\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' ${#body} "$body" >&3
+  read -r status <&3
+  case $status in *" 200 "*) ;; *) exit 1 ;; esac
+  grep -o '"status":"[^"]*"' <&3 | cut -d'"' -f4 >&2
   mkdir -p "$OLLAMA_MODELS/manifests" && echo "$2" > "$OLLAMA_MODELS/manifests/$2"
   ;;
 *) exit 2 ;;
@@ -161,7 +164,9 @@ fn ollama_fetches_through_a_server_that_is_there_for_that_alone() -> Result<()> 
         &format!("exec bash {} \"$@\"", script.display()),
     )?;
     let fetched = pull(&workdir, &ollama(&workdir))?.run()?.expect_code(0)?;
-    ensure!(fetched.stderr.contains("tiny:1b is in "), "{fetched}");
+    // The progress as the server tells it, then what is ours to say.
+    let told = ["pulling manifest", "success", "tiny:1b is in "].map(|words| fetched.stderr.find(words));
+    ensure!(told[0].is_some() && told.is_sorted(), "{told:?} {fetched}");
     ensure!(workdir.path().join("models/manifests/tiny:1b").exists());
     workdir.expect_no_process(SOON)
 }
@@ -180,12 +185,10 @@ fn the_programs_of_an_image_fetch_as_well() -> Result<()> {
     let recipe = vllm(&workdir)
         .service("image", &format!("{{path: {}}}", image.image.display()))
         .service("binds", &format!("[\"{}:/usr/bin/hf:ro\"]", hf.display()));
-    let bin = apptainer
-        .program()
-        .parent()
-        .map(|path| path.display().to_string());
-    let path = format!("{}:{}", bin.unwrap_or_default(), std::env::var("PATH")?);
-    let fetched = pull(&workdir, &recipe)?.env("PATH", path).run()?.expect_code(0)?;
+    let fetched = pull(&workdir, &recipe)?
+        .env("PATH", apptainer.on_path()?)
+        .run()?
+        .expect_code(0)?;
     let environment = fs::read_to_string(workdir.path().join("models/environment"))?;
     ensure!(
         environment.contains(&format!("HF_TOKEN={TOKEN}\n")),
@@ -198,5 +201,51 @@ fn the_programs_of_an_image_fetch_as_well() -> Result<()> {
         "{fetched}"
     );
     expect_no_token(&workdir)?;
+    workdir.expect_no_process(SOON)
+}
+
+/// `ray` of some version.
+const RAY: &str = r#"[ "$*" = --version ] || exit 2; echo "ray, version $(cat "${0%/*}/version")""#;
+
+#[test]
+fn a_ray_that_everybody_may_use_is_refused_before_there_is_a_job() -> Result<()> {
+    let test = "a_ray_that_everybody_may_use_is_refused_before_there_is_a_job";
+    let Some(apptainer) = Apptainer::get(test)? else {
+        return Ok(());
+    };
+    let Some(image) = LlamaImage::get(test, &apptainer)? else {
+        return Ok(());
+    };
+    let workdir = Workdir::new()?;
+    let ray = stand_in(&workdir, "ray", RAY)?;
+    let bin = ray.parent().context("a program without a folder")?;
+    let recipe = Recipe::of("vllm-ray")
+        .service("model", "org/model")
+        .service("image", &format!("{{path: {}}}", image.image.display()))
+        .service("binds", &format!("[\"{}:/opt/ray:ro\"]", bin.display()))
+        .service(
+            "options",
+            "{tensor_parallel_size: 2, ray: {program: /opt/ray/ray}}",
+        )
+        .on_five_nodes();
+    workdir.write("recipe.yaml", &recipe.text())?;
+    for (version, words, silent) in [
+        ("2.40.0", "tokens need 2.52", "sbatch"),
+        ("2.60.0", "sbatch", "tokens"),
+    ] {
+        fs::write(bin.join("version"), version)?;
+        // There is no Slurm here: what is refused before it is asked for has not asked it.
+        let refused = workdir
+            .hpcbench()?
+            .env("PATH", apptainer.on_path()?)
+            .args(["submit", "recipe.yaml"])
+            .run()?
+            .expect_code(3)?;
+        ensure!(
+            refused.stderr.contains(words) && !refused.stderr.contains(silent),
+            "{version}: {refused}"
+        );
+        ensure!(!workdir.runs().exists() || workdir.runs().read_dir()?.next().is_none());
+    }
     workdir.expect_no_process(SOON)
 }

@@ -15,6 +15,7 @@ pub(crate) mod migrate;
 pub(crate) mod models;
 pub(crate) mod null_server;
 pub(crate) mod plan;
+mod programs;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod resume;

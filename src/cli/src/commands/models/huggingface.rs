@@ -3,8 +3,9 @@
 use anyhow::bail;
 use hpcbench_recipes::ServicePlan;
 
-use super::program::{Programs, alone_in};
+use super::store::alone_in;
 use super::{directory, option};
+use crate::commands::programs::Programs;
 use crate::exit::Failure;
 use crate::terminal;
 

@@ -2,7 +2,7 @@
 
 mod huggingface;
 mod ollama;
-mod program;
+mod store;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,10 +12,10 @@ use hpcbench_services::{ModelSource, Service, find};
 
 use crate::cluster::{self, ErrandOptions};
 use crate::commands::home;
+use crate::commands::programs::Programs;
 use crate::exit::Failure;
 use crate::recipe_file::{Overrides, RecipeFile};
 use crate::terminal;
-use program::Programs;
 
 /// The options that name where models are fetched to.
 const STORES: [&str; 2] = ["hf_home", "models_dir"];

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use hpcbench_recipes::ServicePlan;
 
-use super::program::{Programs, Running, alone_in};
+use super::store::alone_in;
 use super::{directory, option};
+use crate::commands::programs::{Programs, Running};
 use crate::terminal;
 
 /// How long the server may take to listen.

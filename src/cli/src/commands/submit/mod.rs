@@ -1,6 +1,7 @@
 //! `hpcbench submit`: a recipe as a Slurm job.
 
 mod handover;
+mod inside;
 mod test_only;
 mod wait;
 
@@ -59,6 +60,7 @@ pub(crate) fn run(args: SubmitArgs, runs_dir: &Path) -> anyhow::Result<ExitCode>
     }
     let target = Target::of_recipe(&plan, &recipe)?;
     test_only::refuse_misfit(&target, &recipe)?;
+    inside::refuse_programs(&plan)?;
     if args.test_only {
         return test_only::run(&target, &recipe);
     }

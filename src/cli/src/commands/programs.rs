@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use hpcbench_actors::supervisor::environment;
-use hpcbench_apptainer::{Apptainer, Bind, Container, Image, LockTimes, exec, prepare};
+use hpcbench_apptainer::{Apptainer, Bind, Container, Image, exec, prepare};
 use hpcbench_recipes::{Plan, ServicePlan};
 use hpcbench_services::{HostPath, LaunchCommand};
 use tempfile::TempDir;
 
-use crate::commands::run;
+use super::run;
 use crate::exit::Failure;
-use crate::{program, terminal};
+use crate::program;
 
 /// Variables of this process that programs without a container get.
 const INHERITED: [&str; 6] = ["PATH", "USER", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"];
@@ -33,8 +35,12 @@ const NETWORK: [&str; 9] = [
 ];
 /// Seconds from the request to end until the end is forced.
 const GRACE_SECONDS: &str = "5";
-/// The lock of a directory with models: its name without `.lock`.
-const LOCK: &str = "hpcbench-models";
+/// How long a program may take to say what it is: an image is read, and Python starts.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Pause between two looks at whether it has ended.
+const POLL: Duration = Duration::from_millis(20);
+/// Most that is read of what it says.
+const MAX_PRINTED_BYTES: u64 = 64 * 1024;
 
 /// Where programs come from, and where they may write.
 pub(super) struct Programs {
@@ -56,8 +62,10 @@ impl Programs {
         let base = base.unwrap_or_else(run::default_scratch);
         let failed = || format!("failed to create a directory in {}", base.display());
         // Absolute, as a container needs it.
-        let scratch =
-            TempDir::with_prefix_in("hpcbench-models-", fs::canonicalize(&base).with_context(failed)?);
+        let scratch = TempDir::with_prefix_in(
+            "hpcbench-programs-",
+            fs::canonicalize(&base).with_context(failed)?,
+        );
         let scratch = scratch.with_context(failed)?;
         let container = match &service.image {
             None => None,
@@ -113,11 +121,69 @@ impl Programs {
             secrets: self.service.secrets.clone(),
             tokens: BTreeMap::new(),
         };
+        self.contained(command)
+    }
+
+    /// The command, inside of the image if there is one.
+    fn contained(&self, command: LaunchCommand) -> anyhow::Result<LaunchCommand> {
         let Some(container) = &self.container else {
             return Ok(command);
         };
         prepare(&command, container).context("failed to prepare the container's directories")?;
         Ok(exec(command, container)?)
+    }
+
+    /// Where programs may write.
+    pub(super) fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Runs a command, which gets no secrets, to its end and returns what it prints.
+    pub(super) fn print(&self, mut command: LaunchCommand) -> anyhow::Result<String> {
+        command.secrets.clear();
+        command.tokens.clear();
+        let name = command.program.display().to_string();
+        let command = self.contained(command)?;
+        let path = self.scratch.path().join("printed");
+        let file = File::create(&path).with_context(|| format!("failed to create {}", path.display()))?;
+        let mut running = self.guarded(&command, [file.into(), Stdio::null()])?;
+        let since = Instant::now();
+        let status = loop {
+            if let Some(status) = running.has_ended()? {
+                break status;
+            }
+            if since.elapsed() > PATIENCE {
+                bail!("{name} did not end within {} s", PATIENCE.as_secs());
+            }
+            std::thread::sleep(POLL);
+        };
+        if !status.success() {
+            bail!("{name} ended with {status}");
+        }
+        let mut printed = Vec::new();
+        File::open(&path)?
+            .take(MAX_PRINTED_BYTES)
+            .read_to_end(&mut printed)?;
+        Ok(String::from_utf8_lossy(&printed).into_owned())
+    }
+
+    /// Starts a command below a guard.
+    fn guarded(&self, command: &LaunchCommand, [stdout, stderr]: [Stdio; 2]) -> anyhow::Result<Running> {
+        let mut guard = Command::new(program::executable()?)
+            .args(["guard", "--grace", GRACE_SECONDS, "--run-dir"])
+            .arg(self.scratch.path())
+            .arg("--")
+            .arg(&command.program)
+            .args(&command.arguments)
+            .env_clear()
+            .envs(environment(command)?)
+            .stdin(Stdio::piped())
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .with_context(|| format!("failed to start {}", command.program.display()))?;
+        let lifeline = guard.stdin.take();
+        Ok(Running { guard, lifeline })
     }
 
     /// Starts a program, below a guard. What it prints goes to our standard error, or nowhere.
@@ -136,21 +202,7 @@ impl Programs {
                 Stdio::null()
             }
         };
-        let mut guard = Command::new(program::executable()?)
-            .args(["guard", "--grace", GRACE_SECONDS, "--run-dir"])
-            .arg(self.scratch.path())
-            .arg("--")
-            .arg(&command.program)
-            .args(&command.arguments)
-            .env_clear()
-            .envs(environment(&command)?)
-            .stdin(Stdio::piped())
-            .stdout(output())
-            .stderr(output())
-            .spawn()
-            .with_context(|| format!("failed to start {}", words.join(" ")))?;
-        let lifeline = guard.stdin.take();
-        Ok(Running { guard, lifeline })
+        self.guarded(&command, [output(), output()])
     }
 
     /// Runs a program to its end.
@@ -172,30 +224,6 @@ impl Programs {
             None => "PATH".to_owned(),
         }
     }
-}
-
-/// Fetches into a directory while nobody else does; it is created if it is missing.
-pub(super) fn alone_in(directory: &Path, fetch: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
-    fs::create_dir_all(directory)
-        .with_context(|| format!("failed to create the directory {}", directory.display()))?;
-    let mut is_waiting = false;
-    let _lock = hpcbench_apptainer::Lock::take(&directory.join(LOCK), LockTimes::default(), |host, pid| {
-        if !is_waiting {
-            is_waiting = true;
-            let directory = directory.display();
-            terminal::say(&format!(
-                "process {pid} on {host} fetches into {directory}: waiting"
-            ));
-        }
-    })?;
-    if let Err(error) = hpcbench_apptainer::has_room(directory) {
-        // It may be there already.
-        terminal::say(&format!(
-            "this may fail: {}",
-            crate::exit::in_words(&error.into())
-        ));
-    }
-    fetch()
 }
 
 impl Running {
