@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::{
-    Cluster, Profile, Submission, VllmStandIn, data, expect_no_file_with, of_type, ray, summary,
+    Apptainer, Cluster, LlamaImage, Profile, Recipe, Submission, VllmStandIn, data, expect_no_file_with,
+    of_type, ray, summary,
 };
 
+use crate::containers::site;
 use crate::submit::RUN;
 
 #[test]
@@ -18,11 +20,39 @@ fn ray_spans_two_nodes_of_a_job() -> Result<()> {
     };
     let world = cluster.workdir()?;
     let vllm = VllmStandIn::over_ray(&world, &ray)?;
+    let recipe = vllm.recipe_over_ray(&ray)?.on_five_nodes();
+    expect_two_nodes(&cluster, &vllm, recipe)
+}
+
+#[test]
+fn ray_spans_containers_on_two_nodes() -> Result<()> {
+    let test = "ray_spans_containers_on_two_nodes";
+    let Some(ray) = ray(test)? else {
+        return Ok(());
+    };
+    let Some(apptainer) = Apptainer::get(test)? else {
+        return Ok(());
+    };
+    let Some(llama) = LlamaImage::get(test, &apptainer)? else {
+        return Ok(());
+    };
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    site(&cluster, &apptainer)?;
+    let world = cluster.workdir()?;
+    let vllm = VllmStandIn::over_ray(&world, &ray)?;
     let recipe = vllm
-        .recipe_over_ray(&ray)?
+        .recipe_over_ray_in(&llama.image, &ray)?
         .on_five_nodes()
-        .top("sweep", "{repetitions: 1}");
-    let submission = Submission::of(&cluster, &recipe)?;
+        .top("launch", "{mode: slurm, site: testbed, time_limit: \"00:05:00\"}");
+    expect_two_nodes(&cluster, &vllm, recipe)
+}
+
+/// Runs it as a job that has its workers on two nodes.
+fn expect_two_nodes(cluster: &Cluster, vllm: &VllmStandIn, recipe: Recipe) -> Result<()> {
+    let recipe = recipe.top("sweep", "{repetitions: 1}");
+    let submission = Submission::of(cluster, &recipe)?;
     let waited = submission.submitting()?.arg("--wait").limit(2 * RUN).run()?;
     ensure!(
         matches!(waited.code, Some(0 | 1)),

@@ -33,7 +33,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 : "${VLLM_API_KEY:?}"
-echo "$rank of $nnodes at $head:$meeting as $VLLM_HOST_IP $headless" >> "$HF_HOME/ranks"
+echo "$rank of $nnodes at $head:$meeting as $VLLM_HOST_IP $headless" >> "$NOTES/ranks"
 if [ -n "$headless" ]; then
   for _ in $(seq 100); do exec 3<>"/dev/tcp/$head/$meeting" && break; sleep 0.1; done 2>/dev/null
   # Until the first one goes.
@@ -41,15 +41,15 @@ if [ -n "$headless" ]; then
   echo "ValueError: lost the first process" >&2
   exit 1
 fi
-python3 - "$head" "$meeting" "$HF_HOME/met" <<'PYTHON' &
+python3 - "$head" "$meeting" "$NOTES/met" <<'PYTHON' &
 import socket, sys, time
 server = socket.create_server((sys.argv[1], int(sys.argv[2])))
 peer, _ = server.accept()
 open(sys.argv[3], "w").close()
 time.sleep(1000)
 PYTHON
-until [ -e "$HF_HOME/met" ]; do sleep 0.05; done
-rm "$HF_HOME/met"
+until [ -e "$NOTES/met" ]; do sleep 0.05; done
+rm "$NOTES/met"
 echo "n1:7:9 [0] NCCL INFO Using network Socket" >&2
 exec "$SIMULATOR" simulate --host "$host" --port "$port" --model "$name"
 "#;
@@ -130,7 +130,7 @@ fn vllm_spans_nodes_and_a_lost_process_is_named_and_replaced() -> Result<()> {
         assert_eq!(pair[1]["data"]["rank"]["rendezvous"]["address"], "127.0.0.1");
     }
     assert_eq!(of_type(&log, "service.ready").len(), 2, "{finished}");
-    let ranks = fs::read_to_string(vllm.models.join("ranks"))?;
+    let ranks = fs::read_to_string(vllm.notes.join("ranks"))?;
     assert_eq!(
         ranks
             .lines()
