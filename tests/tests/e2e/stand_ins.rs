@@ -2,12 +2,15 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::summary::{count, trials};
 use hpcbench_tests::{Recipe, Workdir, binary, data, events, of_type};
+
+use crate::recomputed::python;
 
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -34,6 +37,22 @@ done
 exec "$SIMULATOR" simulate --host "$host" --port "$port" --model "$name"
 "#;
 
+/// Compares the durations in the records, and prints how many requests have them.
+const DURATIONS: &str = r#"
+import pathlib, pyarrow.parquet as pq, sys
+requests = 0
+for path in pathlib.Path(sys.argv[1]).glob("records/*/*/*.parquet"):
+    for row in pq.read_table(path, columns=["status", "server_ns", "t_send_start", "t_end"]).to_pylist():
+        if row["status"] != "ok":
+            continue
+        told = dict(row["server_ns"])
+        parts = told.get("load_duration", 0) + told["prompt_eval_duration"] + told["eval_duration"]
+        assert told["eval_duration"] > 0 and parts <= told["total_duration"], told
+        assert told["total_duration"] <= row["t_end"] - row["t_send_start"], row
+        requests += 1
+print(requests)
+"#;
+
 /// Writes an executable script and a directory for the models.
 fn install(workdir: &Workdir, name: &str, script: &str) -> Result<(PathBuf, PathBuf)> {
     let program = workdir.write(name, &format!("#!/bin/sh{script}"))?;
@@ -50,6 +69,19 @@ fn recipe(kind: &str, model: &str, options: &str) -> Result<Recipe> {
         .service("environment", &format!("{{SIMULATOR: {}}}", binary()?.display()))
         .service("health", "{timeout: 20s, interval: 100ms}")
         .service("restart", "{max: 0}"))
+}
+
+/// What the server says about its part of each request is in the records, and no more than what the client waited.
+fn expect_durations(run: &Path) -> Result<()> {
+    let Some(python) = python("what Ollama says of its durations")? else {
+        return Ok(());
+    };
+    let output = Command::new(python).args(["-c", DURATIONS]).arg(run).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{said}");
+    let requests: u32 = String::from_utf8(output.stdout)?.trim().parse()?;
+    ensure!(requests > 10, "{requests}");
+    Ok(())
 }
 
 #[test]
@@ -83,6 +115,7 @@ fn ollama_is_told_everything_by_its_environment() -> Result<()> {
             count(trial, "/requests/ok")? > 0 && count(trial, "/requests/error")? == 0,
             "{trial}"
         );
+        expect_durations(&run)?;
     }
     let mut homes = Vec::new();
     for entry in fs::read_dir(&models)? {
