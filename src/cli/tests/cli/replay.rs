@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -117,8 +117,13 @@ fn a_wait_between_epochs_is_cut_short_and_told() {
 fn an_interrupt_ends_a_playback_at_once() {
     let world = World::with_recipe();
     resumed(&world);
-    let mut child = world
-        .command(&["replay", RUN, "--speed", "1e-6"])
+    // A shell's background jobs ignore the interrupt, these tests maybe among them.
+    let replay = world.command(&["replay", RUN, "--speed", "1e-6"]);
+    let mut child = Command::new("env")
+        .arg("--default-signal=INT")
+        .arg(replay.get_program())
+        .args(replay.get_args())
+        .current_dir(world.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
