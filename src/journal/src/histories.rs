@@ -21,7 +21,7 @@ use crate::{Entry, Followed, Follower, JournalError, LineHash, Reader, Storage, 
 
 const STEPS: u64 = 40;
 /// In each test run; `HPCBENCH_HISTORIES` asks for more, `HPCBENCH_SEED` for one.
-const HISTORIES: u64 = if cfg!(debug_assertions) { 300 } else { 10_000 };
+const HISTORIES: u64 = 10_000;
 
 struct Writer {
     committer: Committer,
