@@ -10,7 +10,8 @@ use super::{ReportError, Until};
 ///
 /// # Errors
 ///
-/// The log cannot be read or is damaged. Damage ends the iteration, and only if it comes before that point.
+/// The log cannot be read or is damaged. Damage ends the iteration, and only if it comes before that point; where the point
+/// is a time, so does damage to the very next event, which may have happened before it.
 pub fn history(
     run_dir: &Path,
     until: Until,
@@ -22,8 +23,13 @@ pub fn history(
             source,
         }
     };
-    let entries = hpcbench_journal::read(run_dir).map_err(&error)?;
-    let wanted =
-        entries.take_while(move |entry| entry.as_ref().map_or(true, |entry| until.includes(&entry.event)));
-    Ok(wanted.map(move |entry| entry.map_err(&error)))
+    let mut entries = hpcbench_journal::read(run_dir).map_err(&error)?;
+    // Nothing is read beyond the last event that is wanted: it may be damaged.
+    let mut is_over = until.is_empty();
+    Ok(std::iter::from_fn(move || {
+        let entry = (!is_over).then(|| entries.next()).flatten()?;
+        is_over = entry.as_ref().map_or(true, |entry| until.ends_with(&entry.event));
+        let is_wanted = entry.as_ref().map_or(true, |entry| until.includes(&entry.event));
+        is_wanted.then(|| entry.map_err(&error))
+    }))
 }

@@ -59,7 +59,7 @@ fn a_history_can_be_looked_at_up_to_an_event_or_a_time() {
 
 #[test]
 fn damage_is_told_with_its_place_and_what_comes_before_it_can_be_seen() {
-    let (_, dir) = written();
+    let (story, dir) = written();
     let log = dir.path().join("events/000001.jsonl");
     let text = fs::read_to_string(&log).unwrap();
     let damaged: Vec<&str> = text
@@ -80,7 +80,17 @@ fn damage_is_told_with_its_place_and_what_comes_before_it_can_be_seen() {
         }
         other => panic!("{other}"),
     }
-    RunView::load_until(dir.path(), Until::Seq(Seq(5))).unwrap();
+    for seq in 1..=6 {
+        let view = RunView::load_until(dir.path(), Until::Seq(Seq(seq))).unwrap();
+        assert_eq!(view.state.seq, Seq(seq));
+    }
+    let error = RunView::load_until(dir.path(), Until::Seq(Seq(7))).unwrap_err();
+    assert_eq!(error.exit_code(), 4);
+    // What cannot be read may have happened by then.
+    let error = RunView::load_until(dir.path(), Until::Time(story.events[5].at)).unwrap_err();
+    assert_eq!(error.exit_code(), 4);
+    let earlier = Timestamp::from_micros(story.events[0].at.as_micros() - 1);
+    RunView::load_until(dir.path(), Until::Time(earlier)).unwrap();
 }
 
 #[test]

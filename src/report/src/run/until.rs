@@ -24,4 +24,18 @@ impl Until {
             Self::Time(last) => event.at <= last,
         }
     }
+
+    /// Whether no event at all is looked at.
+    pub(super) fn is_empty(self) -> bool {
+        self == Self::Seq(Seq(0))
+    }
+
+    /// Whether nothing after this event is looked at. Of times, only the next event tells.
+    pub(super) fn ends_with(self, event: &RawEvent) -> bool {
+        match self {
+            Self::End => false,
+            Self::Seq(last) => event.seq >= last,
+            Self::Time(last) => event.at > last,
+        }
+    }
 }
