@@ -82,14 +82,14 @@ pub fn end_leftovers(
 
 /// Before this epoch starts anything: whatever a former one has left is ended, and no message to it is taken for one to us.
 pub(super) fn end_former_epochs(run_dir: &Path, epoch: Epoch) -> Result<(), OrchestratorError> {
+    let storage = DirStorage::new(run_dir);
     // Processes do not say of which epoch they are: a successor's must not be taken for leftovers.
-    if let Some(by) = DirStorage::new(run_dir)
-        .higher_than(epoch)
-        .map_err(JournalError::Storage)?
-    {
-        return Err(OrchestratorError::Fenced { by });
-    }
-    let found = kill_leftovers(run_dir, FORCE);
+    let is_still_ours = || -> Result<(), OrchestratorError> {
+        let successor = storage.higher_than(epoch).map_err(JournalError::Storage)?;
+        successor.map_or(Ok(()), |by| Err(OrchestratorError::Fenced { by }))
+    };
+    is_still_ours()?;
+    let found = kill_leftovers(run_dir, FORCE, is_still_ours)?;
     if found.killed > 0 {
         tracing::warn!(
             "killed {} processes that a former orchestrator had left running",

@@ -32,10 +32,18 @@ pub struct Leftovers {
 }
 
 /// Kills every process on this host that carries the run's mark, this process and its ancestors excepted, and waits for
-/// their end.
+/// their end. Before each kill, `is_still_ours` says whether the run is: the mark does not tell whose life of the run a process
+/// belongs to.
 ///
 /// To be called before this process starts any of its own. Other users' processes cannot be looked at, nor are they ours.
-pub fn kill_leftovers(run_dir: &Path, patience: Duration) -> Leftovers {
+///
+/// # Errors
+/// What `is_still_ours` says: nothing more was killed.
+pub fn kill_leftovers<E>(
+    run_dir: &Path,
+    patience: Duration,
+    mut is_still_ours: impl FnMut() -> Result<(), E>,
+) -> Result<Leftovers, E> {
     let mark = run_mark(run_dir);
     let spared = ancestry();
     let until = Instant::now() + patience;
@@ -47,11 +55,13 @@ pub fn kill_leftovers(run_dir: &Path, patience: Duration) -> Leftovers {
         let nothing_twice = was_empty && found.is_empty();
         was_empty = found.is_empty();
         if nothing_twice || Instant::now() > until {
-            return Leftovers {
+            return Ok(Leftovers {
                 killed: killed.len(),
                 left: found,
-            };
+            });
         }
+        // After the look: whoever takes the run over says so before it starts anything.
+        is_still_ours()?;
         for pid in found {
             killed.insert(pid);
             // It may have ended by itself.
@@ -110,13 +120,17 @@ mod tests {
         let mut ours = sleep(&run);
         let mut other = sleep(dir.path());
         // By another name of the same directory.
-        let found = kill_leftovers(&dir.path().join("run/../run"), Duration::from_secs(10));
+        let named = dir.path().join("run/../run");
+        let taken_over = kill_leftovers(&named, Duration::from_secs(10), || Err("taken over"));
+        assert_eq!(taken_over, Err("taken over"));
+        assert_eq!(ours.try_wait().unwrap(), None, "it may be the successor's");
+        let found = kill_leftovers(&named, Duration::from_secs(10), || Ok::<_, ()>(()));
         assert_eq!(
             found,
-            Leftovers {
+            Ok(Leftovers {
                 killed: 1,
                 left: Vec::new()
-            }
+            })
         );
         assert!(!ours.wait().unwrap().success());
         assert_eq!(other.try_wait().unwrap(), None);

@@ -252,6 +252,13 @@ fn of_two_that_resume_at_once_one_wins() -> Result<()> {
                 .filter(|one| !gave_way(one))
                 .collect();
             ensure!(won.len() == 1, "{} of them won", won.len());
+            // Who gave way has killed nothing of the winner's.
+            let events = events(&workdir.run())?;
+            let begun = events.iter().rposition(|event| event["type"] == "epoch.started");
+            let since = events.get(begun.unwrap_or(0)..).unwrap_or_default();
+            for lost in ["bus.exited", "node.lost", "trial.failed"] {
+                ensure!(of_type(since, lost).is_empty(), "{lost} in the winner's epoch");
+            }
             won.into_iter().try_for_each(|one| expect_finished(&workdir, one))
         };
         judge().with_context(|| format!("the second {milliseconds} ms later\n{first}\n{second}"))?;
