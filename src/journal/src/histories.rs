@@ -20,6 +20,8 @@ use crate::sim::{Rng, SimDisk};
 use crate::{Entry, Followed, Follower, JournalError, LineHash, Reader, Storage, verify_log};
 
 const STEPS: u64 = 40;
+/// Of so many events one ends the run.
+const ENDS_ONCE_IN: u64 = 20;
 /// In each test run; `HPCBENCH_HISTORIES` asks for more, `HPCBENCH_SEED` for one.
 const HISTORIES: u64 = 10_000;
 
@@ -27,6 +29,8 @@ struct Writer {
     committer: Committer,
     sequence: Sequence,
     durable: Seq,
+    /// The run has ended: it appends nothing more.
+    has_ended: bool,
     /// Appended, not yet written.
     waiting: Vec<Arc<Entry>>,
     /// Written and synced; the successor has not been looked for.
@@ -44,11 +48,11 @@ struct World {
     followed: Vec<LineHash>,
 }
 
-fn draft(rng: &mut Rng) -> Draft {
+fn draft(rng: &mut Rng, kind: &str) -> Draft {
     let text = "x".repeat(rng.below(700) as usize);
     Draft {
         at: Timestamp::from_micros(rng.below(1 << 50) as i64),
-        kind: "thing.happened".to_owned(),
+        kind: kind.to_owned(),
         version: 1,
         actor: "orchestrator".to_owned(),
         node: "node".parse().unwrap(),
@@ -98,7 +102,16 @@ impl World {
         let result = match rng.below(4) {
             0 | 1 => {
                 for _ in 0..=rng.below(4) {
-                    let entry = writer.sequence.push(draft(rng), writer.durable).unwrap();
+                    if writer.has_ended {
+                        break;
+                    }
+                    writer.has_ended = rng.below(ENDS_ONCE_IN) == 0;
+                    let kind = if writer.has_ended {
+                        "run.completed"
+                    } else {
+                        "thing.happened"
+                    };
+                    let entry = writer.sequence.push(draft(rng, kind), writer.durable).unwrap();
                     writer.waiting.push(Arc::new(entry));
                 }
                 Ok(())
@@ -216,6 +229,7 @@ fn take_over(world: &RefCell<World>) {
                 committer,
                 sequence,
                 durable,
+                has_ended: false,
                 waiting,
                 written,
             });

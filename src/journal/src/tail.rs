@@ -1,9 +1,6 @@
 //! Bad bytes at the end of the last epoch: a write that a crash cut off, or damage.
 
-use std::sync::LazyLock;
-
 use hpcbench_core::{Epoch, Seq};
-use memchr::memmem::Finder;
 
 use crate::line::decode;
 use crate::lines::{Ending, Found, Lines};
@@ -47,7 +44,7 @@ pub struct Leftover {
 pub enum LeftoverKind {
     /// The last write was cut off.
     Torn,
-    /// A power cut lost a part of a batch that had not been acknowledged.
+    /// A power cut lost a part of a batch that had not been acknowledged: zeros are in its place.
     LostBatch,
 }
 
@@ -107,13 +104,8 @@ fn lost_its_newline(bytes: &[u8]) -> bool {
     bytes.split_last().is_some_and(|(_, line)| decode(line).is_ok())
 }
 
-/// Whether a bad line was altered rather than lost. A block that a power cut lost reads as zeros, which no line
-/// contains. Without zeros, a line that still begins and ends as one was changed in between, and one that
-/// still says that the run ended was acknowledged.
+/// Whether a bad line was altered rather than lost. A block that a power cut lost reads as zeros, which no line contains; the
+/// line that they are in goes on to the next newline that was written.
 fn was_altered(bytes: &[u8]) -> bool {
-    static TERMINAL_TYPES: LazyLock<[Finder<'static>; 3]> =
-        LazyLock::new(|| TERMINAL.map(|kind| Finder::new(&format!("\"type\":\"{kind}\"")).into_owned()));
-    let framed = bytes.starts_with(b"{\"seq\":") && bytes.ends_with(b"\"}");
-    let terminal = || TERMINAL_TYPES.iter().any(|kind| kind.find(bytes).is_some());
-    memchr::memchr(0, bytes).is_none() && (framed || terminal())
+    memchr::memchr(0, bytes).is_none()
 }

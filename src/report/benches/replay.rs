@@ -19,7 +19,7 @@ use hpcbench_core::event::{
 };
 use hpcbench_core::message::ReportId;
 use hpcbench_core::{Attempt, Epoch, NodeId, Seq, Timestamp, TrialId, upcast};
-use hpcbench_journal::{DirStorage, Journal, Opening};
+use hpcbench_journal::{DirStorage, Journal, Opening, verify_log};
 use hpcbench_recipes::Plan;
 use hpcbench_report::{RunView, Timeline, Until, history, why};
 
@@ -73,6 +73,12 @@ fn main() {
         timeline.render(hpcbench_report::Style::PLAIN).len()
     });
     memory("told as a timeline");
+    // The files beside it are not there.
+    let report = timed("verify", || {
+        verify_log(Arc::new(DirStorage::new(dir.path()))).unwrap()
+    });
+    assert!(report.ok, "{:?}", report.problems.first());
+    memory("verified, with its side files' digests");
 }
 
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
