@@ -10,7 +10,7 @@ use nats::{Client, ConnectOptions, Event};
 use tokio::sync::watch;
 
 use super::target::Target;
-use crate::limits::{CLIENT_CAPACITY, ENQUEUE_TIMEOUT};
+use crate::limits::{CLIENT_CAPACITY, REPUBLISH_TIMEOUT};
 use crate::subject::Topic;
 use crate::{BusError, EventLine};
 
@@ -84,7 +84,7 @@ impl Republisher {
         let subject = Topic::Event(event.kind.clone()).of(run).to_string();
         let what = format!("event {} on {subject}", event.seq);
         let publishing = self.client.publish(subject, event.line.clone());
-        match tokio::time::timeout(ENQUEUE_TIMEOUT, publishing).await {
+        match tokio::time::timeout(REPUBLISH_TIMEOUT, publishing).await {
             Ok(Ok(())) => {
                 self.published += 1;
                 Ok(())
@@ -100,7 +100,7 @@ impl Republisher {
             }
             Err(_) => Err(BusError::TimedOut {
                 what,
-                after: ENQUEUE_TIMEOUT,
+                after: REPUBLISH_TIMEOUT,
             }),
         }
     }
