@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use hpcbench_tests::{GuideVerifier, Recipe, Workdir, events, of_type, summary, terminal, wait_until};
+use hpcbench_tests::{GuideVerifier, Recipe, Workdir, data, events, of_type, summary, terminal, wait_until};
 use serde_json::Value;
 
 /// A finished run with two trials.
@@ -53,8 +53,18 @@ fn two_verifiers_agree() -> Result<()> {
     assert_eq!(verdict["epochs"], 1, "{verdict}");
     assert_eq!(verdict["head"]["hash"], head.as_str(), "{verdict}");
     assert_eq!(summary::read(&workdir.run())?["chain_head"], head.as_str());
-    let artifacts = of_type(&events(&workdir.run())?, "artifact.recorded").len();
+    let told = workdir.hpcbench()?.arg("verify").arg(workdir.run());
+    let told = told.run()?.expect_code(0)?;
+    let words = format!("{count} events in 1 epoch, head {count} {head}");
+    ensure!(told.stdout.contains(&words), "no {words}\n{told}");
+    let events = events(&workdir.run())?;
+    let artifacts = of_type(&events, "artifact.recorded").len();
     ensure!(artifacts >= 2, "only {artifacts} files are covered by the log");
+    let probed = data(&events, "filesystem.probed")?;
+    ensure!(
+        probed["path"] == "events" && probed["sync_p99_seconds"].as_f64() > Some(0.0),
+        "{probed:#}"
+    );
     Ok(())
 }
 
@@ -152,6 +162,36 @@ fn a_torn_last_line_is_no_damage() -> Result<()> {
     );
     GuideVerifier::of_run()?.verify(&workdir.run())?;
     Ok(())
+}
+
+/// It had its plan and its claim of the log, and nothing else.
+#[test]
+fn a_run_that_was_killed_before_its_first_event_starts_from_its_plan() -> Result<()> {
+    let workdir = Workdir::new()?;
+    let run = workdir.run();
+    workdir.write("recipe.yaml", &Recipe::simulated().text())?;
+    let plan = workdir
+        .hpcbench()?
+        .args(["plan", "recipe.yaml", "--format", "json"])
+        .run()?
+        .expect_code(0)?;
+    fs::create_dir_all(run.join("events"))?;
+    fs::write(run.join("plan.json"), plan.stdout)?;
+    fs::copy(workdir.path().join("recipe.yaml"), run.join("recipe.yaml"))?;
+    fs::write(log_file(&run), "{\"seq\":1,\"prev\":\"e3b0")?;
+    let finished = workdir.resume()?.run()?;
+    let events = events(&run)?;
+    let code = terminal(&events)?["data"]["exit_code"].as_i64();
+    // A second is too short for a valid verdict; that is not the point here.
+    ensure!(
+        matches!(code, Some(0 | 1)) && code == finished.code.map(i64::from),
+        "{finished}"
+    );
+    let kinds: Vec<&Value> = events.iter().take(2).map(|event| &event["type"]).collect();
+    ensure!(kinds == ["epoch.started", "run.created"], "{kinds:?}\n{finished}");
+    ensure!(events[0]["data"]["epoch"] == 2, "{finished}");
+    ensure!(of_type(&events, "trial.completed").len() == 1, "{finished}");
+    verify(&workdir, 0).map(drop)
 }
 
 #[test]

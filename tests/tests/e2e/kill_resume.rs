@@ -163,32 +163,34 @@ fn survive(blows: &[Blow]) -> Result<()> {
             let finished = running.wait()?;
             if finished.signal.is_none() {
                 // It was over before.
-                return expect_survived(&workdir, finished, blows.len(), listener);
+                return expect_survived(&workdir, finished, blows, listener);
             }
             running = workdir.resume()?.limit(LIMIT).start()?;
         }
     }
-    expect_survived(&workdir, running.wait()?, blows.len(), listener)
+    expect_survived(&workdir, running.wait()?, blows, listener)
 }
 
-fn expect_survived(workdir: &Workdir, finished: Finished, blows: usize, listener: Listener) -> Result<()> {
-    let finished = repeat_failed(workdir, finished, blows)?;
+fn expect_survived(workdir: &Workdir, finished: Finished, blows: &[Blow], listener: Listener) -> Result<()> {
+    let services = blows.iter().filter(|blow| blow.victim == Victim::Service);
+    let finished = repeat_failed(workdir, finished, services.count())?;
     expect_end(workdir, &finished)
         .and_then(|()| expect_sound(workdir, TRIALS, &listener.finish()?))
         .and_then(|()| expect_nothing_left_to_do(workdir, &finished))
         .with_context(|| format!("{finished}"))
 }
 
-/// A trial whose service was killed has failed. What failed is repeated only if that is asked for.
-fn repeat_failed(workdir: &Workdir, finished: Finished, blows: usize) -> Result<Finished> {
+/// A trial whose service was killed has failed; whatever else is killed interrupts it, and it is attempted again. What failed is
+/// repeated only if that is asked for.
+fn repeat_failed(workdir: &Workdir, finished: Finished, services: usize) -> Result<Finished> {
     let events = events(&workdir.run())?;
     let [trials, runs] = ["trial.failed", "run.failed"].map(|kind| of_type(&events, kind).len());
     if trials == 0 && runs == 0 {
         return Ok(finished);
     }
     ensure!(
-        trials <= blows && runs == 0,
-        "{blows} blows failed {trials} trials and {runs} runs\n{finished}"
+        trials <= services && runs == 0,
+        "{services} services were killed, {trials} trials failed, and {runs} runs\n{finished}"
     );
     let resume = workdir.resume()?.arg("--retry-failed");
     let again = resume.limit(LIMIT).run()?;
