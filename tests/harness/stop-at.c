@@ -4,7 +4,9 @@
  * whose first argument is `run`, so not in that one's children. Environment:
  *
  *   STOP_AT      before-write | before-sync | after-sync | after-look | before-publish,
- *                or failed-sync: it goes on, but the sync is said to have failed
+ *                or failed-sync: it goes on, but the sync is said to have failed;
+ *                or failed-clock: it goes on, but after the sync the orchestrator cannot read the time when it looks at
+ *                deadlines, once, which makes a Rust program panic
  *   STOP_EVENT   the type of the event whose way to the disk and the bus is interrupted
  *   STOP_REPORT  a file to which each message that reaches a bus and each start of a process after the stop adds a line
  *
@@ -25,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *stop_at;
@@ -37,6 +40,8 @@ static atomic_int armed = -1;
 /* The event is synced, and a successor is about to be looked for. */
 static atomic_int is_synced;
 static atomic_int stopped;
+/* This thread has just looked for a request to cancel the run, which the orchestrator does before it looks at deadlines. */
+static _Thread_local int looked_for_cancel;
 
 __attribute__((constructor)) static void start(void) {
     char arguments[4096];
@@ -68,6 +73,11 @@ static void stop(void) {
 
 static int holds(const void *bytes, size_t length, const char *needle) {
     return memmem(bytes, length, needle, strlen(needle)) != NULL;
+}
+
+static int ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), wanted = strlen(end);
+    return length >= wanted && strcmp(text + length - wanted, end) == 0;
 }
 
 static int is_log(int file) {
@@ -171,7 +181,20 @@ int statx(int folder, const char *path, int flags, unsigned mask, struct statx *
     int result = REAL(statx)(folder, path, flags, mask, about);
     if (atomic_load(&is_synced) && is_at("after-look") && path && strstr(path, "/events/"))
         stop();
+    if (atomic_load(&is_synced) && is_at("failed-clock") && path && ends_with(path, "/cancel"))
+        looked_for_cancel = 1;
     return result;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    static _Atomic(__typeof__(clock_gettime) *) real;
+    if (clock == CLOCK_REALTIME && looked_for_cancel && !atomic_exchange(&stopped, 1)) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (!atomic_load(&real))
+        atomic_store(&real, REAL(clock_gettime));
+    return atomic_load(&real)(clock, time);
 }
 
 int posix_spawnp(pid_t *pid, const char *program, const posix_spawn_file_actions_t *actions,

@@ -23,6 +23,8 @@ pub enum Point {
     BeforePublish,
     /// It goes on, but the disk refuses to sync the line.
     FailedSync,
+    /// It goes on, but once after the event is synced the orchestrator cannot read the time, and panics.
+    FailedClock,
 }
 
 impl Point {
@@ -34,6 +36,7 @@ impl Point {
             Self::AfterLook => "after-look",
             Self::BeforePublish => "before-publish",
             Self::FailedSync => "failed-sync",
+            Self::FailedClock => "failed-clock",
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::OrchestratorError;
 use super::effects::Executor;
 use super::liveness::{Liveness, Standstill};
-use super::machine::{Machine, Taken};
+use super::machine::{Appended, Machine, Taken};
 use super::publisher::Publisher;
 use super::pulse::Pulse;
 use super::run::{LiveSender, LiveUpdate};
@@ -120,6 +120,8 @@ pub(super) struct Orchestrator {
     pulse: Pulse,
     /// What follows from events that are not synced yet.
     pending: VecDeque<(Box<Event>, Vec<Effect>)>,
+    /// The last event of which it is known that it is synced, and that nobody had taken the run over then.
+    through: Seq,
     /// Who waits for which event to be synced.
     acks: VecDeque<(Seq, Ack, CommandReply)>,
     first: Option<Input>,
@@ -139,6 +141,8 @@ impl Orchestrator {
     ) -> Self {
         let pulse = Pulse::new(executor.run_dir().to_path_buf(), machine.epoch());
         Self {
+            // What began the epoch.
+            through: machine.head(),
             machine,
             executor,
             publisher,
@@ -159,13 +163,16 @@ impl Orchestrator {
     fn take(&mut self, input: Input, ctx: &mut Context<Self>) -> Option<String> {
         let mut refused = None;
         match self.machine.take(&input.command, input.cause, now()) {
-            Ok(Taken::Events(appended)) => {
-                for one in appended {
-                    self.pending.push_back((Box::new(one.event), one.effects));
-                }
-            }
-            Ok(Taken::Rejected(Rejection { command, reason })) => {
+            Ok(Taken {
+                events,
+                refused: None,
+            }) => self.wait_for_disk(events),
+            Ok(Taken {
+                events,
+                refused: Some(Rejection { command, reason }),
+            }) => {
                 tracing::debug!(command, reason, "a command did not fit");
+                self.wait_for_disk(events);
                 refused = Some(reason);
             }
             Err(error) => {
@@ -180,15 +187,37 @@ impl Orchestrator {
         if !matches!(input.ack, Ack::None) && self.acks.len() < MAX_ACKS {
             self.acks.push_back((self.machine.head(), input.ack, reply));
         }
-        if let Ok(durable) = self.machine.durable() {
-            self.release(durable);
-        }
+        self.release();
         refused
     }
 
-    /// Everything through `seq` is durable: what waited for it may happen.
-    fn release(&mut self, seq: Seq) {
-        while let Some((_, ack, reply)) = self.acks.pop_front_if(|(waiting, ..)| *waiting <= seq) {
+    fn wait_for_disk(&mut self, appended: Vec<Appended>) {
+        for one in appended {
+            self.pending.push_back((Box::new(one.event), one.effects));
+        }
+    }
+
+    /// Does a piece of work, whose panic ends neither this actor nor its run: the state is rebuilt from the log. What the work
+    /// has left undone is done at the next look, reported again, or missed when its deadline comes.
+    fn bear(
+        &mut self,
+        during: &str,
+        ctx: &mut Context<Self>,
+        work: impl FnOnce(&mut Self, &mut Context<Self>),
+    ) {
+        let Err(message) = catch(|| work(self, ctx)) else {
+            return;
+        };
+        match self.machine.bear(during, &message, now()) {
+            Ok(appended) => self.wait_for_disk(appended),
+            Err(error) => self.fail(error, ctx),
+        }
+    }
+
+    /// What is durable and was not taken over may be answered.
+    fn release(&mut self) {
+        let through = self.through;
+        while let Some((_, ack, reply)) = self.acks.pop_front_if(|(waiting, ..)| *waiting <= through) {
             acknowledge(ack, &reply);
         }
     }
@@ -202,8 +231,9 @@ impl Orchestrator {
         self.machine.successor()
     }
 
-    fn act(&mut self, seq: Seq, ctx: &mut Context<Self>) {
-        while let Some((event, effects)) = self.pending.pop_front_if(|(event, _)| event.seq <= seq) {
+    fn act(&mut self, ctx: &mut Context<Self>) {
+        let through = self.through;
+        while let Some((event, effects)) = self.pending.pop_front_if(|(event, _)| event.seq <= through) {
             let cause = event.seq;
             self.live.send(LiveUpdate::Event(event));
             for effect in effects {
@@ -224,6 +254,26 @@ impl Orchestrator {
                     }
                 }
             }
+        }
+    }
+
+    fn synced(&mut self, outcome: SyncOutcome, ctx: &mut Context<Self>) {
+        match outcome {
+            SyncOutcome::Synced {
+                through,
+                entries,
+                looked,
+            } => {
+                if let Some(by) = self.successor_since(looked) {
+                    return self.fail(OrchestratorError::Fenced { by }, ctx);
+                }
+                self.through = through;
+                self.publisher.publish(entries);
+                self.release();
+                self.act(ctx);
+            }
+            SyncOutcome::Fenced { by } => self.fail(OrchestratorError::Fenced { by }, ctx),
+            SyncOutcome::Failed(error) => self.fail(OrchestratorError::Sync(error), ctx),
         }
     }
 
@@ -249,7 +299,13 @@ impl Orchestrator {
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.bear("a look at the time", ctx, Self::look);
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
         self.notice_standstill(ctx);
+        // A panic may have left some of it.
+        self.act(ctx);
         self.ticks = self.ticks.wrapping_add(1);
         self.pulse.beat();
         let oldest = self.pending.front().map(|(event, _)| event.seq);
@@ -293,10 +349,12 @@ impl Actor for Orchestrator {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(TICK, Self::tick);
-        if let Some(first) = self.first.take()
-            && let Some(reason) = self.take(first, ctx)
-        {
-            self.fail(OrchestratorError::Begin { reason }, ctx);
+        let Some(first) = self.first.take() else { return };
+        match catch(|| self.take(first, ctx)) {
+            Ok(None) => {}
+            Ok(Some(reason)) => self.fail(OrchestratorError::Begin { reason }, ctx),
+            // Nothing has begun that could go on.
+            Err(last) => self.fail(OrchestratorError::Panics { count: 1, last }, ctx),
         }
     }
 }
@@ -306,8 +364,11 @@ impl Handler<Input> for Orchestrator {
 
     fn handle(&mut self, input: Input, ctx: &mut Context<Self>) {
         if self.done.is_some() {
-            self.notice_standstill(ctx);
-            self.take(input, ctx);
+            let during = input.command.name();
+            self.bear(during, ctx, |orchestrator, ctx| {
+                orchestrator.notice_standstill(ctx);
+                orchestrator.take(input, ctx);
+            });
         }
     }
 }
@@ -315,14 +376,16 @@ impl Handler<Input> for Orchestrator {
 impl Handler<Heard> for Orchestrator {
     type Result = ();
 
-    fn handle(&mut self, Heard { node, heartbeat }: Heard, _: &mut Context<Self>) {
-        if let Some(progress) = heartbeat.progress {
-            self.live.send(LiveUpdate::Progress {
-                node: node.clone(),
-                progress,
-            });
-        }
-        self.liveness.heard(node, Instant::now());
+    fn handle(&mut self, Heard { node, heartbeat }: Heard, ctx: &mut Context<Self>) {
+        self.bear("a sign of life", ctx, |orchestrator, _| {
+            if let Some(progress) = heartbeat.progress {
+                orchestrator.live.send(LiveUpdate::Progress {
+                    node: node.clone(),
+                    progress,
+                });
+            }
+            orchestrator.liveness.heard(node, Instant::now());
+        });
     }
 }
 
@@ -330,21 +393,8 @@ impl Handler<Synced> for Orchestrator {
     type Result = ();
 
     fn handle(&mut self, Synced(outcome): Synced, ctx: &mut Context<Self>) {
-        match outcome {
-            SyncOutcome::Synced {
-                through,
-                entries,
-                looked,
-            } => {
-                if let Some(by) = self.successor_since(looked) {
-                    return self.fail(OrchestratorError::Fenced { by }, ctx);
-                }
-                self.publisher.publish(entries);
-                self.release(through);
-                self.act(through, ctx);
-            }
-            SyncOutcome::Fenced { by } => self.fail(OrchestratorError::Fenced { by }, ctx),
-            SyncOutcome::Failed(error) => self.fail(OrchestratorError::Sync(error), ctx),
-        }
+        self.bear("what follows from a sync", ctx, |orchestrator, ctx| {
+            orchestrator.synced(outcome, ctx);
+        });
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use hpcbench_core::Command;
 use hpcbench_core::event::CancelRequested;
@@ -54,9 +55,37 @@ pub(super) fn from_file(run_dir: &Path) -> Option<Input> {
     })
 }
 
-/// A request that nobody took in a former epoch is not meant for this one.
-pub(super) fn forget_file(run_dir: &Path) {
-    remove(&run_dir.join(CANCEL_FILE));
+/// A file that asked a former epoch to end.
+pub(super) struct Former {
+    path: PathBuf,
+    /// What tells it from a later one of the same name.
+    identity: Option<Identity>,
+}
+
+/// Device, inode and time of the last change, in seconds and nanoseconds.
+type Identity = (u64, u64, i64, i64);
+
+fn identity(path: &Path) -> Option<Identity> {
+    let about = std::fs::symlink_metadata(path).ok()?;
+    Some((about.dev(), about.ino(), about.ctime(), about.ctime_nsec()))
+}
+
+impl Former {
+    /// The file that is there before an epoch begins, if one is. Until it has begun, the former orchestrator may take it.
+    pub(super) fn noted(run_dir: &Path) -> Self {
+        let path = run_dir.join(CANCEL_FILE);
+        Self {
+            identity: identity(&path),
+            path,
+        }
+    }
+
+    /// A request that nobody took in a former epoch is not meant for the one that has begun; one that came since is.
+    pub(super) fn forget(self) {
+        if self.identity.is_some() && self.identity == identity(&self.path) {
+            remove(&self.path);
+        }
+    }
 }
 
 /// Removes the file, if it is there.
@@ -116,6 +145,27 @@ fn beginning(text: &str, limit: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_former_epochs_request_is_forgotten_and_a_later_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(CANCEL_FILE);
+        let none = Former::noted(dir.path());
+        std::fs::write(&path, "former").unwrap();
+        let former = Former::noted(dir.path());
+        none.forget();
+        assert!(path.exists(), "it came while the epoch was being opened");
+        let replaced = Former::noted(dir.path());
+        // Another file, whether or not the inode is used again.
+        std::fs::write(dir.path().join("new"), "new").unwrap();
+        std::fs::rename(dir.path().join("new"), &path).unwrap();
+        replaced.forget();
+        assert!(path.exists(), "it is another one");
+        former.forget();
+        assert!(path.exists(), "it is another one");
+        Former::noted(dir.path()).forget();
+        assert!(!path.exists());
+    }
 
     fn request(payload: &str) -> CancelRequested {
         match asked("file", payload.as_bytes(), "otherwise") {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use actix::Addr;
-use hpcbench_core::event::Program;
-use hpcbench_core::{Actor as ActorName, Epoch, NodeId, Outline, State, Timestamp, evolve, upcast};
+use hpcbench_core::event::{Afterwards, Body, Program};
+use hpcbench_core::{Actor as ActorName, Epoch, NodeId, Outline, Seq, State, Timestamp, evolve, upcast};
 use hpcbench_journal::{DirStorage, Entry, Journal, OnSync, Opened, Opening};
 use tokio::sync::oneshot;
 
@@ -30,6 +30,8 @@ pub(super) struct EpochSetup {
 pub(super) struct OpenEpoch {
     pub(super) opened: Opened,
     pub(super) state: State,
+    /// What led to the job that goes on with the run now, if a job does.
+    pub(super) led_to_job: Option<Seq>,
 }
 
 /// Claims the next epoch and folds the history; `address` is where synced events are told.
@@ -80,9 +82,14 @@ pub(super) fn open_now(setup: EpochSetup, on_sync: OnSync) -> Result<OpenEpoch, 
     let mut data = serde_json::Map::new();
     data.insert("writer".to_owned(), serde_json::to_value(writer(program))?);
     let mut state = State::new(Arc::clone(&outline));
+    let mut led_to_job = None;
     let mut fold = |entry: Entry| {
         let before = std::mem::replace(&mut state, State::new(Arc::clone(&outline)));
-        state = evolve(before, &upcast(entry.event));
+        let event = upcast(entry.event);
+        if leads_to_job(&event.body) {
+            led_to_job = Some(event.seq);
+        }
+        state = evolve(before, &event);
     };
     let opening = Opening {
         node,
@@ -96,5 +103,19 @@ pub(super) fn open_now(setup: EpochSetup, on_sync: OnSync) -> Result<OpenEpoch, 
     };
     let opened = Journal::open(Arc::new(DirStorage::new(&run_dir)), opening, on_sync)?;
     let state = evolve(state, &upcast(opened.started.event.clone()));
-    Ok(OpenEpoch { opened, state })
+    Ok(OpenEpoch {
+        opened,
+        state,
+        led_to_job,
+    })
+}
+
+/// Whether an event leads to the next job of its run: somebody asks for it, the run gives its own one back, or, without a
+/// word, the batch system starts a job once more.
+const fn leads_to_job(body: &Body) -> bool {
+    match body {
+        Body::JobRequested(_) | Body::JobStarted(_) => true,
+        Body::RunPaused(paused) => !matches!(paused.afterwards, Afterwards::Wait),
+        _ => false,
+    }
 }

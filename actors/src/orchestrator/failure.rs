@@ -30,14 +30,20 @@ pub enum OrchestratorError {
         /// What the state machine says.
         reason: String,
     },
-    /// The user gave up before anything was started.
-    #[error("interrupted by {signal} before the event log was opened: nothing was started")]
+    /// The user gave up before anything was started. The claim of the epoch may stand.
+    #[error(
+        "interrupted by {signal} while the event log was being opened: nothing was started here, and an orchestrator that was \
+         still at work on the run gives way; `hpcbench resume` goes on with it"
+    )]
     Interrupted {
         /// Which signal.
         signal: &'static str,
     },
-    /// The state machine keeps panicking: a fault of this program.
-    #[error("deciding failed {count} times within a minute, last with {last}; the log is intact up to there")]
+    /// The orchestrator keeps panicking: a fault of this program.
+    #[error(
+        "hpcbench itself failed {count} times within a minute, last with {last}; the log is intact, and `hpcbench resume` goes \
+         on with the run"
+    )]
     Panics {
         /// How often.
         count: usize,

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hpcbench_core::event::{CommandRejected, Draft, Event};
+use hpcbench_core::event::{Afterwards, Body, CommandRejected, Draft, Event, RunPaused, StateRebuilt};
 use hpcbench_core::{
-    Command, Decided, Effect, Epoch, NodeId, Outline, Rejection, Seq, State, Timestamp, decide, effects,
-    evolve, upcast,
+    Actor, Command, Decided, Effect, Epoch, LedBy, NodeId, Outline, Rejection, Seq, State, Timestamp, decide,
+    effects, evolve, upcast,
 };
 use hpcbench_journal::{Entry, Journal, JournalError};
 
@@ -25,7 +25,11 @@ pub(super) struct Machine {
     outline: Arc<Outline>,
     state: State,
     journal: Journal,
-    /// When deciding or folding panicked, within the last minute.
+    /// The last events appended: among them all that the disk may not have yet.
+    recent: VecDeque<Arc<Entry>>,
+    /// Something more may happen in this epoch of the run.
+    is_open: bool,
+    /// When something panicked, within the last minute.
     panics: VecDeque<Timestamp>,
     pure: Pure,
 }
@@ -44,11 +48,12 @@ pub(super) struct Appended {
 }
 
 /// What a command came to.
-pub(super) enum Taken {
-    /// Events; none if it changed nothing.
-    Events(Vec<Appended>),
-    /// It did not fit the state.
-    Rejected(Rejection),
+#[derive(Default)]
+pub(super) struct Taken {
+    /// The events that were appended; none if it changed nothing.
+    pub(super) events: Vec<Appended>,
+    /// Why it did not fit the state, if it did not.
+    pub(super) refused: Option<Rejection>,
 }
 
 impl Machine {
@@ -58,8 +63,10 @@ impl Machine {
             run_dir,
             node,
             outline: Arc::clone(&state.outline),
+            is_open: is_open(&state),
             state,
             journal,
+            recent: VecDeque::new(),
             panics: VecDeque::new(),
             pure: Pure { decide, evolve },
         }
@@ -78,6 +85,7 @@ impl Machine {
         self.journal.head().seq
     }
 
+    #[cfg(test)]
     pub(super) fn durable(&self) -> Result<Seq, JournalError> {
         self.journal.durable()
     }
@@ -94,12 +102,43 @@ impl Machine {
 
     /// Takes a command that the event `cause` led to. A command that makes the machine panic twice is rejected, and so is one
     /// that leads to an event which no line has room for; that is recorded.
+    ///
+    /// # Errors
+    /// The journal cannot go on, or nothing but panics comes of it; the log says so then, if it can.
     pub(super) fn take(
         &mut self,
         command: &Command,
         cause: Option<Seq>,
         now: Timestamp,
     ) -> Result<Taken, OrchestratorError> {
+        let mut events = Vec::new();
+        let refused = self.try_to_take(command, cause, now, &mut events);
+        let refused = refused.inspect_err(|error| self.give_up(error, now))?;
+        Ok(Taken { events, refused })
+    }
+
+    /// After a panic outside of this machine: the state is that of the log, and the log says so.
+    ///
+    /// # Errors
+    /// As of [`Self::take`].
+    pub(super) fn bear(
+        &mut self,
+        during: &str,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Appended>, OrchestratorError> {
+        self.rebuild_after(during, message, &[], now)
+            .inspect_err(|error| self.give_up(error, now))
+    }
+
+    /// Why the command was refused, if it was.
+    fn try_to_take(
+        &mut self,
+        command: &Command,
+        cause: Option<Seq>,
+        now: Timestamp,
+        events: &mut Vec<Appended>,
+    ) -> Result<Option<Rejection>, OrchestratorError> {
         let mut reason = String::new();
         for _ in 0..2 {
             match self.decide(command.clone(), now) {
@@ -112,17 +151,14 @@ impl Machine {
                         reason = describe(&error);
                         break;
                     }
-                    appended => return appended.map(Taken::Events),
+                    appended => {
+                        events.extend(appended?);
+                        return Ok(None);
+                    }
                 },
-                Ok(Err(rejection)) => return Ok(Taken::Rejected(rejection)),
+                Ok(Err(rejection)) => return Ok(Some(rejection)),
                 Err(message) => {
-                    tracing::error!(
-                        command = command.name(),
-                        message,
-                        "rebuilding the state from the log"
-                    );
-                    self.note_panic(now, &message)?;
-                    self.rebuild(&[])?;
+                    events.extend(self.rebuild_after(command.name(), &message, &[], now)?);
                     reason = message;
                 }
             }
@@ -132,9 +168,12 @@ impl Machine {
             reason,
         };
         match self.decide(Command::Reject(rejected), now) {
-            Ok(Ok(decided)) => self.append(decided, cause, now).map(Taken::Events),
-            Ok(Err(rejection)) => Ok(Taken::Rejected(rejection)),
-            Err(reason) => Ok(Taken::Rejected(Rejection {
+            Ok(Ok(decided)) => {
+                events.extend(self.append(decided, cause, now)?);
+                Ok(None)
+            }
+            Ok(Err(rejection)) => Ok(Some(rejection)),
+            Err(reason) => Ok(Some(Rejection {
                 command: command.name(),
                 reason,
             })),
@@ -180,31 +219,67 @@ impl Machine {
             return Ok(Vec::new());
         }
         let entries = self.journal.append(drafts)?;
+        self.keep(&entries);
         let before = std::mem::replace(&mut self.state, State::new(Arc::clone(&self.outline)));
         match catch(|| fold_all(self.pure, before, &entries)) {
             Ok((state, appended)) => {
                 self.state = state;
+                self.is_open = is_open(&self.state);
                 Ok(appended)
             }
-            Err(message) => {
-                // They are in the log, and what follows from them has to be done.
-                tracing::error!(message, "rebuilding the state from the log");
-                self.note_panic(now, &message)?;
-                self.rebuild(&entries)
-            }
+            // They are in the log, and what follows from them has to be done.
+            Err(message) => self.rebuild_after("folding", &message, &entries, now),
         }
+    }
+
+    /// Keeps what was appended until the disk has it.
+    fn keep(&mut self, entries: &[Arc<Entry>]) {
+        if let Ok(durable) = self.journal.durable() {
+            while self
+                .recent
+                .pop_front_if(|entry| entry.event.seq <= durable)
+                .is_some()
+            {}
+        }
+        self.recent.extend(entries.iter().cloned());
+    }
+
+    /// Goes on with the log's state after a panic, and records that. Returns the last `entries` of the log and the record,
+    /// with what follows from them.
+    fn rebuild_after(
+        &mut self,
+        during: &str,
+        message: &str,
+        entries: &[Arc<Entry>],
+        now: Timestamp,
+    ) -> Result<Vec<Appended>, OrchestratorError> {
+        tracing::error!(during, message, "rebuilding the state from the log");
+        self.note_panic(now, message)?;
+        let mut appended = self.rebuild(entries)?;
+        if self.is_open {
+            // Not decided on: deciding may be what panics.
+            let record = own(StateRebuilt {
+                during: during.to_owned(),
+                reason: message.to_owned(),
+            });
+            appended.extend(self.append(vec![record], None, now)?);
+        }
+        Ok(appended)
     }
 
     /// Folds the log anew, the last `entries` of it with what follows from them.
     fn rebuild(&mut self, entries: &[Arc<Entry>]) -> Result<Vec<Appended>, OrchestratorError> {
-        // The file has what is appended once it is synced; the journal's thread is at it.
-        while self.journal.durable()? < self.head() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
         let before = Seq(self.head().0 - entries.len() as u64);
+        // What is not synced yet is not waited for.
+        let durable = self.journal.durable()?.min(before);
+        let unsynced = self.recent.iter().filter(|entry| {
+            let seq = entry.event.seq;
+            durable < seq && seq <= before
+        });
         let outline = Arc::clone(&self.outline);
         let rebuilt = catch(|| {
-            let state = fold_log(self.pure, &self.run_dir, outline, Some(before))?;
+            let state = fold_log(self.pure, &self.run_dir, outline, Some(durable))?;
+            let (state, _) = fold_all(self.pure, state, unsynced);
             Ok::<_, JournalError>(fold_all(self.pure, state, entries))
         });
         let (state, appended) = rebuilt.map_err(|last| OrchestratorError::Panics {
@@ -212,13 +287,54 @@ impl Machine {
             last,
         })??;
         self.state = state;
+        self.is_open = is_open(&self.state);
         Ok(appended)
+    }
+
+    /// Nothing but panics: the log's last word is why this epoch has ended, for whoever resumes the run.
+    fn give_up(&mut self, error: &OrchestratorError, now: Timestamp) {
+        if !self.is_open || !matches!(error, OrchestratorError::Panics { .. }) {
+            return;
+        }
+        self.is_open = false;
+        let paused = own(RunPaused {
+            exit_code: 1,
+            reason: error.to_string(),
+            afterwards: Afterwards::Wait,
+        });
+        let written = draft(paused, &self.node, None, now)
+            .and_then(|draft| self.journal.append(vec![draft]).map_err(OrchestratorError::from));
+        if let Err(error) = written {
+            tracing::error!(
+                error = describe(&error),
+                "the log does not say why the epoch ends"
+            );
+        }
+    }
+}
+
+const fn is_open(state: &State) -> bool {
+    state.run.is_some() && !state.is_over()
+}
+
+/// An event of the orchestrator's own that no command led to.
+fn own(body: impl Into<Body>) -> Decided {
+    Decided {
+        actor: Actor::Orchestrator,
+        node: None,
+        report: None,
+        led_by: LedBy::Time,
+        body: body.into(),
     }
 }
 
 /// Folds events just as a reader of the log would, and tells what follows from each.
-fn fold_all(pure: Pure, mut state: State, entries: &[Arc<Entry>]) -> (State, Vec<Appended>) {
-    let mut appended = Vec::with_capacity(entries.len());
+fn fold_all<'a>(
+    pure: Pure,
+    mut state: State,
+    entries: impl IntoIterator<Item = &'a Arc<Entry>>,
+) -> (State, Vec<Appended>) {
+    let mut appended = Vec::new();
     for entry in entries {
         let event = upcast(entry.event.clone());
         state = (pure.evolve)(state, &event);
@@ -264,10 +380,15 @@ fn fold_log(
     let mut state = State::new(outline);
     for entry in hpcbench_journal::read(run_dir)? {
         let entry = entry?;
-        if until.is_some_and(|until| entry.event.seq > until) {
+        let seq = entry.event.seq;
+        if until.is_some_and(|until| seq > until) {
             break;
         }
         state = (pure.evolve)(state, &upcast(entry.event));
+        if until == Some(seq) {
+            // What follows may be in the middle of being written.
+            break;
+        }
     }
     Ok(state)
 }

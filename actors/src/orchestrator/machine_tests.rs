@@ -3,10 +3,13 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use hpcbench_core::event::{Body, BusExited, BusStarted, CancelRequested, Program, RunCreated};
-use hpcbench_core::{Epoch, Phase, Role, TrialId};
+use hpcbench_core::event::{
+    BusExited, BusStarted, CancelRequested, JobRequested, JobStarted, Program, RunCreated,
+};
+use hpcbench_core::{Epoch, Phase, Role, Submission, Submitted, TrialId};
 use hpcbench_journal::{DirStorage, MAX_WRITTEN_BYTES, Opening};
 
+use super::super::epoch::{EpochSetup, open_now};
 use super::*;
 use hpcbench_core::{InstanceId, JobPolicy, ServiceOutline, TrialOutline};
 
@@ -82,10 +85,8 @@ fn create() -> Command {
 }
 
 fn events(taken: Taken) -> Vec<Appended> {
-    match taken {
-        Taken::Events(events) => events,
-        Taken::Rejected(rejection) => panic!("{rejection}"),
-    }
+    assert_eq!(taken.refused, None);
+    taken.events
 }
 
 #[test]
@@ -104,6 +105,7 @@ fn what_is_decided_is_what_the_log_says() {
     let causes: Vec<_> = appended.iter().map(|one| one.event.causation).collect();
     assert_eq!(causes, [Some(Seq(1)), Some(Seq(2)), Some(Seq(3))]);
     machine.rebuild(&[]).unwrap();
+    wait_for_disk(&machine);
     let live = machine.state().clone();
     assert_eq!(live.phase, Some(Phase::Initialize));
     assert_eq!(folded(dir.path(), outline(), None).unwrap(), live);
@@ -126,7 +128,7 @@ fn what_does_not_fit_changes_nothing() {
     let taken = machine
         .take(&Command::Cancel(cancel), None, Timestamp::from_micros(2))
         .unwrap();
-    assert!(matches!(taken, Taken::Rejected(_)));
+    assert!(taken.refused.is_some() && taken.events.is_empty());
     assert_eq!((machine.head(), machine.state().clone()), before);
 }
 
@@ -203,6 +205,12 @@ fn bus_up() -> Command {
     })
 }
 
+fn wait_for_disk(machine: &Machine) {
+    while machine.durable().unwrap() < machine.head() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 /// The agents that a bus leads to are asked for, once each, as the log says.
 fn expect_agents(machine: &Machine, run_dir: &Path, taken: Taken) {
     let launched = events(taken).into_iter().flat_map(|one| one.effects);
@@ -213,9 +221,7 @@ fn expect_agents(machine: &Machine, run_dir: &Path, taken: Taken) {
         })
         .collect();
     assert_eq!(launched, ["client", "orchestrator", "server"]);
-    while machine.durable().unwrap() < machine.head() {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    wait_for_disk(machine);
     let read = folded(run_dir, outline(), None).unwrap();
     assert_eq!(read.seq, machine.head());
     assert_eq!(read, *machine.state());
@@ -258,8 +264,68 @@ fn a_panic_while_deciding_costs_nothing() {
     let mut machine = failing(dir.path(), 1);
     let taken = machine.take(&bus_up(), None, Timestamp::from_micros(3)).unwrap();
     assert_eq!((PANICS.get(), machine.panics.len()), (0, 1));
+    expect_rebuilt(&taken.events[0].event, "bus_up", "a panic: deciding fails");
     expect_agents(&machine, dir.path(), taken);
     end(machine, dir.path());
+}
+
+#[test]
+fn a_panic_around_the_machine_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = failing(dir.path(), 0);
+    let before = machine.state().clone();
+    // What a panic may have left behind.
+    machine.state = State::new(outline());
+    let appended = machine
+        .bear("a look", "a panic: oh", Timestamp::from_micros(3))
+        .unwrap();
+    assert_eq!(appended.len(), 1);
+    expect_rebuilt(&appended[0].event, "a look", "a panic: oh");
+    let State { seq, anomalies, .. } = machine.state();
+    assert_eq!((*seq, anomalies.len()), (before.seq.next(), 0));
+    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(4)).unwrap();
+    expect_agents(&machine, dir.path(), taken);
+    end(machine, dir.path());
+}
+
+#[test]
+fn panics_without_end_pause_the_run_with_a_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = failing(dir.path(), 0);
+    for _ in 0..MAX_PANICS {
+        machine
+            .bear("a look", "a panic: oh", Timestamp::from_micros(3))
+            .unwrap();
+    }
+    let error = machine
+        .bear("a look", "a panic: oh", Timestamp::from_micros(3))
+        .err();
+    assert!(matches!(error, Some(OrchestratorError::Panics { count: 6, .. })));
+    expect_paused(
+        machine,
+        dir.path(),
+        "6 times within a minute, last with a panic: oh",
+    );
+}
+
+fn expect_rebuilt(event: &Event, during: &str, reason: &str) {
+    let rebuilt = StateRebuilt {
+        during: during.to_owned(),
+        reason: reason.to_owned(),
+    };
+    assert_eq!(event.body, Body::StateRebuilt(rebuilt));
+}
+
+/// The log ends with why the epoch does, and the next one goes on.
+fn expect_paused(machine: Machine, run_dir: &Path, reason: &str) {
+    machine.close().unwrap();
+    let last = hpcbench_journal::read(run_dir).unwrap().last().unwrap().unwrap();
+    match upcast(last.event).body {
+        Body::RunPaused(paused) => assert!(paused.reason.contains(reason), "{}", paused.reason),
+        other => panic!("{other:?}"),
+    }
+    let state = folded(run_dir, outline(), None).unwrap();
+    assert!(state.outcome.is_none() && state.anomalies.is_empty(), "{state:?}");
 }
 
 #[test]
@@ -268,7 +334,9 @@ fn a_command_that_panics_twice_is_rejected_and_recorded() {
     let mut machine = failing(dir.path(), 2);
     let taken = machine.take(&bus_up(), None, Timestamp::from_micros(3)).unwrap();
     let appended = events(taken);
-    match &appended[0].event.body {
+    let kinds: Vec<&str> = appended.iter().map(|one| one.event.body.kind()).collect();
+    assert_eq!(kinds, ["state.rebuilt", "state.rebuilt", "command.rejected"]);
+    match &appended[2].event.body {
         Body::CommandRejected(rejected) => assert_eq!(rejected.reason, "a panic: deciding fails"),
         other => panic!("{other:?}"),
     }
@@ -300,6 +368,7 @@ fn an_event_that_cannot_be_folded_ends_the_run_with_a_reason() {
         matches!(&error, Some(OrchestratorError::Panics { last, .. }) if last == "a panic: folding fails"),
         "{error:?}"
     );
+    expect_paused(machine, dir.path(), "last with a panic: folding fails");
 }
 
 #[test]
@@ -324,4 +393,78 @@ fn an_event_that_no_line_has_room_for_is_refused_before_it_is_in_the_log() {
     let taken = machine.take(&down(MAX_WRITTEN_BYTES / 2), None, Timestamp::from_micros(4));
     assert_eq!(events(taken.unwrap())[0].event.body.kind(), "bus.exited");
     end(machine, dir.path());
+}
+
+#[test]
+fn a_job_is_led_to_by_who_asked_for_it_and_then_by_the_job_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let node: NodeId = "orchestrator".parse().unwrap();
+    let open = || {
+        let setup = EpochSetup {
+            run_dir: dir.path().to_path_buf(),
+            node: node.clone(),
+            program: Program {
+                version: "0".to_owned(),
+                revision: "x".to_owned(),
+            },
+            outline: outline(),
+            dead_through: Epoch(u32::MAX),
+            wait: Box::new(|_| {}),
+        };
+        let opened = open_now(setup, Box::new(drop)).unwrap();
+        let machine = Machine::new(
+            dir.path().to_path_buf(),
+            node.clone(),
+            opened.state,
+            opened.opened.journal,
+        );
+        (machine, opened.led_to_job)
+    };
+    let Command::Create(created) = create() else {
+        unreachable!()
+    };
+    let job = JobRequested {
+        key: "hpcbench-r1-1".to_owned(),
+        command: vec!["sbatch".to_owned()],
+        script: String::new(),
+    };
+    let (mut submitting, led) = open();
+    assert_eq!(led, None);
+    let run = Submitted::New(created);
+    let submission = Command::Submit(Submission { run, job });
+    let asked = events(
+        submitting
+            .take(&submission, None, Timestamp::from_micros(2))
+            .unwrap(),
+    );
+    assert_eq!(asked.last().unwrap().event.body.kind(), "job.requested");
+    submitting.close().unwrap();
+    let mut cause = asked.last().unwrap().event.seq;
+    for restarts in 0..2 {
+        let (mut machine, led) = open();
+        assert_eq!(led, Some(cause), "start {restarts}");
+        let started = Command::JobStarted(job_started(restarts));
+        let appended = events(machine.take(&started, led, Timestamp::from_micros(3)).unwrap());
+        let started = &appended[0].event;
+        assert_eq!((started.body.kind(), started.causation), ("job.started", led));
+        cause = started.seq;
+        machine.close().unwrap();
+    }
+}
+
+fn job_started(restarts: u32) -> JobStarted {
+    JobStarted {
+        job: "17".to_owned(),
+        restarts,
+        hosts: BTreeMap::new(),
+        cluster: None,
+        partitions: Vec::new(),
+        submitted_at: None,
+        started_at: None,
+        ends_at: None,
+        stop_before: 60.0,
+        topology: None,
+        version: "slurm 24.05".to_owned(),
+        tools: BTreeMap::new(),
+    }
 }

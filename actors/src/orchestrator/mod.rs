@@ -6,8 +6,8 @@
 //!    └────────────────────────────── reports, exits, time ◄─────────────────────────────────┘
 //! ```
 //!
-//! Nothing leaves before the event that it follows from is synced. A panic while deciding costs nothing: the state
-//! is rebuilt from the log.
+//! Nothing leaves before the event that it follows from is synced. A panic costs nothing but what it was in the
+//! middle of: the state is rebuilt from the log, which says so.
 
 mod actor;
 mod aftermath;

@@ -9,7 +9,7 @@ use hpcbench_recipes::Plan;
 
 use super::OrchestratorError;
 use super::epoch::{EpochSetup, OpenEpoch, open_now};
-use super::machine::{Machine, Taken};
+use super::machine::Machine;
 use super::run::{orchestrator_node, wait_for_caches};
 use crate::shell::now;
 
@@ -47,11 +47,11 @@ pub fn record(setup: RecordSetup, command: &Command) -> Result<(), OrchestratorE
         wait: Box::new(wait_for_caches(run_dir.clone())),
     };
     // What was synced is learned of by closing the log.
-    let OpenEpoch { opened, state } = open_now(epoch, Box::new(drop))?;
+    let OpenEpoch { opened, state, .. } = open_now(epoch, Box::new(drop))?;
     let mut machine = Machine::new(run_dir, node, state, opened.journal);
-    match machine.take(command, None, now())? {
-        Taken::Events(_) => Ok(machine.close()?),
-        Taken::Rejected(rejection) => Err(OrchestratorError::Begin {
+    match machine.take(command, None, now())?.refused {
+        None => Ok(machine.close()?),
+        Some(rejection) => Err(OrchestratorError::Begin {
             reason: rejection.reason,
         }),
     }

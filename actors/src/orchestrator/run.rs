@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use actix::Actor;
 use hpcbench_core::event::{Afterwards, Event, JobStarted, Program, RunCreated, RunResumed};
@@ -111,11 +112,14 @@ impl Begin {
         }
     }
 
-    fn into_command(self) -> Command {
+    fn into_input(self, led_to_job: Option<Seq>) -> Input {
         match self {
-            Self::Create(created) => Command::Create(created),
-            Self::Resume { resumed, .. } => Command::Resume(resumed),
-            Self::Job { started, .. } => Command::JobStarted(started),
+            Self::Create(created) => Input::new(Command::Create(created)),
+            Self::Resume { resumed, .. } => Input::new(Command::Resume(resumed)),
+            Self::Job { started, .. } => Input {
+                cause: led_to_job,
+                ..Input::new(Command::JobStarted(started))
+            },
         }
     }
 }
@@ -195,14 +199,8 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         dead_through,
         wait: Box::new(wait_for_caches(run_dir.clone())),
     };
-    // A request that nobody took before is not meant for this epoch; one that comes from now on is.
-    cancel::forget_file(&run_dir);
-    let OpenEpoch { opened, state } = tokio::select! {
-        opened = epoch::open(setup, address_known) => opened?,
-        Some(interrupt) = interrupts.recv() => {
-            return Err(OrchestratorError::Interrupted { signal: interrupt.reason() });
-        }
-    };
+    let open = begin_epoch(setup, address_known, &mut interrupts).await?;
+    let (opened, state, first) = (open.opened, open.state, begin.into_input(open.led_to_job));
     let epoch = state.epoch;
     end_former_epochs(&run_dir, epoch)?;
     let create = |base: &Path| {
@@ -243,7 +241,6 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         Launcher::new(plan, Arc::clone(&bus), places),
     );
     let (done, ended) = oneshot::channel();
-    let first = Input::new(begin.into_command());
     let orchestrator =
         Orchestrator::new(machine, executor, Arc::clone(&publisher), live, first, done).start();
     // The journal's thread waits for it before it tells what was synced.
@@ -263,6 +260,23 @@ pub async fn run(setup: RunSetup) -> Result<RunEnd, OrchestratorError> {
         exit_code: ended.exit_code,
         afterwards: ended.afterwards,
     })
+}
+
+/// Opens the epoch, unless somebody gives up meanwhile.
+async fn begin_epoch(
+    setup: EpochSetup,
+    address: Receiver<actix::Addr<Orchestrator>>,
+    interrupts: &mut mpsc::Receiver<Interrupt>,
+) -> Result<OpenEpoch, OrchestratorError> {
+    let former_request = cancel::Former::noted(&setup.run_dir);
+    let open = tokio::select! {
+        open = epoch::open(setup, address) => open?,
+        Some(interrupt) = interrupts.recv() => {
+            return Err(OrchestratorError::Interrupted { signal: interrupt.reason() });
+        }
+    };
+    former_request.forget();
+    Ok(open)
 }
 
 /// Hands wishes to end to the orchestrator: whoever asks twice to cancel does not want to wait.

@@ -184,6 +184,16 @@ fn expect_the_job_in_the_log(events: &[Value], job: &str) -> Result<()> {
         "{started:#}"
     );
     ensure!(text(started, "/version")?.starts_with("slurm 2"), "{started:#}");
+    ensure!(
+        text(started, "/tools/nats-server").is_ok_and(|version| !version.is_empty()),
+        "{started:#}"
+    );
+    let [asked, begun] = ["job.requested", "job.started"].map(|kind| of_type(events, kind));
+    ensure!(
+        begun[0]["causation"].is_u64() && begun[0]["causation"] == asked[0]["seq"],
+        "the job does not lead back to who asked for it: {:#}",
+        begun[0]
+    );
     let time = |pointer: &str| -> Result<String> { Ok(text(started, pointer)?.to_owned()) };
     let (submitted, began, ends) = (time("/submitted_at")?, time("/started_at")?, time("/ends_at")?);
     // RFC 3339 in UTC sorts as it should.

@@ -113,7 +113,12 @@ fn a_run_whose_time_is_up_goes_back_into_the_queue_unless_that_was_for_nothing()
     let requeued = Submission::of(&cluster, &recipe("requeue"))?;
     let (job, events) = warned(&cluster, &requeued, 2)?;
     ensure!(data(&events, "run.paused")?["afterwards"] == "requeue");
-    requeued.wait_events(1, "run.completed", RUN)?;
+    let events = requeued.wait_events(1, "run.completed", RUN)?;
+    let [paused, started] = ["run.paused", "job.started"].map(|kind| of_type(&events, kind));
+    ensure!(
+        started.len() == 2 && started[1]["causation"] == paused[0]["seq"],
+        "{started:#?}"
+    );
     requeued.wait_end(&job, SOON)?;
     requeued.expect_sound(3)
 }

@@ -9,6 +9,7 @@ mod dialects;
 mod dist;
 mod errors;
 mod event_log;
+mod faults;
 mod fencing;
 mod images;
 mod inputs;

@@ -79,6 +79,7 @@ impl InJob {
             stop_before: f64::from(target.layout.stop_before),
             topology: allocation.topology.clone(),
             version: format!("slurm {version}"),
+            tools: BTreeMap::new(),
         };
         Ok(Some(Self {
             job: allocation.job,

@@ -182,6 +182,8 @@ bodies! {
     CancelRequested(run::CancelRequested) = "cancel.requested", 2;
     /// A command that could not be carried out.
     CommandRejected(run::CommandRejected) = "command.rejected", 1;
+    /// After a panic the orchestrator went on with the state that the log adds up to.
+    StateRebuilt(run::StateRebuilt) = "state.rebuilt", 1;
     /// The live state was compared with the state folded from the log.
     StateVerified(run::StateVerified) = "state.verified", 1;
     /// The run ended: every trial was executed or has failed.

@@ -42,6 +42,9 @@ pub struct JobStarted {
     pub topology: Option<String>,
     /// Version of the batch system.
     pub version: String,
+    /// Versions of other programs where the job runs, by name. Logs of the first versions do not say.
+    #[serde(default)]
+    pub tools: BTreeMap<String, String>,
 }
 
 /// What becomes of a run that its job cannot finish.

@@ -24,7 +24,7 @@ pub use raw::{Draft, RawEvent};
 pub use run::{
     ArtifactRecorded, BusExited, BusRequested, BusStarted, CancelRequested, CommandRejected, EpochBase,
     EpochStarted, PhaseEntered, Program, RunCancelled, RunCompleted, RunCreated, RunFailed, RunResumed,
-    RunSuspended, StateVerified, Writer,
+    RunSuspended, StateRebuilt, StateVerified, Writer,
 };
 pub use search::{SearchEnded, TrialPlanned};
 pub use service::{

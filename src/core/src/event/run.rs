@@ -181,6 +181,15 @@ pub struct CommandRejected {
     pub reason: String,
 }
 
+/// Data of `state.rebuilt`: something panicked in the orchestrator, which went on with the state that the log adds up to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateRebuilt {
+    /// In the middle of what.
+    pub during: String,
+    /// The panic's message.
+    pub reason: String,
+}
+
 /// Data of `state.verified`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateVerified {

@@ -22,7 +22,9 @@ pub(super) fn job_started(started: &JobStarted) -> String {
     if let Some(end) = started.ends_at {
         line = format!("{line}, until {end}");
     }
-    format!("{line}; {}", started.version)
+    let tools = started.tools.iter();
+    let tools = tools.map(|(tool, version)| format!(", {tool} {version}"));
+    format!("{line}; {}{}", started.version, tools.collect::<String>())
 }
 
 /// What becomes of the run.

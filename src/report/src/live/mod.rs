@@ -137,6 +137,10 @@ impl EventLines {
                 format!("{how} by {}: {}", asker(e), e.reason)
             }
             Body::CommandRejected(e) => format!("command {} rejected: {}", e.command, e.reason),
+            Body::StateRebuilt(e) => format!(
+                "the orchestrator went on with the log's state after a fault of its own, in {}: {}",
+                e.during, e.reason
+            ),
             Body::StateVerified(e) if !e.equal => {
                 format!("the live state differs from the log's after event {}", e.through)
             }

@@ -128,6 +128,7 @@ impl Timeline {
             | Body::JobStarted(_)
             | Body::JobEnding(_)
             | Body::CommandRejected(_)
+            | Body::StateRebuilt(_)
             | Body::StateVerified(_)
             | Body::Unreadable(_) => self.take_remark(event),
             _ => self.take_run(event),

@@ -86,6 +86,12 @@ impl Timeline {
             Body::CommandRejected(e) => {
                 self.trouble(event, format!("{}: {}", e.command, e.reason));
             }
+            Body::StateRebuilt(e) => {
+                self.trouble(
+                    event,
+                    format!("rebuilt from the log, in {}: {}", e.during, e.reason),
+                );
+            }
             Body::StateVerified(e) if e.equal => {
                 self.single(
                     event,

@@ -1,4 +1,4 @@
-use hpcbench_core::event::{Body, Event};
+use hpcbench_core::event::{Afterwards, Body, Event, JobEnding, JobRequested, JobStarted};
 use hpcbench_core::upcast;
 
 use super::*;
@@ -31,6 +31,67 @@ fn an_event_with_all_that_led_to_it() {
     let story = chained(quickstart());
     let last = story.events.len() as u64;
     insta::assert_snapshot!(shown(&story, &chain(&story, last)));
+}
+
+#[test]
+fn damage_after_an_event_does_not_hide_why_it_happened() {
+    let story = chained(quickstart());
+    let dir = tempfile::tempdir().unwrap();
+    story.write(dir.path());
+    let log = dir.path().join("events/000001.jsonl");
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::write(&log, text.replace("\"seq\":7,", "\"seq\":8,")).unwrap();
+    let found: Vec<u64> = why(dir.path(), Seq(6))
+        .unwrap()
+        .map(|entry| entry.unwrap().event.seq.0)
+        .collect();
+    assert_eq!(found, [2, 3, 4, 5, 6]);
+    assert!(why(dir.path(), Seq(7)).is_err());
+}
+
+#[test]
+fn a_job_leads_back_to_who_asked_for_it() {
+    let mut story = Story::new(quickstart().plan);
+    story.epoch().created();
+    story.tell(JobRequested {
+        key: "hpcbench-quick-1".to_owned(),
+        command: vec!["sbatch".to_owned()],
+        script: "4".repeat(64),
+    });
+    story.wait(60.0).tell(JobStarted {
+        job: "17".to_owned(),
+        restarts: 0,
+        hosts: std::collections::BTreeMap::new(),
+        cluster: None,
+        partitions: vec!["gpu".to_owned()],
+        submitted_at: None,
+        started_at: None,
+        ends_at: None,
+        stop_before: 60.0,
+        topology: None,
+        version: "slurm 24.05".to_owned(),
+        tools: [("nats-server".to_owned(), "2.12.0".to_owned())].into(),
+    });
+    let ending = JobEnding {
+        reason: "its time limit is near".to_owned(),
+        at_once: false,
+        afterwards: Afterwards::Wait,
+    };
+    story.tell(ending);
+    let found = first::first_cause(&story.events[4]);
+    assert_eq!(found, "the end of its job: its time limit is near");
+    let found = first::first_cause(&story.events[3]);
+    assert_eq!(found, "the run found itself in job 17 of the batch system");
+    let story = chained(story);
+    let chain = chain(&story, 4);
+    let seqs: Vec<u64> = chain.iter().map(|event| event.seq.0).collect();
+    assert_eq!(seqs, [2, 3, 4]);
+    let text = shown(&story, &chain);
+    assert!(
+        text.starts_with("first cause: a command of ada on mel2041: "),
+        "{text}"
+    );
+    assert!(text.contains("slurm 24.05, nats-server 2.12.0"), "{text}");
 }
 
 #[test]

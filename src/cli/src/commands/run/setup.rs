@@ -99,8 +99,10 @@ impl Prepared {
             .run
             .clone()
             .context("the run's log has no first event")?;
-        let started = in_job.started.clone();
-        audit::tools(&view.plan)?;
+        let started = JobStarted {
+            tools: audit::tools(&view.plan)?,
+            ..in_job.started.clone()
+        };
         let begin = Begin::Job { run, started };
         let prepared = Self::new(Arc::clone(&view.plan), run_dir, begin, seeded()?)?;
         Ok(Self {
@@ -110,7 +112,7 @@ impl Prepared {
         })
     }
 
-    /// The same on the nodes of an allocation that somebody made by hand.
+    /// The same on the nodes of an allocation that somebody made by hand. The versions of the tools are told with the command.
     pub(in crate::commands) fn within(self, in_job: InJob) -> Self {
         let started = in_job.started.clone();
         self.on(in_job, Some(started))

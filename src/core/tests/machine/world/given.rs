@@ -262,6 +262,7 @@ pub(crate) fn job_started(outline: &Outline, ends_at: Option<Timestamp>) -> JobS
         stop_before: 60.0,
         topology: None,
         version: "slurm 24.05".to_owned(),
+        tools: BTreeMap::new(),
     }
 }
 
