@@ -89,13 +89,15 @@ fn slo(workload: &WorkloadPlan) -> Vec<SloLimit> {
     workload.slo.0.iter().map(limit).collect()
 }
 
-/// Lengths are exact where the number is fixed and the model is told not to stop before it.
+/// Lengths are exact where the number is fixed and the model can be told not to stop before it, and is.
 fn output_length(workload: &WorkloadPlan) -> OutputLength {
     let tokens = match &workload.prompts {
         Prompts::Synthetic { output_tokens, .. } | Prompts::File { output_tokens, .. } => output_tokens,
     };
     match tokens {
-        TokenCount::Fixed(_) if workload.sampling.ignore_eos => OutputLength::Planned,
+        TokenCount::Fixed(_) if workload.sampling.ignore_eos && workload.endpoint.takes_ignore_eos() => {
+            OutputLength::Planned
+        }
         _ => OutputLength::Free,
     }
 }
@@ -113,15 +115,11 @@ mod tests {
 
     use super::*;
 
-    /// What a cache may know under this load, with these prompts.
-    fn cached(load: &str, prompts: &str) -> CachedInput {
+    /// What is expected of the quickstart's first trial with these values.
+    fn expected(overrides: &[String]) -> Expectations {
         let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes");
         let source = std::fs::read(recipes.join("quickstart.yaml")).unwrap();
-        let overrides = [
-            format!("workload.load={load}"),
-            format!("workload.prompts={prompts}"),
-            "sweep={}".to_owned(),
-        ];
+        let overrides = [overrides, &["sweep={}".to_owned()]].concat();
         let paths = PathBase {
             directory: recipes,
             home: None,
@@ -135,7 +133,35 @@ mod tests {
         let plan = checked
             .plan
             .unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
-        expectations(&plan, &plan.trials[0]).cached_input
+        expectations(&plan, &plan.trials[0])
+    }
+
+    /// What a cache may know under this load, with these prompts.
+    fn cached(load: &str, prompts: &str) -> CachedInput {
+        let overrides = [
+            format!("workload.load={load}"),
+            format!("workload.prompts={prompts}"),
+        ];
+        expected(&overrides).cached_input
+    }
+
+    #[test]
+    fn lengths_are_exact_where_the_model_can_be_told_so() {
+        const FIXED: &str = "workload.prompts.output_tokens=8";
+        let length = |values: &[&str]| {
+            let overrides: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+            expected(&overrides).output_length
+        };
+        for endpoint in ["chat", "completions"] {
+            let endpoint = format!("workload.endpoint={endpoint}");
+            assert_eq!(length(&[FIXED, &endpoint]), OutputLength::Planned, "{endpoint}");
+            let free = length(&[FIXED, &endpoint, "workload.sampling.ignore_eos=false"]);
+            assert_eq!(free, OutputLength::Free, "{endpoint}");
+        }
+        for endpoint in ["generate", "ollama-chat"] {
+            let endpoint = format!("workload.endpoint={endpoint}");
+            assert_eq!(length(&[FIXED, &endpoint]), OutputLength::Free, "{endpoint}");
+        }
     }
 
     #[test]

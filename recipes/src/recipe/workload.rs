@@ -98,6 +98,12 @@ impl Endpoint {
             Self::OllamaChat => "ollama-chat",
         }
     }
+
+    /// Whether a request can say that its answer is to go on past an end-of-sequence token. Ollama's own API has no word
+    /// for it.
+    pub const fn takes_ignore_eos(self) -> bool {
+        matches!(self, Self::Chat | Self::Completions)
+    }
 }
 
 impl fmt::Display for Endpoint {
@@ -125,7 +131,8 @@ pub struct Sampling {
     pub temperature: f64,
     /// The seed that requests carry; none: no seed is sent.
     pub seed: Option<u32>,
-    /// Whether the answer goes on to its full length, past an end-of-sequence token.
+    /// Whether the answer goes on to its full length, past an end-of-sequence token. Ollama's own API (`generate` and
+    /// `ollama-chat`) cannot be asked to: whatever is said here, its answers may end early.
     pub ignore_eos: bool,
 }
 

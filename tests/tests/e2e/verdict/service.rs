@@ -1,6 +1,7 @@
 //! Services that do something else than was asked, or did not do the work.
 
 use anyhow::{Result, ensure};
+use hpcbench_tests::summary::{count, number};
 use hpcbench_tests::{Recipe, Workdir, library};
 
 use super::{ended, expect, recipe, says, trial};
@@ -56,6 +57,18 @@ fn answers_that_are_a_little_too_long_are_told() -> Result<()> {
         "suspect",
         "output lengths are 2 % off the plan, more than 1 %",
     )
+}
+
+#[test]
+fn a_model_that_cannot_be_kept_from_ending_early_may() -> Result<()> {
+    // Half of the answers end before their 8 tokens: lengths are a quarter off, where 10 % would be invalid.
+    let free = service("{ttft: 10ms, itl: 2ms, early_stop: 0.5}").workload("endpoint", "generate");
+    let trial = trial(&free)?;
+    let requests = count(&trial, "/requests/ok")? as f64;
+    let tokens = number(&trial, "/output_tokens")?;
+    ensure!(tokens < 0.95 * 8.0 * requests, "{trial}");
+    ensure!(!says(&trial, "output lengths")?, "{trial}");
+    Ok(())
 }
 
 #[test]
