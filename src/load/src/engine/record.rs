@@ -86,18 +86,19 @@ fn judge(exchange: &Exchange, ending: Ending) -> (Status, Option<Fault>) {
         Ok(()) => (Status::Ok, None),
         Err(fault) => (Status::Error, Some(fault)),
     };
+    let late = |kind| (Status::Timeout, Some(Fault::new(kind, waited_for(exchange))));
+    // How the end was missed says less than what the server had told of before.
+    let told = || exchange.reader.failure();
     match ending {
         Ending::Complete => complete(),
         // It said that it was done, and only forgot to end the response.
         Ending::Timeout if exchange.reader.summary().is_done() => complete(),
-        Ending::Timeout => {
-            let kind = match exchange.times.first {
-                None => ErrorKind::TimeoutFirstToken,
-                Some(_) => ErrorKind::TimeoutStream,
-            };
-            (Status::Timeout, Some(Fault::new(kind, waited_for(exchange))))
-        }
-        Ending::Fault(fault) => (Status::Error, Some(fault)),
+        Ending::Timeout => match (told(), exchange.times.first) {
+            (Some(fault), _) => (Status::Error, Some(fault)),
+            (None, None) => late(ErrorKind::TimeoutFirstToken),
+            (None, Some(_)) => late(ErrorKind::TimeoutStream),
+        },
+        Ending::Fault(fault) => (Status::Error, Some(told().unwrap_or(fault))),
         Ending::Cancelled => (Status::Cancelled, None),
     }
 }

@@ -5,6 +5,7 @@ mod summary;
 use hpcbench_records::{ErrorKind, EventKind};
 
 pub(crate) use summary::Summary;
+use summary::bad_status;
 
 use crate::dialect;
 use crate::fault::Fault;
@@ -23,6 +24,9 @@ const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Most events of one response. A record of that many takes about 40 MB.
 pub(crate) const MAX_EVENTS: usize = 1_000_000;
+
+/// Stands for the body of an error response that cannot be shown.
+const ENCODED: &str = "its body came with a content-encoding, which was not asked for and is not read";
 
 /// Most informational responses (1xx) before the real one.
 const MAX_INFORMATIONAL: u8 = 16;
@@ -70,6 +74,8 @@ enum Payload {
     Document,
     /// The body of an error response.
     Error,
+    /// The same, in an encoding that is not read.
+    EncodedError,
 }
 
 impl ResponseReader {
@@ -191,6 +197,20 @@ impl ResponseReader {
         self.keep_alive && !self.excess
     }
 
+    /// The failure that the server has told of so far, even if the rest of the response never comes.
+    pub(crate) fn failure(&self) -> Option<Fault> {
+        match (&self.state, self.summary.http_status) {
+            (
+                State::Body {
+                    payload: Payload::Error,
+                    ..
+                },
+                Some(status),
+            ) => Some(bad_status(status, &dialect::error_text(&self.buffer))),
+            _ => self.summary.failure(),
+        }
+    }
+
     /// What the response has said so far.
     pub(crate) fn summary(&self) -> &Summary {
         &self.summary
@@ -236,8 +256,16 @@ impl ResponseReader {
         }
         self.summary.http_status = Some(head.status);
         self.keep_alive = head.keep_alive;
+        let failed = !(200..300).contains(&head.status);
+        if head.encoded && !failed {
+            return Err(Fault::malformed("a content-encoding that was not asked for"));
+        }
         let payload = match (self.dialect, head.content) {
-            _ if !(200..300).contains(&head.status) => Payload::Error,
+            _ if failed && head.encoded => {
+                self.summary.error_body = Some(ENCODED.into());
+                Payload::EncodedError
+            }
+            _ if failed => Payload::Error,
             _ if !self.stream => Payload::Document,
             // A server that answers with a document, although a stream was asked for, most often reports an error.
             (Dialect::Chat | Dialect::Completions, Content::Json) => Payload::Document,
@@ -287,6 +315,7 @@ impl ResponseReader {
                 self.summary.error_body = Some(dialect::error_text(&self.buffer));
                 Ok(())
             }
+            Payload::EncodedError => Ok(()),
         }
     }
 }
@@ -352,6 +381,7 @@ fn feed_body(
                 let room = MAX_ERROR_BODY_BYTES.saturating_sub(buffer.len()).min(part.len());
                 buffer.extend_from_slice(part.get(..room).unwrap_or_default());
             }
+            Payload::EncodedError => {}
         }
     }
     Ok(())

@@ -84,21 +84,22 @@ impl Summary {
         self.done_mark
     }
 
-    /// Whether a complete response is a success, for a request that asked for `output_planned` tokens.
-    pub(crate) fn verdict(&self, output_planned: u32) -> Result<(), Fault> {
-        match self.http_status {
-            Some(200..=299) => {}
-            status => {
-                let status = status.unwrap_or(0);
+    /// The failure that the server has told of, if it has.
+    pub(super) fn failure(&self) -> Option<Fault> {
+        match (self.http_status, &self.server_error) {
+            (Some(200..=299) | None, None) => None,
+            (Some(200..=299) | None, Some(error)) => Some(Fault::new(ErrorKind::Server, error.clone())),
+            (Some(status), _) => {
                 let text = self.error_body.as_deref().unwrap_or_default();
-                return Err(Fault::new(
-                    ErrorKind::HttpStatus,
-                    format!("status {status}: {text}"),
-                ));
+                Some(bad_status(status, text))
             }
         }
-        if let Some(error) = &self.server_error {
-            return Err(Fault::new(ErrorKind::Server, error.clone()));
+    }
+
+    /// Whether a complete response is a success, for a request that asked for `output_planned` tokens.
+    pub(crate) fn verdict(&self, output_planned: u32) -> Result<(), Fault> {
+        if let Some(fault) = self.failure() {
+            return Err(fault);
         }
         if !self.done_mark && self.finish_reason.is_none() {
             return Err(Fault::new(
@@ -114,4 +115,9 @@ impl Summary {
         }
         Ok(())
     }
+}
+
+/// A response with an error status, and what the server said with it.
+pub(super) fn bad_status(status: u16, text: &str) -> Fault {
+    Fault::new(ErrorKind::HttpStatus, format!("status {status}: {text}"))
 }

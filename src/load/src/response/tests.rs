@@ -164,6 +164,31 @@ fn error_statuses_carry_the_servers_words() {
 }
 
 #[test]
+fn what_a_server_told_of_is_known_without_the_responses_end() {
+    let told = |text: &str| {
+        let (reader, _, fault) = read(Dialect::Chat, true, &[text.as_bytes()], true);
+        let told = reader.failure().map(|fault| (fault.kind, fault.text.into_owned()));
+        (fault.map(|fault| fault.kind), told)
+    };
+    let status = |text: &str| Some((ErrorKind::HttpStatus, text.to_owned()));
+    let cut = Some(ErrorKind::CutStream);
+    let head = "HTTP/1.1 500 Oops\r\ncontent-length: 99\r\n";
+    assert_eq!(told(&format!("{head}\r\nno GPU")), (cut, status("status 500: no GPU")));
+    let encoded = format!("{head}content-encoding: gzip\r\n\r\n\x1f");
+    let (ended_by, said) = told(&encoded);
+    assert_eq!((ended_by, said), (cut, status(&format!("status 500: {ENCODED}"))));
+    let whole = "HTTP/1.1 502 Oops\r\ncontent-length: 1\r\ncontent-encoding: gzip\r\n\r\n\x1f";
+    assert_eq!(told(whole), (None, status(&format!("status 502: {ENCODED}"))));
+    let error = chunked(HEAD, &[EVENTS[1], r#"data: {"error":{"message":"CUDA"}}"#]);
+    let unfinished = error.strip_suffix("0\r\n\r\n").unwrap();
+    assert_eq!(told(unfinished), (cut, Some((ErrorKind::Server, "CUDA".into()))));
+    // Nothing was told of.
+    assert_eq!(told(&chunked(HEAD, &EVENTS)[..HEAD.len() + 100]), (cut, None));
+    let encoded = "HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n\r\nx";
+    assert_eq!(told(encoded), (Some(ErrorKind::Malformed), None));
+}
+
+#[test]
 fn errors_inside_a_200() {
     let error = r#"data: {"error":{"message":"CUDA"}}"#;
     assert_eq!(

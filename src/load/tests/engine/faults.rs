@@ -60,6 +60,32 @@ fn a_cut_stream() {
 }
 
 #[test]
+fn a_failure_that_was_told_of_goes_before_the_missing_end() {
+    let cut = single(|_, socket| {
+        say(socket, "HTTP/1.1 500 Oops\r\ncontent-length: 99\r\n\r\nno GPU");
+        After::Close
+    });
+    assert_eq!(error(&cut), ErrorKind::HttpStatus);
+    assert_eq!(cut.error_text.as_deref(), Some("status 500: no GPU"));
+    let encoded = single(|_, socket| {
+        say(
+            socket,
+            "HTTP/1.1 502 Oops\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\n\x1f",
+        );
+        After::Keep
+    });
+    assert_eq!(error(&encoded), ErrorKind::HttpStatus);
+    assert_eq!(encoded.http_status, Some(502));
+    let within = single(|_, socket| {
+        let told = event(r#"{"error":{"message":"CUDA error"}}"#);
+        say(socket, &[STREAM_HEAD, &content("a"), &told].concat());
+        After::Close
+    });
+    assert_eq!(error(&within), ErrorKind::Server);
+    assert_eq!(within.error_text.as_deref(), Some("CUDA error"));
+}
+
+#[test]
 fn garbage() {
     for answer in [
         "220 smtp ready\r\n",
@@ -170,6 +196,12 @@ fn stalls_time_out() {
         (stalled.status, stalled.error_kind),
         (Status::Timeout, Some(ErrorKind::TimeoutStream))
     );
+    // A server that has told of its failure has not only been slow.
+    let failed = timed_out(|socket| say(socket, "HTTP/1.1 503 Oops\r\ncontent-length: 99\r\n\r\nbusy"));
+    assert_eq!(error(&failed), ErrorKind::HttpStatus);
+    assert_eq!(failed.error_text.as_deref(), Some("status 503: busy"));
+    let told = timed_out(|socket| say(socket, &[STREAM_HEAD, &event(r#"{"error":"busy"}"#)].concat()));
+    assert_eq!(error(&told), ErrorKind::Server);
 }
 
 #[test]
