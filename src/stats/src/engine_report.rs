@@ -31,9 +31,11 @@ pub struct EngineReport {
     /// versions have none.
     #[serde(default, skip_serializing_if = "Distribution::is_empty")]
     pub document_lag: Distribution,
-    /// Times between two polls of an engine thread that ended in the window.
+    /// Times between two polls of an engine thread that ended in the window, and what lies before the window's end of the one
+    /// that ended after it.
     pub loop_gaps: Distribution,
-    /// Sent − intended of the requests for which a connection was free in time.
+    /// Sent − intended of the requests for which a connection was free; dispatch − intended of those that had to connect,
+    /// which the server has a part in.
     pub lateness: Distribution,
     /// Requests that the schedule asked for in the window.
     pub arrivals: u64,

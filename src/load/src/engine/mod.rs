@@ -36,7 +36,7 @@ use hpcbench_stats::{EngineReport, StampSource};
 use hpcbench_timing::Monotonic;
 
 use self::connections::Connections;
-use self::meter::WindowMeter;
+use self::meter::{WindowMeter, WindowState};
 use self::poller::{Poller, Ready};
 pub(crate) use self::sink::Batch;
 use self::sink::{RecordSink, SinkError};
@@ -168,7 +168,7 @@ impl Engine {
             let wake_at = self.wake_at();
             let wake = self.poller.wait(wake_at, &mut ready).map_err(EngineError::Poll)?;
             self.meter
-                .turn(wake, self.window_is_open(wake.now), &mut self.report);
+                .turn(wake, self.window_state(wake.now), &mut self.report);
             ready.append(&mut self.unread);
             self.begin_due()?;
             for one in &ready {
@@ -230,13 +230,17 @@ impl Engine {
         [mark, due, deadline].into_iter().flatten().min()
     }
 
-    /// Whether `now` lies in the measured window.
-    fn window_is_open(&self, now: Monotonic) -> bool {
-        let ended = match self.timeline.end {
-            WindowEnd::At { t2, .. } => now >= t2,
-            WindowEnd::LastSend => self.nothing_more_to_begin(now),
-        };
-        now >= self.timeline.t1 && !ended
+    /// How the measured window stands at `now`.
+    fn window_state(&self, now: Monotonic) -> WindowState {
+        match self.timeline.end {
+            _ if now < self.timeline.t1 => WindowState::Ahead,
+            WindowEnd::At { t2, .. } if now >= t2 => WindowState::Closed(t2),
+            WindowEnd::LastSend if self.nothing_more_to_begin(now) => {
+                let last = self.shared.last_send();
+                WindowState::Closed(last.map_or(now, |last| self.timeline.t0.plus_nanos(last)))
+            }
+            WindowEnd::At { .. } | WindowEnd::LastSend => WindowState::Open,
+        }
     }
 
     /// Whether this thread's part of the trial is over. Says on the way when it can bring no more measured requests

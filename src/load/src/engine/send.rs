@@ -101,10 +101,10 @@ impl Engine {
         self.recount(&mut exchange);
         if exchange.phase(&self.timeline) == Phase::Window {
             self.shared.note_send(since_t0);
-            if exchange.connection_free && exchange.retries == 0 && !exchange.due.queued {
+            if let Some(begun) = began_by_us(&exchange) {
                 self.report
                     .lateness
-                    .record_between(exchange.times.intended, since_t0);
+                    .record_between(exchange.times.intended, begun);
             }
         }
         let mut output = std::mem::take(&mut exchange.output);
@@ -139,6 +139,19 @@ impl Engine {
         }
         self.move_to_fresh(slot, kind, text, now)
     }
+}
+
+/// Until when nobody but us was in a request's way: its send, or, where it had to connect first, the beginning of that. A
+/// request that waited for others to end has no such time, nor have the first ones of users, who all begin at once.
+fn began_by_us(exchange: &Exchange) -> Option<i64> {
+    let at_once = exchange.connection_free && exchange.retries == 0;
+    let begun = if at_once {
+        exchange.times.sent
+    } else {
+        exchange.times.dispatch
+    };
+    let in_a_crowd = exchange.due.position.is_none() && exchange.times.intended <= 0;
+    begun.filter(|_| !exchange.due.queued && !in_a_crowd)
 }
 
 /// Whether a request that began before the window is about to be sent in it, where sends are counted.

@@ -54,6 +54,8 @@ fn fresh_means_one_connection_a_request() {
                 .iter()
                 .all(|request| request.header("connection") == Some("close"))
         );
+        // When they were begun is known all the same, but for the two with which the load began.
+        assert_eq!(outcome.engine.lateness.count(), 38);
         // That servers close such connections says nothing about them.
         assert!(outcome.engine.closing_endpoints.is_empty());
     }

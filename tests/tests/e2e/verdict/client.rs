@@ -74,9 +74,8 @@ fn a_client_that_was_stopped_measured_itself() -> Result<()> {
 
 #[test]
 fn a_client_that_was_stopped_sent_too_late() -> Result<()> {
-    // 15 arrivals in each stop, a hundred a second in all. For those of the first stop few connections are free; they open
-    // theirs, which are free for the next stop's. Of these four times 15 all but one each are late by more than 5 ms:
-    // 56 of at most 300, where a p99 takes 1 %.
+    // 15 arrivals in each stop, a hundred a second in all. Of these five times 15 all but one each are late by more than 5 ms,
+    // whether they find a connection or have to open theirs: 70 of at most 300, where a p99 takes 1 %.
     let recipe = recipe()
         .workload("load", "{shape: constant, rate: 100}")
         .workload("stream", "false");
