@@ -10,6 +10,7 @@ use mio::{Interest, Registry, Token};
 use super::exchange::Exchange;
 use super::habit::Habit;
 use super::session::Session;
+use crate::response::ResponseReader;
 use crate::spec::Connections as Policy;
 
 /// One connection.
@@ -31,10 +32,32 @@ pub(super) struct Connection {
     pub(super) reported_in: u64,
     /// The request that it carries.
     pub(super) exchange: Option<Box<Exchange>>,
+    /// What is still to come of a response whose request has ended; the next request has to wait for it.
+    pub(super) rest: Option<Box<Rest>>,
     /// When it was begun.
     opened: Monotonic,
     /// When its last response ended.
     idle_since: Monotonic,
+}
+
+/// The rest of a response: its server has said that nothing more comes, and has not ended it.
+#[derive(Debug)]
+pub(super) struct Rest {
+    pub(super) reader: ResponseReader,
+    /// When the server said so.
+    pub(super) since: Monotonic,
+    /// Until when the end is waited for.
+    pub(super) deadline: Monotonic,
+}
+
+/// When a server ends a response of which it has said that nothing more comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum ResponseEnd {
+    /// At once, or nobody knows.
+    #[default]
+    Prompt,
+    /// Later, or never.
+    Late,
 }
 
 /// The connections of one endpoint that wait for a request.
@@ -42,6 +65,8 @@ pub(super) struct Connection {
 struct Waiting {
     /// What the endpoint's server does with them. Unless it keeps them, only one waits, and none is used again.
     habit: Habit,
+    /// How its server ended the last response that was not complete with its last event.
+    last_end: ResponseEnd,
     /// Their slots and ids; the last used is used next. Those that were closed meanwhile are found out when it is
     /// their turn.
     idle: Vec<(usize, u64)>,
@@ -107,6 +132,7 @@ impl Connections {
             emptied_at: Monotonic(i64::MIN),
             reported_in: 0,
             exchange: Some(exchange),
+            rest: None,
             opened,
             idle_since: Monotonic(i64::MIN),
         };
@@ -194,11 +220,28 @@ impl Connections {
         waiting.habit
     }
 
+    /// How `endpoint`'s server ends responses, as far as is known.
+    pub(super) fn last_end(&self, endpoint: u16) -> ResponseEnd {
+        let waiting = self.waiting.get(usize::from(endpoint));
+        waiting.map(|waiting| waiting.last_end).unwrap_or_default()
+    }
+
+    /// Takes note of how `endpoint`'s server ended a response.
+    pub(super) fn note_end(&mut self, endpoint: u16, end: ResponseEnd) {
+        if let Some(waiting) = self.waiting.get_mut(usize::from(endpoint)) {
+            waiting.last_end = end;
+        }
+    }
+
     /// Closes a waiting connection, as the server has done.
     pub(super) fn closed_while_idle(&mut self, slot: usize, now: Monotonic) {
         let Some(connection) = self.get(slot) else { return };
         let (endpoint, waited) = (connection.endpoint, now.nanos_since(connection.idle_since));
+        let was_idle = connection.rest.is_none();
         self.close(slot);
+        if !was_idle {
+            return;
+        }
         self.learn(endpoint, |habit| habit.seen_closed(waited));
     }
 

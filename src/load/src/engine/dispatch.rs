@@ -124,6 +124,7 @@ impl Engine {
             },
             sent: None,
             deadline: now.plus(self.plan.spec.timeout),
+            done_at: None,
             output,
             written: 0,
             retries: 0,

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use hpcbench_records::{Phase, Record, Status};
 use hpcbench_timing::Monotonic;
 
+use super::connections::{ResponseEnd, Rest};
 use super::exchange::{Ending, Exchange};
 use super::record::{self, Carrier};
 use super::source::Said;
@@ -12,21 +13,15 @@ use super::timeline::WindowEnd;
 use super::{Engine, EngineError, ThreadOutcome, sink_failed};
 use crate::dialect;
 
+/// How long a connection may wait for the end of a response after the server said that nothing more comes, nanoseconds.
+const GRACE_AFTER_DONE: i64 = 1_000_000_000;
+
 impl Engine {
     /// Ends the request of a connection, which stays only if it can carry another one.
     pub(super) fn finish(&mut self, slot: usize, ending: Ending, end: Monotonic) -> Result<(), EngineError> {
-        let Some(connection) = self.connections.get(slot) else {
+        let Some((exchange, carrier)) = self.take_exchange(slot) else {
             return Ok(());
         };
-        let carrier = Carrier {
-            thread: self.thread,
-            connection: connection.id,
-            reused: connection.used > 0,
-        };
-        let Some(exchange) = connection.exchange.take() else {
-            return Ok(());
-        };
-        self.deadlines.remove(&(exchange.deadline, slot));
         let keep = matches!(ending, Ending::Complete)
             && exchange.reader.is_complete()
             && exchange.reader.keeps_connection();
@@ -36,6 +31,38 @@ impl Engine {
             self.connections.close(slot);
         }
         self.account(*exchange, ending, end, carrier)
+    }
+
+    /// Ends a request whose server has said that nothing more comes, and has not ended the response. Only the connection
+    /// waits for that: who asked goes on at `now`.
+    pub(super) fn release(&mut self, slot: usize, now: Monotonic) -> Result<(), EngineError> {
+        let Some((mut exchange, carrier)) = self.take_exchange(slot) else {
+            return Ok(());
+        };
+        let done_at = exchange.done_at.unwrap_or(now);
+        let deadline = now.plus_nanos(GRACE_AFTER_DONE);
+        if let Some(connection) = self.connections.get(slot) {
+            connection.rest = Some(Box::new(Rest {
+                reader: exchange.reader.split_rest(),
+                since: done_at,
+                deadline,
+            }));
+        }
+        self.deadlines.insert((deadline, slot));
+        self.account(*exchange, Ending::Done(done_at), now, carrier)
+    }
+
+    /// Takes the request off its connection.
+    fn take_exchange(&mut self, slot: usize) -> Option<(Box<Exchange>, Carrier)> {
+        let connection = self.connections.get(slot)?;
+        let carrier = Carrier {
+            thread: self.thread,
+            connection: connection.id,
+            reused: connection.used > 0,
+        };
+        let exchange = connection.exchange.take()?;
+        self.deadlines.remove(&(exchange.deadline, slot));
+        Some((exchange, carrier))
     }
 
     /// Ends a request that has no connection.
@@ -56,9 +83,13 @@ impl Engine {
         &mut self,
         mut exchange: Exchange,
         ending: Ending,
-        end: Monotonic,
+        now: Monotonic,
         carrier: Carrier,
     ) -> Result<(), EngineError> {
+        let end = match ending {
+            Ending::Done(at) => at,
+            _ => now,
+        };
         self.in_flight = self.in_flight.saturating_sub(1);
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.ended = true;
@@ -77,9 +108,9 @@ impl Engine {
             tokens: tokens_so_far(&record),
         };
         let said = (record.status == Status::Ok).then_some(said);
-        self.source.ended(due, end, was_sent, said);
+        self.source.ended(due, now, was_sent, said);
         self.count(&record);
-        let result = self.sink.push(record, end);
+        let result = self.sink.push(record, now);
         if counted {
             self.shared.measured_open.fetch_sub(1, Ordering::AcqRel);
         }
@@ -113,9 +144,30 @@ impl Engine {
             .filter(|(deadline, _)| *deadline <= now)
         {
             self.deadlines.remove(&(deadline, slot));
-            self.finish(slot, Ending::Timeout, now)?;
+            self.overdue(slot, deadline, now)?;
         }
         Ok(())
+    }
+
+    /// What was to happen on a connection by `deadline` has not.
+    fn overdue(&mut self, slot: usize, deadline: Monotonic, now: Monotonic) -> Result<(), EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        if connection.rest.as_ref().is_some_and(|rest| rest.deadline == deadline) {
+            self.connections.close(slot);
+            return Ok(());
+        }
+        let endpoint = connection.endpoint;
+        match &connection.exchange {
+            Some(exchange) if exchange.deadline != deadline => Ok(()),
+            Some(exchange) if exchange.done_at.is_some() => {
+                self.connections.note_end(endpoint, ResponseEnd::Late);
+                self.release(slot, now)
+            }
+            Some(_) => self.finish(slot, Ending::Timeout, now),
+            None => Ok(()),
+        }
     }
 
     /// Ends the trial for this thread: what is in flight is cancelled, what never got its turn is recorded too.

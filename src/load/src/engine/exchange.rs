@@ -29,6 +29,8 @@ pub(super) struct Exchange {
     pub(super) times: Times,
     pub(super) sent: Option<Monotonic>,
     pub(super) deadline: Monotonic,
+    /// Arrival of the server's word that nothing more comes, while the response has not ended.
+    pub(super) done_at: Option<Monotonic>,
     /// The request's bytes, of which the kernel has taken `written`: under TLS, while it is being sent, bytes of
     /// ciphertext.
     pub(super) output: Vec<u8>,
@@ -59,6 +61,8 @@ pub(super) struct ReadTimes {
 pub(super) enum Ending {
     /// The response is complete.
     Complete,
+    /// The server said then that nothing more comes. The end of the response is not waited for.
+    Done(Monotonic),
     /// Something went wrong.
     Fault(Fault),
     /// It took too long.
@@ -207,6 +211,7 @@ mod tests {
             times: Times::default(),
             sent: None,
             deadline: Monotonic(i64::MAX),
+            done_at: None,
             output: Vec::new(),
             written: 0,
             retries: 0,

@@ -5,6 +5,7 @@ use std::io;
 use hpcbench_records::ErrorKind;
 use hpcbench_timing::{Arrival, Monotonic, recv_stamped};
 
+use super::connections::{Connection, ResponseEnd};
 use super::exchange::{Ending, ReadTimes, count_source};
 use super::poller::Ready;
 use super::{Engine, EngineError};
@@ -13,8 +14,9 @@ use crate::fault::Fault;
 /// Most reads of one socket in one turn, so that a server that sends without end does not keep the others waiting.
 const MAX_READS_PER_TURN: usize = 16;
 
-/// How long a server may take to end a response after it said that nothing more comes, nanoseconds.
-const GRACE_AFTER_DONE: i64 = 1_000_000_000;
+/// How long who asked waits for the end of a response after the server said that nothing more comes, nanoseconds. Most
+/// servers end it with the next packet; from one that does not, no end is awaited until it ends one in time again.
+const PATIENCE_AFTER_DONE: i64 = 10_000_000;
 
 impl Engine {
     /// Reads a connection until its socket is empty, or for as long as one turn allows.
@@ -125,31 +127,83 @@ impl Engine {
         if complete {
             self.finish(slot, Ending::Complete, times.arrival.at)?;
         } else if !was_done && exchange.reader.summary().is_done() {
-            let sooner = exchange.deadline.min(times.read.plus_nanos(GRACE_AFTER_DONE));
-            self.deadlines.remove(&(exchange.deadline, slot));
-            self.deadlines.insert((sooner, slot));
-            exchange.deadline = sooner;
+            self.said_done(slot, times)?;
         }
         self.after_opening(slot, opened, times.read)
     }
 
-    /// Takes the first `bytes` of the read buffer, which came while no answer was asked for. Under TLS that may be in
-    /// order, as long as it is no answer.
+    /// The server has said that nothing more comes, and has not ended the response.
+    fn said_done(&mut self, slot: usize, times: ReadTimes) -> Result<(), EngineError> {
+        let Some(connection) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let endpoint = connection.endpoint;
+        let Some(exchange) = connection.exchange.as_deref_mut() else {
+            return Ok(());
+        };
+        exchange.done_at = Some(times.arrival.at);
+        let sooner = times.read.plus_nanos(PATIENCE_AFTER_DONE);
+        let sooner = exchange.deadline.min(sooner);
+        self.deadlines.remove(&(exchange.deadline, slot));
+        self.deadlines.insert((sooner, slot));
+        exchange.deadline = sooner;
+        match self.connections.last_end(endpoint) {
+            ResponseEnd::Prompt => Ok(()),
+            ResponseEnd::Late => self.release(slot, times.arrival.at),
+        }
+    }
+
+    /// Takes the first `bytes` of the read buffer, which came while no answer was asked for: in order if they are the rest of
+    /// one, or, under TLS, no answer at all.
     fn take_unasked(&mut self, slot: usize, bytes: usize, read: Monotonic) -> Result<(), EngineError> {
         let Some(connection) = self.connections.get(slot) else {
             return Ok(());
         };
         let input = self.memory.read.get_mut(..bytes).unwrap_or_default();
-        let mut is_answer = connection.tls.is_none();
-        let opened = match &mut connection.tls {
-            None => Ok(()),
-            Some(session) => session.open(input, |_| is_answer = true).map(drop),
+        let Connection { tls, rest, .. } = connection;
+        let parsed = &mut self.memory.parsed;
+        parsed.clear();
+        let mut in_order = true;
+        let mut feed = |part: &[u8]| {
+            let fed = rest.as_mut().map(|rest| rest.reader.feed(part, parsed));
+            in_order &= matches!(fed, Some(Ok(())));
         };
-        if is_answer {
+        let opened = match tls {
+            None => {
+                feed(input);
+                Ok(())
+            }
+            Some(session) => session.open(input, feed).map(drop),
+        };
+        if !in_order {
             self.connections.close(slot);
             return Ok(());
         }
+        self.end_rest(slot, read);
         self.after_opening(slot, opened, read)
+    }
+
+    /// Makes a connection wait for the next request if the rest of its last response is complete.
+    fn end_rest(&mut self, slot: usize, read: Monotonic) {
+        let Some(connection) = self.connections.get(slot) else {
+            return;
+        };
+        let Some(rest) = connection.rest.take_if(|rest| rest.reader.is_complete()) else {
+            return;
+        };
+        let endpoint = connection.endpoint;
+        self.deadlines.remove(&(rest.deadline, slot));
+        let end = if read.nanos_since(rest.since) < PATIENCE_AFTER_DONE {
+            ResponseEnd::Prompt
+        } else {
+            ResponseEnd::Late
+        };
+        self.connections.note_end(endpoint, end);
+        if rest.reader.keeps_connection() {
+            self.connections.put_idle(slot, read);
+        } else {
+            self.connections.close(slot);
+        }
     }
 
     /// What follows from what TLS itself has said in a read, the response aside.

@@ -26,12 +26,9 @@ pub(super) fn build(
     timeline: &Timeline,
 ) -> Record {
     let phase = exchange.phase(timeline);
-    // A response that said that nothing more comes ended then, even if the server forgot to end it.
-    let forgotten = matches!(ending, Ending::Timeout) && exchange.reader.summary().is_done();
-    let last_event = exchange.events.t.last().copied().filter(|_| forgotten);
     let (status, fault) = judge(&exchange, ending);
     let mut times = exchange.times;
-    times.end = Some(last_event.unwrap_or_else(|| timeline.since_t0(end)));
+    times.end = Some(timeline.since_t0(end));
     let bytes_sent = exchange.written as u64;
     let summary = exchange.reader.into_summary();
     let stream = plan.spec.stream;
@@ -90,9 +87,7 @@ fn judge(exchange: &Exchange, ending: Ending) -> (Status, Option<Fault>) {
     // How the end was missed says less than what the server had told of before.
     let told = || exchange.reader.failure();
     match ending {
-        Ending::Complete => complete(),
-        // It said that it was done, and only forgot to end the response.
-        Ending::Timeout if exchange.reader.summary().is_done() => complete(),
+        Ending::Complete | Ending::Done(_) => complete(),
         Ending::Timeout => match (told(), exchange.times.first) {
             (Some(fault), _) => (Status::Error, Some(fault)),
             (None, None) => late(ErrorKind::TimeoutFirstToken),

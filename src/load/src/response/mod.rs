@@ -102,6 +102,16 @@ impl ResponseReader {
         }
     }
 
+    /// Parts with what is still to come of the response: a reader for that, while for this one it has ended.
+    pub(crate) fn split_rest(&mut self) -> Self {
+        Self {
+            buffer: std::mem::take(&mut self.buffer),
+            state: std::mem::replace(&mut self.state, State::Done),
+            keep_alive: self.keep_alive,
+            ..Self::new(self.dialect, self.stream)
+        }
+    }
+
     /// Gives the text of the answer away, as the inside of a JSON string; empty if it was not kept.
     pub(crate) fn take_answer(&mut self) -> Vec<u8> {
         self.answer.take().unwrap_or_default()

@@ -217,6 +217,50 @@ fn a_server_that_forgets_to_end_a_finished_stream_is_not_waited_for() {
     assert_eq!(record.times.end, record.events.t.last().copied());
 }
 
+/// The records of ten requests of one user, from a server that ends its streams so much later than it says that it is done.
+fn ended_after(pause: Option<Duration>) -> Vec<Record> {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(move |_, socket| {
+        say(socket, &[STREAM_HEAD, &content("a"), &event("[DONE]")].concat());
+        if let Some(pause) = pause {
+            sleep(pause);
+            say(socket, "0\r\n\r\n");
+        }
+        After::Keep
+    });
+    let mut spec = spec(server.address, &scratch);
+    spec.shape = with_pauses();
+    spec.length = Length::Requests(10);
+    let (records, _) = run(spec);
+    for record in &records {
+        assert_eq!(record.status, Status::Ok, "{record:?}");
+    }
+    records
+}
+
+#[test]
+fn who_has_the_answer_does_not_wait_for_the_end_of_its_stream() {
+    // Each would be waited for for a second.
+    let records = ended_after(None);
+    let (first, last) = (&records[0].times, &records[9].times);
+    assert!(last.sent.unwrap() - first.sent.unwrap() < 5_000_000_000);
+    for record in &records {
+        assert_eq!(record.times.end, record.events.t.last().copied());
+        assert!(!record.conn_reused);
+    }
+}
+
+#[test]
+fn a_connection_goes_on_when_its_stream_ends_late() {
+    // The pause between requests is longer than that of the server.
+    let records = ended_after(Some(Duration::from_millis(25)));
+    let reused = records.iter().filter(|record| record.conn_reused).count();
+    assert!(reused >= 7, "{reused}");
+    for record in &records {
+        assert_eq!(record.times.end, record.events.t.last().copied());
+    }
+}
+
 #[test]
 fn a_connection_that_ends_under_a_request_is_stale() {
     let scratch = tempfile::tempdir().unwrap();
