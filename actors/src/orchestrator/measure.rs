@@ -41,6 +41,14 @@ pub(super) enum MeasureError {
     /// A share is not what the client reported.
     #[error("{} is not the file that the client reported: its digest differs", .0.display())]
     Changed(PathBuf),
+    /// A share is larger than any that a client makes.
+    #[error("{} has {bytes} bytes, more than the {MAX_AGGREGATE_BYTES} that are read of a client's aggregate", path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
 }
 
 /// What an attempt's summary is made of.
@@ -99,8 +107,11 @@ fn read(run_dir: &Path, share: &ArtifactRecorded) -> Result<TrialAggregate, Meas
         path: path.clone(),
         cause,
     };
-    let digest = digest_file(&path).map_err(failed)?;
-    if digest.sha256 != share.sha256 || digest.bytes > MAX_AGGREGATE_BYTES {
+    let bytes = fs::metadata(&path).map_err(failed)?.len();
+    if bytes > MAX_AGGREGATE_BYTES {
+        return Err(MeasureError::TooLarge { path, bytes });
+    }
+    if digest_file(&path).map_err(failed)?.sha256 != share.sha256 {
         return Err(MeasureError::Changed(path));
     }
     let text = fs::read(&path).map_err(failed)?;
@@ -127,4 +138,28 @@ pub(super) fn application_tail(run_dir: &Path) -> Vec<String> {
         .map(message)
         .collect();
     lines.split_off(lines.len().saturating_sub(TAIL_LINES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_that_is_not_what_was_reported_is_told_from_one_that_is_too_large() {
+        let run_dir = tempfile::tempdir().unwrap();
+        let share = ArtifactRecorded {
+            path: "share.json".into(),
+            sha256: "0".repeat(64),
+            bytes: 2,
+        };
+        let path = run_dir.path().join(&share.path);
+        fs::write(&path, "{}").unwrap();
+        let error = read(run_dir.path(), &share).unwrap_err();
+        assert!(matches!(error, MeasureError::Changed(_)), "{error}");
+        // A file with a hole: it takes no space.
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(MAX_AGGREGATE_BYTES + 1).unwrap();
+        let error = read(run_dir.path(), &share).unwrap_err();
+        assert!(matches!(error, MeasureError::TooLarge { .. }), "{error}");
+    }
 }

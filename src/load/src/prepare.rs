@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use hpcbench_records::{BlockWriter, WriteError};
-use hpcbench_stats::StampSource;
+use hpcbench_stats::{MAX_ENDPOINTS, StampSource};
 use hpcbench_timing::StampKeeper;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -26,9 +26,6 @@ use crate::tls::{Configs, TrustError, server_name};
 
 /// Most engine threads of a client.
 const MAX_THREADS: u32 = 256;
-
-/// Most endpoints of a trial.
-const MAX_ENDPOINTS: usize = 4_096;
 
 /// Why a load cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -172,7 +169,10 @@ fn check(spec: &LoadSpec) -> Result<(), PrepareError> {
         return invalid("client", "its index must be below the number of clients");
     }
     if spec.endpoints.is_empty() || spec.endpoints.len() > MAX_ENDPOINTS {
-        return invalid("endpoints", "there must be between 1 and 4096");
+        return invalid(
+            "endpoints",
+            &format!("there must be between 1 and {MAX_ENDPOINTS}"),
+        );
     }
     if !is_header_value(&spec.request_prefix) || spec.request_prefix.is_empty() {
         return invalid("request_prefix", "it must be visible ASCII text");

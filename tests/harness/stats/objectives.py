@@ -59,6 +59,9 @@ def unresolved(trial):
 
 def goodput(trial):
     limits, begin = trial["goodput"], trial["start"]
+    cohort = [record for client in trial["clients"] for record in client["records"] if record["cohort"]]
+    if limits.get("tpot") is not None and mixed_sources(cohort):
+        return None
     good = bad = left_out = 0
     for client in trial["clients"]:
         for record in client["records"]:

@@ -10,8 +10,8 @@ use super::record::record_some;
 use crate::Distribution;
 use crate::request::{RequestMetrics, output_tokens};
 
-/// Endpoints that are told apart; requests to others are in no part.
-const MOST_ENDPOINTS: usize = 1024;
+/// Most endpoints of a trial: an aggregate has three distributions of each.
+pub const MAX_ENDPOINTS: usize = 1_024;
 
 /// The cohort's requests by endpoint, as records number them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,9 +31,6 @@ pub(crate) struct EndpointTotals {
 
 impl Endpoints {
     pub(super) fn add(&mut self, record: &Record, metrics: &RequestMetrics) {
-        if self.0.len() >= MOST_ENDPOINTS && !self.0.contains_key(&record.endpoint) {
-            return;
-        }
         let totals = self.0.entry(record.endpoint).or_default();
         totals.outcomes.add(record);
         if record.status == Status::Ok {

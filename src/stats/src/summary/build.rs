@@ -112,8 +112,14 @@ impl TrialAggregate {
         let mixed = self.tokens.sources_are_mixed();
         if mixed {
             let (usage, chunks) = (self.tokens.from_usage, self.tokens.from_chunks);
-            let text =
-                format!("tpot is null: the service counted the tokens of {usage} requests, not of {chunks}");
+            let also = if self.goodput.limits.tpot.is_some() {
+                ", and so is goodput with a limit on it"
+            } else {
+                ""
+            };
+            let text = format!(
+                "tpot is null{also}: the service counted the tokens of {usage} requests, not of {chunks}"
+            );
             notes.push(Note::new(NoteCode::TpotMixedSources, text));
         }
         let (batches, long_enough) = (&self.batches, interval::long_enough(self));
@@ -145,7 +151,9 @@ impl TrialAggregate {
 
     fn goodput_summary(&self, notes: &mut Vec<Note>) -> Option<Goodput> {
         let counts = &self.goodput;
-        if counts.limits.is_empty() {
+        // By a chunk and by a token are two different limits.
+        let is_mixed = counts.limits.tpot.is_some() && self.tokens.sources_are_mixed();
+        if counts.limits.is_empty() || is_mixed {
             return None;
         }
         if counts.left_out > 0 {

@@ -399,6 +399,39 @@ fn goodput_is_a_share_and_a_rate() {
 }
 
 #[test]
+fn goodput_by_tpot_needs_one_way_to_count_tokens() {
+    let goodput = |limits: GoodputLimits, one_without_usage: bool| {
+        let expectations = Expectations {
+            goodput: limits,
+            ..expectations()
+        };
+        let mut records = healthy_records();
+        let source = if one_without_usage {
+            TokensSource::Chunks
+        } else {
+            TokensSource::Usage
+        };
+        for record in &mut records {
+            record.tokens.source = TokensSource::Usage;
+            record.tokens.output_usage = record.tokens.chunks;
+        }
+        records[0].tokens.source = source;
+        summary(&expectations, &records).goodput
+    };
+    let by_tpot = GoodputLimits {
+        tpot: Some(MS as u64),
+        ..GoodputLimits::default()
+    };
+    assert!(goodput(by_tpot, false).is_some());
+    assert_eq!(goodput(by_tpot, true), None);
+    let by_ttft = GoodputLimits {
+        ttft: Some(MS as u64),
+        ..GoodputLimits::default()
+    };
+    assert!(goodput(by_ttft, true).is_some());
+}
+
+#[test]
 fn reads_without_a_usable_stamp_have_no_lag() {
     let mut records = healthy_records();
     for record in &mut records {
