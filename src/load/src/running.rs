@@ -75,9 +75,8 @@ impl Running {
         let failure = written.failure.map(LoadError::from).or(failure);
         let window = window(&self.timeline, &self.shared);
         let mut engine = EngineReport::empty(self.stamps);
-        for mut outcome in outcomes {
-            outcome.report.finish(window, outcome.window_cpu);
-            engine.merge(&outcome.report);
+        for outcome in outcomes {
+            engine.merge(&outcome.into_report(window));
         }
         let outcome = Outcome {
             files: written.files,

@@ -61,6 +61,10 @@ pub struct EngineThread {
     pub long_gaps_ns: u64,
     /// The window as this thread had it; `None` before it has ended.
     pub window: Option<Window>,
+    /// Σ over requests of the time in flight (sent to end) within the window by the thread's own count, which no record
+    /// enters, nanoseconds. `None` where the window was cut short, and from clients of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight_ns: Option<u64>,
 }
 
 impl EngineReport {
@@ -72,6 +76,7 @@ impl EngineReport {
             cpu_share: None,
             long_gaps_ns: 0,
             window: None,
+            in_flight_ns: None,
         };
         Self {
             threads: vec![thread],
@@ -117,6 +122,24 @@ impl EngineReport {
                 .filter(|_| elapsed > 0)
                 .map(|cpu| cpu as f64 / elapsed as f64);
         }
+    }
+
+    /// States for how long requests were in flight in the window by the count of this report's own thread.
+    pub fn count_in_flight(&mut self, nanoseconds: Option<u64>) {
+        if let Some(thread) = self.threads.first_mut() {
+            thread.in_flight_ns = nanoseconds;
+        }
+    }
+
+    /// Mean number of requests in flight in the windows by the threads' own counts; `None` unless all of them say.
+    pub fn mean_in_flight(&self) -> Option<f64> {
+        let of_thread = |thread: &EngineThread| {
+            let elapsed = thread.window?.nanoseconds();
+            let in_flight = thread.in_flight_ns? as f64;
+            (elapsed > 0).then(|| in_flight / elapsed as f64)
+        };
+        let threads = Some(&self.threads).filter(|threads| !threads.is_empty())?;
+        threads.iter().map(of_thread).sum()
     }
 
     /// The window that all threads' windows make together; for the report of one client, whose threads share a clock.

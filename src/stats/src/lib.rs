@@ -26,7 +26,9 @@ mod window;
 #[cfg(test)]
 mod testing;
 
-pub use aggregate::{ClientTotals, GoodputCounts, Little, Outcomes, TokenTotals, TrialAggregate};
+pub use aggregate::{
+    ClientTotals, GoodputCounts, Little, MAX_ENDPOINTS, Outcomes, TokenTotals, TrialAggregate,
+};
 pub use definitions::{
     Absent, DefinedDistribution, DefinedValue, Definitions, Recomputation, Recomputed, RecomputedRequests,
     Unit,

@@ -93,6 +93,9 @@ impl Engine {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.ended = true;
+        if exchange.sent.is_some() {
+            self.in_flight_meter.ended(self.timeline.since_t0(end));
+        }
         let (due, was_sent) = (exchange.due, exchange.times.send_start.is_some());
         let messages = std::mem::take(&mut exchange.messages);
         let answer = exchange.reader.take_answer();
@@ -154,7 +157,11 @@ impl Engine {
         let Some(connection) = self.connections.get(slot) else {
             return Ok(());
         };
-        if connection.rest.as_ref().is_some_and(|rest| rest.deadline == deadline) {
+        if connection
+            .rest
+            .as_ref()
+            .is_some_and(|rest| rest.deadline == deadline)
+        {
             self.connections.close(slot);
             return Ok(());
         }
@@ -205,6 +212,7 @@ impl Engine {
         Ok(ThreadOutcome {
             report: self.report,
             window_cpu,
+            in_flight: self.in_flight_meter,
         })
     }
 }

@@ -16,6 +16,7 @@ mod ending;
 mod exchange;
 mod habit;
 mod handshake;
+mod in_flight;
 mod meter;
 mod poller;
 mod receive;
@@ -32,10 +33,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 
-use hpcbench_stats::{EngineReport, StampSource};
+use hpcbench_stats::{EngineReport, StampSource, Window};
 use hpcbench_timing::Monotonic;
 
 use self::connections::Connections;
+use self::in_flight::InFlightMeter;
 use self::meter::{WindowMeter, WindowState};
 use self::poller::{Poller, Ready};
 pub(crate) use self::sink::Batch;
@@ -68,9 +70,20 @@ pub(crate) enum EngineError {
 /// What an engine thread leaves behind.
 #[derive(Debug)]
 pub(crate) struct ThreadOutcome {
-    pub(crate) report: EngineReport,
+    report: EngineReport,
     /// Processor time used in the window, if the window ended.
-    pub(crate) window_cpu: Option<u64>,
+    window_cpu: Option<u64>,
+    in_flight: InFlightMeter,
+}
+
+impl ThreadOutcome {
+    /// The report, now that the window is known.
+    pub(crate) fn into_report(self, window: Window) -> EngineReport {
+        let mut report = self.report;
+        report.finish(window, self.window_cpu);
+        report.count_in_flight(self.in_flight.within(window));
+        report
+    }
 }
 
 /// What one thread needs to begin.
@@ -99,6 +112,7 @@ pub(crate) struct Engine {
     report: EngineReport,
     meter: WindowMeter,
     in_flight: u32,
+    in_flight_meter: InFlightMeter,
     /// Requests begun by this thread, to go through the endpoints in turn.
     begun: u64,
     /// A request has ended since requests were last begun.
@@ -141,6 +155,10 @@ impl Engine {
             report: EngineReport::new(setup.plan.spec.node.clone(), setup.thread, setup.stamps),
             meter: WindowMeter::default(),
             in_flight: 0,
+            in_flight_meter: InFlightMeter::new(
+                setup.timeline.since_t0(setup.timeline.t1),
+                setup.timeline.t2().map(|t2| setup.timeline.since_t0(t2)),
+            ),
             begun: share.beginning_among(endpoints as u64),
             ended: false,
             unread: Vec::new(),

@@ -98,6 +98,7 @@ impl Engine {
         exchange.written = exchange.output.len();
         exchange.times.sent = Some(since_t0);
         exchange.times.send_done = Some(self.timeline.since_t0(Monotonic::now()));
+        self.in_flight_meter.sent(since_t0);
         self.recount(&mut exchange);
         if exchange.phase(&self.timeline) == Phase::Window {
             self.shared.note_send(since_t0);

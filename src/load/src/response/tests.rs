@@ -167,13 +167,18 @@ fn error_statuses_carry_the_servers_words() {
 fn what_a_server_told_of_is_known_without_the_responses_end() {
     let told = |text: &str| {
         let (reader, _, fault) = read(Dialect::Chat, true, &[text.as_bytes()], true);
-        let told = reader.failure().map(|fault| (fault.kind, fault.text.into_owned()));
+        let told = reader
+            .failure()
+            .map(|fault| (fault.kind, fault.text.into_owned()));
         (fault.map(|fault| fault.kind), told)
     };
     let status = |text: &str| Some((ErrorKind::HttpStatus, text.to_owned()));
     let cut = Some(ErrorKind::CutStream);
     let head = "HTTP/1.1 500 Oops\r\ncontent-length: 99\r\n";
-    assert_eq!(told(&format!("{head}\r\nno GPU")), (cut, status("status 500: no GPU")));
+    assert_eq!(
+        told(&format!("{head}\r\nno GPU")),
+        (cut, status("status 500: no GPU"))
+    );
     let encoded = format!("{head}content-encoding: gzip\r\n\r\n\x1f");
     let (ended_by, said) = told(&encoded);
     assert_eq!((ended_by, said), (cut, status(&format!("status 500: {ENCODED}"))));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use hpcbench_load::{ClientShare, Cooldown, Length, Shape, Start, prepare};
+use hpcbench_load::{ClientShare, Cooldown, Length, Outcome, Shape, Start, prepare};
 use hpcbench_records::{Phase, Record, Status};
 
 use crate::server::{After, Server, stream};
@@ -16,6 +16,22 @@ fn closed(concurrency: u32) -> Shape {
         think_time: Duration::ZERO,
         turns: NonZeroU16::MIN,
     }
+}
+
+/// What the threads counted in flight is what the records say, to the nanosecond; and not without one of them.
+fn expect_all_counted(records: &[Record], outcome: &Outcome) {
+    let in_flight = |record: &Record| {
+        let (sent, end) = (record.times.sent?, record.times.end?);
+        Some(outcome.window.overlap(sent, end))
+    };
+    let recorded: u64 = records.iter().filter_map(in_flight).sum();
+    let counted = outcome
+        .engine
+        .threads
+        .iter()
+        .map(|thread| thread.in_flight_ns.unwrap());
+    assert_eq!(counted.sum::<u64>(), recorded);
+    assert!(recorded > 0);
 }
 
 fn phases(records: &[Record]) -> [usize; 3] {
@@ -55,6 +71,7 @@ fn a_number_of_requests_is_exact_on_several_threads() {
         ),
         (3, 3, 50)
     );
+    expect_all_counted(&records, &outcome);
     // Every user, of seven on three threads, was there.
     let mut fresh: Vec<(u16, u64)> = records
         .iter()
@@ -154,6 +171,7 @@ fn a_duration_has_a_warm_up_a_window_and_a_cool_down() {
     assert!(engine.threads[0].cpu_share.is_some());
     assert_eq!(engine.threads[0].window, Some(window));
     assert_eq!(engine.arrivals, measured as u64);
+    expect_all_counted(&records, &outcome);
 }
 
 #[test]

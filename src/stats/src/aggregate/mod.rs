@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 pub use client::ClientTotals;
 pub(crate) use counts::share;
 pub use counts::{Outcomes, TokenTotals};
+pub use endpoints::MAX_ENDPOINTS;
 pub(crate) use endpoints::{EndpointTotals, Endpoints};
 pub use goodput::GoodputCounts;
+pub(crate) use rates::InFlightTwice;
 pub use rates::Little;
 pub(crate) use violations::{Counting, LimitCounts, ViolationCounts};
 

@@ -16,6 +16,15 @@ pub struct Little {
     pub edge: f64,
 }
 
+/// The mean number of requests in flight, which two counts must agree on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct InFlightTwice {
+    /// By the records.
+    pub(crate) recorded: f64,
+    /// By what the engine threads counted while they sent and received.
+    pub(crate) counted: f64,
+}
+
 impl TrialAggregate {
     /// Length of the longest window in seconds; `None` if there is none.
     pub fn window_seconds(&self) -> Option<f64> {
@@ -45,6 +54,14 @@ impl TrialAggregate {
     /// Mean number of requests in flight.
     pub fn delivered_mean(&self) -> Option<f64> {
         self.per_window(|client| client.in_flight_ns as f64 / client.window.nanoseconds() as f64)
+    }
+
+    /// The same, once by the records and once by the engines' own count; `None` unless there are both.
+    pub(crate) fn in_flight_twice(&self) -> Option<InFlightTwice> {
+        Some(InFlightTwice {
+            recorded: self.delivered_mean()?,
+            counted: self.engine.as_ref()?.mean_in_flight()?,
+        })
     }
 
     /// Requests that the clients sent at any time; `None` if one of them does not say.

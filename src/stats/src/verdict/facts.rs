@@ -1,6 +1,6 @@
 //! The numbers that a verdict rests on.
 
-use crate::aggregate::{Little, TrialAggregate, share};
+use crate::aggregate::{InFlightTwice, Little, TrialAggregate, share};
 use crate::search::QueueTrend;
 use crate::steady::{self, Observed, SteadyState, Unsteady};
 use crate::{
@@ -27,6 +27,7 @@ pub(crate) struct Facts {
     pub(super) delivered_mean: Option<f64>,
     pub(super) mean_residence_ns: Option<f64>,
     pub(super) little: Option<Little>,
+    pub(super) in_flight: Option<InFlightTwice>,
     pub(super) ttft_p50: Option<u64>,
     pub(super) itl_p50: Option<u64>,
     pub(super) e2e_p50: Option<u64>,
@@ -96,6 +97,7 @@ impl Facts {
             delivered_mean: aggregate.delivered_mean(),
             mean_residence_ns: aggregate.mean_residence_ns(),
             little: aggregate.little(),
+            in_flight: aggregate.in_flight_twice(),
             ttft_p50: metrics.ttft_from(start).quantile(0.5),
             itl_p50: metrics.itl.quantile(0.5),
             e2e_p50: metrics.e2e_from(start).quantile(0.5),

@@ -7,7 +7,7 @@ mod recomputed;
 use hpcbench_records::ErrorKind;
 
 use super::*;
-use crate::testing::{MS, aggregate, cancelled, expectations, failure, stream, whole, window};
+use crate::testing::{MS, aggregate, calm_engine, cancelled, expectations, failure, stream, whole, window};
 
 #[test]
 fn gaps_belong_to_the_window_in_which_they_end() {
@@ -115,6 +115,27 @@ fn little_by_hand() {
     assert_eq!((little.in_flight, little.rate_times_residence), (1.0, 1.0));
     assert!((little.edge - 0.1).abs() < 1e-12);
     assert_eq!(sum.mean_residence_ns(), Some(1e7));
+}
+
+#[test]
+fn a_record_too_few_or_too_many_is_missed_by_the_engines_count() {
+    let records: Vec<_> = (0..100).map(|i| whole(i * 10, i * 10 + 10, 1)).collect();
+    let off = |records: &[Record]| {
+        let mut sum = aggregate(window(0, 1_000), &expectations(), records);
+        let mut engine = calm_engine(window(0, 1_000));
+        engine.count_in_flight(Some(1_000_000_000));
+        sum.add_engine(&engine);
+        let twice = sum.in_flight_twice().unwrap();
+        twice.recorded - twice.counted
+    };
+    assert!(off(&records).abs() < 1e-12);
+    assert!((off(&records[1..]) + 0.01).abs() < 1e-12);
+    let doubled = [records.as_slice(), &records[..1]].concat();
+    assert!((off(&doubled) - 0.01).abs() < 1e-12);
+    // A client of an earlier version does not say.
+    let mut sum = aggregate(window(0, 1_000), &expectations(), &records);
+    sum.add_engine(&calm_engine(window(0, 1_000)));
+    assert_eq!(sum.in_flight_twice(), None);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::super::VerdictStatus::{Invalid, Suspect};
 use super::super::facts::Facts;
 use super::super::format::percent;
 use super::graded;
+use crate::aggregate::InFlightTwice;
 
 /// Fewer requests than this say little about a p99.
 const COHORT_FOR_P99: u64 = 1_000;
@@ -14,6 +15,11 @@ const SMALLEST_COHORT: u64 = 30;
 const LITTLE_SUSPECT: f64 = 0.02;
 /// The same, invalid; never less than what makes a trial suspect.
 const LITTLE_INVALID: f64 = 0.10;
+/// Largest disagreement of the records with the engine's own count of what was in flight: suspect. Both are whole
+/// nanoseconds from the same instants, and agree unless a record is lost, doubled or wrong.
+const COUNT_SUSPECT: f64 = 0.0001;
+/// The same, invalid.
+const COUNT_INVALID: f64 = 0.01;
 
 /// There are enough requests.
 pub(super) fn cohort_size(facts: &Facts) -> Option<Finding> {
@@ -46,6 +52,23 @@ pub(super) fn little(facts: &Facts) -> Option<Finding> {
     graded(off, suspect, (invalid, Invalid), |limit| {
         format!(
             "Little's law is off by {}, more than {}: {l:.2} requests in flight, but rate times duration gives {lambda_w:.2}",
+            percent(off),
+            percent(limit),
+        )
+    })
+}
+
+/// The records have the requests that the engine had, from its sends to their ends.
+pub(super) fn in_flight(facts: &Facts) -> Option<Finding> {
+    let InFlightTwice { recorded, counted } = facts.in_flight?;
+    let most = recorded.max(counted);
+    if most <= 0.0 {
+        return None;
+    }
+    let off = (recorded - counted).abs() / most;
+    graded(off, COUNT_SUSPECT, (COUNT_INVALID, Invalid), |limit| {
+        format!(
+            "the records are off by {}, more than {}: {recorded:.3} requests in flight, but the engine counted {counted:.3}",
             percent(off),
             percent(limit),
         )

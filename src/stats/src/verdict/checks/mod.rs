@@ -40,6 +40,7 @@ const OF_THE_TRIAL: &[Check] = &[
     service::throttled,
     books::cohort_size,
     books::little,
+    books::in_flight,
     steadiness::steady_state,
 ];
 

@@ -6,7 +6,7 @@ mod thresholds;
 use super::VerdictStatus::{ClientBound, Invalid, Suspect, Valid};
 use super::facts::{Cached, EngineFacts};
 use super::*;
-use crate::aggregate::Little;
+use crate::aggregate::{InFlightTwice, Little};
 use crate::steady::{Observed, Unsteady};
 use crate::{ClientPlacement, Load, StampSource};
 
@@ -37,6 +37,10 @@ fn healthy() -> Facts {
             in_flight: 100.0,
             rate_times_residence: 98.0,
             edge: 0.0,
+        }),
+        in_flight: Some(InFlightTwice {
+            recorded: 99.5,
+            counted: 99.5,
         }),
         ttft_p50: Some(50 * MS),
         itl_p50: Some(10 * MS),
@@ -237,6 +241,15 @@ fn littles_law() {
     assert_eq!(off(0.13, 0.12), Valid, "short windows have wide edges");
     assert_eq!(off(0.15, 0.12), Invalid);
     assert_eq!(status(|f| f.little = None), Valid);
+}
+
+#[test]
+fn what_was_in_flight_by_two_counts() {
+    let counts = |recorded, counted| status(|f| f.in_flight = Some(InFlightTwice { recorded, counted }));
+    assert_eq!(counts(0.0, 0.0), Valid);
+    assert_eq!(counts(0.0, 1.0), Invalid, "no record at all");
+    assert_eq!(counts(1.0, 0.0), Invalid);
+    assert_eq!(status(|f| f.in_flight = None), Valid);
 }
 
 #[test]

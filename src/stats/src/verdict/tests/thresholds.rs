@@ -223,6 +223,24 @@ const SERVICE: &[Row] = &[
         &[(0.069, Valid), (0.071, Suspect), (0.101, Invalid)],
     ),
     (
+        "in flight by the records, of 100 by the engine's count",
+        |f, x| {
+            f.in_flight = Some(InFlightTwice {
+                recorded: x,
+                counted: 100.0,
+            });
+        },
+        &[
+            (100.0, Valid),
+            (99.991, Valid),
+            (99.989, Suspect),
+            (100.011, Suspect),
+            (99.01, Suspect),
+            (98.99, Invalid),
+            (101.1, Invalid),
+        ],
+    ),
+    (
         "cohort",
         |f, x| f.cohort = x as u64,
         &[
