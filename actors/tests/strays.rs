@@ -1,5 +1,6 @@
 //! Strays: processes whose parent is gone, adopted by a subreaper. A test binary of its own, for it kills all that it adopts.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,10 +33,13 @@ async fn strays_are_killed_and_children_are_not() {
     let shell = Command::new("sh")
         .args(["-c", "sleep 60 >/dev/null 2>&1 & echo $!"])
         .stdin(Stdio::null())
+        // As a spawner starts its children.
+        .process_group(0)
         .output()
         .unwrap();
     let stray: i32 = String::from_utf8(shell.stdout).unwrap().trim().parse().unwrap();
     assert!(lives(stray));
+    let mut tool = Command::new("sleep").arg("60").spawn().unwrap();
     spawner.sweep();
     let until = Instant::now() + Duration::from_secs(10);
     while lives(stray) && Instant::now() < until {
@@ -44,6 +48,12 @@ async fn strays_are_killed_and_children_are_not() {
     assert!(!lives(stray), "the stray lives");
     let own = child.pid().cast_signed();
     assert!(lives(own), "its own child was killed");
+    assert!(
+        tool.try_wait().unwrap().is_none(),
+        "a program that it runs was killed"
+    );
+    tool.kill().unwrap();
+    tool.wait().unwrap();
     kill(Pid::from_raw(own), Signal::SIGKILL).unwrap();
     child.ended().await;
 }

@@ -2,7 +2,7 @@
 
 use crate::ids::Role;
 use crate::plan::{Plan, SearchPoint, ServicePlan, Window, WorkloadPlan};
-use crate::recipe::{Load, Prompts, ServiceKind, TokenCount};
+use crate::recipe::{Load, Prompts, TokenCount};
 use crate::units::Duration;
 
 /// Assumed time around a trial's load: preparing it, its last requests, storing its records.
@@ -113,11 +113,11 @@ impl Estimate {
 /// Instances of a service that hpcbench starts.
 pub fn instances(plan: &Plan, service: &ServicePlan) -> u64 {
     let servers = service.server_nodes.unwrap_or(plan.resources.servers.count);
-    if service.kind == ServiceKind::Openai {
-        0
-    } else {
+    if service.is_launched() {
         u64::from(servers.get()) * u64::from(service.instances_per_node)
             / u64::from(service.nodes_per_instance.get())
+    } else {
+        0
     }
 }
 

@@ -10,4 +10,4 @@ pub(crate) use actor::AlsoSeal;
 pub use actor::LogCollector;
 pub use line::CollectedLine;
 pub use sources::{LogSource, LogSources};
-pub use tail::log_tail;
+pub use tail::{TAIL_BYTES, log_tail};

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 pub(super) const MAX_LINE_BYTES: usize = 64 * 1024;
 /// Most bytes that one look at a file takes.
 const MAX_READ_BYTES: u64 = 4 * 1024 * 1024;
-/// How far from a file's end [`log_tail`] looks for lines.
-const TAIL_BYTES: u64 = 16 * 1024;
+/// How far from a file's end to look for the lines that are shown to somebody.
+pub const TAIL_BYTES: u64 = 16 * 1024;
 
 /// A file and how far it was read.
 #[derive(Debug)]
@@ -73,14 +73,14 @@ impl Tail {
     }
 }
 
-/// The last lines of a file, at most `lines`; empty if it cannot be read.
-pub fn log_tail(path: &Path, lines: usize) -> Vec<String> {
+/// The last lines of a file, at most `lines`, and none that begins further than `bytes` from its end; empty if it cannot be read.
+pub fn log_tail(path: &Path, lines: usize, bytes: u64) -> Vec<String> {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
-        let skipped = file.metadata()?.len().saturating_sub(TAIL_BYTES);
+        let skipped = file.metadata()?.len().saturating_sub(bytes);
         file.seek(SeekFrom::Start(skipped))?;
         let mut text = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut text)?;
+        file.take(bytes).read_to_end(&mut text)?;
         if skipped > 0 {
             // What comes first is the end of a line.
             let rest = text
@@ -155,10 +155,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         std::fs::write(&path, "a\nb\n\nc\n").unwrap();
-        assert_eq!(log_tail(&path, 2), ["b", "c"]);
-        assert!(log_tail(&dir.path().join("none"), 2).is_empty());
+        assert_eq!(log_tail(&path, 2, TAIL_BYTES), ["b", "c"]);
+        assert!(log_tail(&dir.path().join("none"), 2, TAIL_BYTES).is_empty());
         let long = "x".repeat(TAIL_BYTES as usize);
         std::fs::write(&path, format!("{long}\nlast\n")).unwrap();
-        assert_eq!(log_tail(&path, 2), ["last"]);
+        assert_eq!(log_tail(&path, 2, TAIL_BYTES), ["last"]);
+        assert_eq!(log_tail(&path, 2, 2 * TAIL_BYTES), [long.as_str(), "last"]);
     }
 }

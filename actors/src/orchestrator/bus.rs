@@ -19,7 +19,7 @@ use nix::sys::signal::Signal;
 use super::OrchestratorError;
 use super::actor::{Ack, Heard, Input, Orchestrator};
 use super::publisher::LogReader;
-use crate::log_collector::{LogSource, LogSources};
+use crate::log_collector::{LogSource, LogSources, TAIL_BYTES, log_tail};
 use crate::process::{Child, ChildSpec, Guarding, Spawner};
 use crate::shell::{NodeAddress, Scratch, describe, private_file, successor_of};
 pub(super) use slot::BusSlot;
@@ -193,7 +193,7 @@ impl BusHost {
     }
 
     fn last_words(&self, launch: u32) -> String {
-        crate::log_collector::log_tail(&self.log_path(launch), 3).join(" / ")
+        log_tail(&self.log_path(launch), 3, TAIL_BYTES).join(" / ")
     }
 
     async fn spawn(&self, plan: &Launch, launch: u32) -> Result<Child, String> {

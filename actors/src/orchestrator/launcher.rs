@@ -24,7 +24,7 @@ use super::places::{AgentStart, Place, Places};
 use crate::agent::{
     AgentContext, ContextParts, Greeting, GreetingFile, OrphanOrders, ScratchPlace, claim_orphans,
 };
-use crate::log_collector::{LogSource, log_tail};
+use crate::log_collector::{LogSource, TAIL_BYTES, log_tail};
 use crate::process::{Child, ChildSpec, Exit, SpawnError};
 use crate::shell::{NodeResources, boot_id, describe, outbox, private_file};
 
@@ -344,7 +344,7 @@ impl Started {
 /// How an agent's process ended, with the last complaint in its log: the agent's own, if it has one. That is told whatever the
 /// exit code: a program that starts agents elsewhere may end well where the other node did not.
 fn with_last_words(exit: Exit, log: &Path) -> String {
-    let lines = log_tail(log, TAIL_LINES);
+    let lines = log_tail(log, TAIL_LINES, TAIL_BYTES);
     let last = |of: fn(&str) -> Option<&str>| lines.iter().rev().find_map(|line| of(line));
     match last(own_complaint).or_else(|| last(complaint)) {
         Some(words) => format!("{exit}: {words}"),

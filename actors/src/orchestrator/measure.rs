@@ -12,7 +12,7 @@ use hpcbench_recipes::plan::SearchPoint;
 use hpcbench_stats::{ServiceReport, TrialAggregate, TrialSummary};
 
 use crate::expectations::expectations;
-use crate::log_collector::{CollectedLine, log_tail};
+use crate::log_collector::{CollectedLine, TAIL_BYTES, log_tail};
 use crate::shell::digest_file;
 
 /// Largest aggregate of a client: a few histograms.
@@ -134,7 +134,7 @@ pub(super) fn application_tail(run_dir: &Path) -> Vec<String> {
     };
     let mut lines: Vec<String> = paths
         .iter()
-        .flat_map(|path| log_tail(path, TAIL_LINES))
+        .flat_map(|path| log_tail(path, TAIL_LINES, TAIL_BYTES))
         .map(message)
         .collect();
     lines.split_off(lines.len().saturating_sub(TAIL_LINES))

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid, getpgrp};
 use tokio::sync::oneshot;
 
 use super::leftovers::{RUN_VARIABLE, run_mark};
@@ -110,14 +110,22 @@ impl Spawner {
     }
 
     /// Kills what this process has adopted, as a subreaper, from children of its own that are gone.
+    ///
+    /// A program that this process runs without a spawner and waits for itself is in its own process group. What is adopted is
+    /// not: it comes from a child that a spawner has given a group.
     pub fn sweep(&self) {
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let own_group = getpgrp();
         for pid in tree::children_of(std::process::id())
             .into_iter()
             .filter(|pid| !own.contains(pid))
         {
+            let stray = Pid::from_raw(pid as i32);
+            if getpgid(Some(stray)).is_ok_and(|group| group == own_group) {
+                continue;
+            }
             tree::kill_descendants(pid, &[]);
-            let pid = Pid::from_raw(pid as i32);
+            let pid = stray;
             let _ = kill(pid, Signal::SIGKILL);
             // In a thread: a process in an uninterruptible wait takes its time to die.
             std::thread::spawn(move || waitpid(pid, None));

@@ -7,19 +7,19 @@ use hpcbench_core::event::{ServiceExited, ServiceFailed, ServiceRank, ServiceRea
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{InstanceId, Seq};
 use hpcbench_recipes::ServicePlan;
-use hpcbench_services::{DIAGNOSIS_LINES, Service, StopPolicy, diagnose, find};
+use hpcbench_services::{Service, StopPolicy, find};
 use tokio::sync::watch;
 
 use super::keys::Tokens;
+use super::last_words::LastWords;
 use super::processes::{Part, Processes};
 use super::remarks;
 use super::short_path::ShortPath;
 use super::start::Started;
 use crate::agent::AgentContext;
-use crate::log_collector::log_tail;
 
-/// Lines of its log that the end of a service shows.
-const TAIL_LINES: usize = 20;
+/// What a process prints to.
+const STREAMS: [&str; 2] = ["stdout", "stderr"];
 
 /// What is to be started.
 pub(super) struct Order {
@@ -157,63 +157,61 @@ impl Instance {
         if let Some(rest) = rest {
             self.go_on(&rest, since).await?;
         }
-        let ready = self.until_ready(&endpoints, since).await?;
-        Ok(ServiceReady {
-            outfit_seconds: outfit.map(|outfit| outfit.as_secs_f64()),
-            remarks: self.remarks(),
-            ..ready
-        })
+        let mut ready = self.until_ready(&endpoints, since).await?;
+        ready.outfit_seconds = outfit.map(|outfit| outfit.as_secs_f64());
+        ready.remarks.extend(self.remarks());
+        for remark in &ready.remarks {
+            tracing::warn!(instance = %self.order.id, "{remark}");
+        }
+        Ok(ready)
     }
 
-    /// What is to be known of it now that it is ready.
+    /// What is to be known of it, by its log, now that it is ready.
     fn remarks(&self) -> Vec<String> {
         if self.order.rank.as_ref().is_none_or(|rank| rank.of.get() == 1) {
             return Vec::new();
         }
         let logs = self.logs();
-        let remarks = remarks::on_several_nodes(logs.iter().map(PathBuf::as_path));
-        for remark in &remarks {
-            tracing::warn!(instance = %self.order.id, "{remark}");
-        }
-        remarks
+        remarks::on_several_nodes(logs.iter().map(PathBuf::as_path))
     }
 
-    /// The last lines of its log, as an event shows them.
-    fn tail(&self) -> Vec<String> {
-        self.lines(TAIL_LINES)
-    }
-
-    /// The last lines of standard error, then of standard output: most servers put the reason for their end into the former.
-    fn lines(&self, most: usize) -> Vec<String> {
+    /// How long its model took to load, by its log.
+    pub(super) fn told_load_seconds(&self) -> Option<f64> {
         let logs = self.logs();
-        let mut lines: Vec<String> = logs.iter().flat_map(|log| log_tail(log, most)).collect();
-        lines.split_off(lines.len().saturating_sub(most))
+        let told = |line: &str| self.service.load_seconds(line);
+        remarks::load_seconds(logs.iter().map(PathBuf::as_path), told)
+    }
+
+    /// What its processes said last.
+    fn last_words(&self) -> LastWords {
+        let [output, errors] = STREAMS.map(|stream| self.logs_of(stream));
+        let words = LastWords::read(self.plan.kind, &output, &errors);
+        if let Some(found) = &words.diagnosis {
+            tracing::warn!(
+                instance = %self.order.id, evidence = found.evidence, "the service failed: {found}"
+            );
+        }
+        words
     }
 
     /// Where its processes print to.
     fn logs(&self) -> Vec<PathBuf> {
-        let streams = ["stdout", "stderr"].into_iter();
-        let all = streams.flat_map(|stream| [Part::Cluster, Part::Service].map(|part| (part, stream)));
-        all.map(|(part, stream)| self.processes.log_path(part, stream))
-            .collect()
+        STREAMS.iter().flat_map(|stream| self.logs_of(stream)).collect()
     }
 
-    fn diagnosis(&self) -> Option<String> {
-        let found = diagnose(self.plan.kind, &self.lines(DIAGNOSIS_LINES))?;
-        tracing::warn!(
-            instance = %self.order.id, evidence = found.evidence, "the service failed: {found}"
-        );
-        Some(found.to_string())
+    fn logs_of(&self, stream: &str) -> [PathBuf; 2] {
+        [Part::Cluster, Part::Service].map(|part| self.processes.log_path(part, stream))
     }
 
     async fn conclude(&self, end: End) {
         let policy = self.service.stop();
         match end {
             End::Exited(how) => {
-                let (log_tail, diagnosis) = (self.tail(), self.diagnosis());
+                let LastWords { diagnosis, shown } = self.last_words();
                 // What is left of it is of no use, and is not to be in the way of its next start.
                 self.processes.stop(policy).await;
-                self.report(self.exited(how, false, diagnosis, log_tail));
+                let diagnosis = diagnosis.map(|found| found.to_string());
+                self.report(self.exited(how, false, diagnosis, shown));
             }
             End::Failed(reason) => self.fail(reason, policy).await,
             End::Asked(cause) => {
@@ -229,13 +227,13 @@ impl Instance {
 
     async fn fail(&self, reason: String, policy: StopPolicy) {
         // What it said until now; it may be started again as soon as its failure is known, so it ends before that.
-        let log_tail = self.tail();
-        let reason = match self.diagnosis() {
+        let LastWords { diagnosis, shown } = self.last_words();
+        let reason = match diagnosis {
             Some(diagnosis) => format!("{reason}: {diagnosis}"),
             None => reason,
         };
         self.processes.stop(policy).await;
-        self.report(failed(&self.order, reason, log_tail));
+        self.report(failed(&self.order, reason, shown));
     }
 
     fn exited(

@@ -8,6 +8,7 @@ mod endpoints;
 mod environment;
 mod instance;
 mod keys;
+mod last_words;
 mod model;
 mod preflight;
 mod probe;

@@ -18,6 +18,8 @@ const LIST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause between two probes while a service starts: the first ones come at short distances, so that a quick service is
 /// noticed quickly.
 const FIRST_PROBE: Duration = Duration::from_millis(20);
+/// The status of a server that cannot answer for now: `Service Unavailable`.
+const BUSY: u16 = 503;
 /// Most of a refusal that is shown.
 const MAX_SHOWN_CHARS: usize = 300;
 
@@ -43,18 +45,19 @@ impl Instance {
             timeout: plan.health.timeout.as_std(),
             since,
         };
-        waiting.until_healthy(&readiness.probe, &servers).await?;
+        let busy_seconds = waiting.until_healthy(&readiness.probe, &servers).await?;
         let seconds = since.elapsed().as_secs_f64();
         let models = match servers.first() {
             Some(first) => waiting.models(&readiness, first).await?,
             None => Vec::new(),
         };
+        let mut remarks = Vec::new();
         let load_seconds = match self.service.warmup(plan) {
-            Some(warmup) => Some(waiting.load(&warmup, &servers).await?),
-            None => None,
+            Some(warmup) => Some(waiting.load(&warmup, &servers, &mut remarks).await?),
+            None => self.told_load_seconds().or(busy_seconds),
         };
         let first_token_seconds = match self.service.first_request(plan) {
-            Some(request) => Some(waiting.first_token(&request, &servers).await?),
+            Some(request) => waiting.first_token(&request, &servers, &mut remarks).await?,
             None => None,
         };
         Ok(ServiceReady {
@@ -69,7 +72,7 @@ impl Instance {
             outfit_seconds: None,
             load_seconds,
             first_token_seconds,
-            remarks: Vec::new(),
+            remarks,
         })
     }
 
@@ -91,11 +94,17 @@ impl Waiting<'_> {
         self.timeout.saturating_sub(self.since.elapsed())
     }
 
-    async fn until_healthy(&self, probe: &Probe, servers: &[Server<'_>]) -> Result<(), String> {
+    /// Asks until all are healthy; returns the seconds in which they answered that they are busy, if any did: what a server does then
+    /// is to load its model.
+    async fn until_healthy(&self, probe: &Probe, servers: &[Server<'_>]) -> Result<Option<f64>, String> {
         let interval = self.instance.plan.health.interval.as_std();
         let mut pause = FIRST_PROBE.min(interval);
+        let mut busy_since = None;
         for server in servers {
-            while let Err(last) = ask(probe, server, self.left()).await? {
+            while let Err(NotYet { last, is_busy }) = ask(probe, server, self.left()).await? {
+                if is_busy {
+                    busy_since.get_or_insert_with(Instant::now);
+                }
                 let left = self.left();
                 if left.is_zero() {
                     let seconds = self.timeout.as_secs_f64();
@@ -105,7 +114,7 @@ impl Waiting<'_> {
                 pause = (pause * 2).min(interval);
             }
         }
-        Ok(())
+        Ok(busy_since.map(|since: Instant| since.elapsed().as_secs_f64()))
     }
 
     /// The models that a service says it has; a list without the wanted one is an error.
@@ -161,11 +170,16 @@ impl Waiting<'_> {
     }
 
     /// Has every endpoint load the model, and says how long that took.
-    async fn load(&self, warmup: &Warmup, servers: &[Server<'_>]) -> Result<f64, String> {
+    async fn load(
+        &self,
+        warmup: &Warmup,
+        servers: &[Server<'_>],
+        remarks: &mut Vec<String>,
+    ) -> Result<f64, String> {
         let began = Instant::now();
         for server in servers {
             let what = format!("load {:?}", warmup.model);
-            self.send(&what, warmup.path, &warmup.body, server).await?;
+            self.send(&what, warmup.path, &warmup.body, server).await??;
             let listed = server.get(warmup.loaded_path, LIST_PATIENCE);
             let (_, body) = listed.await.map_err(|error| describe(&error))?;
             let loaded = warmup.loaded(&body).map_err(|error| describe(&error))?;
@@ -177,44 +191,64 @@ impl Waiting<'_> {
             };
             let (bytes, gpu_bytes) = (loaded.bytes, loaded.gpu_bytes);
             tracing::info!(bytes, gpu_bytes, "{} has loaded {}", server.url, warmup.model);
-            if gpu_bytes < bytes && !self.instance.context.resources.gpus.is_empty() {
-                tracing::warn!("a part of {} is not in the GPUs' memory", warmup.model);
+            if !self.instance.context.resources.gpus.is_empty() {
+                remarks.extend(loaded.remark(&warmup.model));
             }
         }
         Ok(began.elapsed().as_secs_f64())
     }
 
-    /// Seconds to the first token of the endpoint that took longest.
-    async fn first_token(&self, request: &FirstRequest, servers: &[Server<'_>]) -> Result<f64, String> {
-        let mut longest = 0.0_f64;
+    /// Seconds to the first token of the endpoint that took longest; none: not all of them have answered.
+    async fn first_token(
+        &self,
+        request: &FirstRequest,
+        servers: &[Server<'_>],
+        remarks: &mut Vec<String>,
+    ) -> Result<Option<f64>, String> {
+        let mut longest = Some(0.0_f64);
         for server in servers {
             let began = Instant::now();
-            self.send("answer its first request", request.path, &request.body, server)
-                .await?;
-            longest = longest.max(began.elapsed().as_secs_f64());
+            let sent = self.send("answer its first request", request.path, &request.body, server);
+            match sent.await? {
+                Ok(()) => longest = longest.map(|longest| longest.max(began.elapsed().as_secs_f64())),
+                Err(refusal) if request.is_vital => return Err(refusal),
+                Err(refusal) => {
+                    remarks.push(refusal);
+                    longest = None;
+                }
+            }
         }
         Ok(longest)
     }
 
+    /// Sends a request; the inner error is a refusal.
     async fn send(
         &self,
         what: &str,
         path: &str,
         body: &serde_json::Value,
         server: &Server<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<Result<(), String>, String> {
         let answer = server.post(path, body, self.left()).await;
         let (status, body) = answer.map_err(|error| format!("it did not {what}: {}", describe(&error)))?;
         if (200..300).contains(&status) {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let said = String::from_utf8_lossy(&body);
         let said: String = said.trim().chars().take(MAX_SHOWN_CHARS).collect();
-        Err(format!(
-            "it did not {what}: {} answers with status {status}: {said}",
+        Ok(Err(format!(
+            "it did not {what}: {} answers {path} with status {status}: {said}",
             server.url
-        ))
+        )))
     }
+}
+
+/// Why a service is not ready yet.
+pub(super) struct NotYet {
+    /// What was met last.
+    pub(super) last: String,
+    /// Whether it has answered that it is busy, as servers do that load a model.
+    is_busy: bool,
 }
 
 /// Whether the service is ready; the inner error says why not yet, the outer one why never.
@@ -222,14 +256,20 @@ pub(super) async fn ask(
     probe: &Probe,
     server: &Server<'_>,
     patience: Duration,
-) -> Result<Result<(), String>, String> {
+) -> Result<Result<(), NotYet>, String> {
     Ok(match server.get(&probe.path, patience).await {
         Ok((status, _)) => match probe.judge(status) {
             ProbeResult::Ready => Ok(()),
-            ProbeResult::NotYet => Err(format!("{} answers with status {status}", server.url)),
+            ProbeResult::NotYet => Err(NotYet {
+                last: format!("{} answers with status {status}", server.url),
+                is_busy: status == BUSY,
+            }),
             ProbeResult::Hopeless(reason) => return Err(reason.to_owned()),
         },
         Err(error) if error.is_final() => return Err(describe(&error)),
-        Err(error) => Err(describe(&error)),
+        Err(error) => Err(NotYet {
+            last: describe(&error),
+            is_busy: false,
+        }),
     })
 }

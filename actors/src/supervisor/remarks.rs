@@ -24,6 +24,15 @@ pub(super) fn on_several_nodes<'p>(logs: impl Iterator<Item = &'p Path>) -> Vec<
     remark.into_iter().collect()
 }
 
+/// The longest time to load a model that a line of the logs tells: its processes load at once.
+pub(super) fn load_seconds<'p>(
+    logs: impl Iterator<Item = &'p Path>,
+    told: impl Fn(&str) -> Option<f64>,
+) -> Option<f64> {
+    logs.flat_map(|log| beginning(log).lines().filter_map(&told).collect::<Vec<_>>())
+        .reduce(f64::max)
+}
+
 fn beginning(log: &Path) -> String {
     let mut bytes = Vec::new();
     // A log that cannot be read says nothing.
@@ -34,6 +43,17 @@ fn beginning(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_slowest_process_says_how_long_a_model_loaded() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        std::fs::write(&log, "1.5\nready\n2.5\n2\n").unwrap();
+        let missing = dir.path().join("missing");
+        let told = |log: &Path| load_seconds([missing.as_path(), log].into_iter(), |line| line.parse().ok());
+        assert_eq!(told(&log), Some(2.5));
+        assert_eq!(told(&missing), None);
+    }
 
     #[test]
     fn nccl_on_sockets_is_recognised_and_on_infiniband_is_not() {

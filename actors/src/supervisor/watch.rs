@@ -37,7 +37,9 @@ impl Instance {
 
 async fn all_answer(probe: &Probe, servers: &[Server<'_>], patience: Duration) -> Result<(), String> {
     for server in servers {
-        ask(probe, server, patience).await??;
+        ask(probe, server, patience)
+            .await?
+            .map_err(|not_yet| not_yet.last)?;
     }
     Ok(())
 }

@@ -9,7 +9,6 @@ use hpcbench_core::event::ServiceObserved;
 use hpcbench_core::message::ReportBody;
 use hpcbench_core::{Attempt, InstanceId, Seq, TrialId};
 use hpcbench_recipes::plan::Window as PlanWindow;
-use hpcbench_recipes::recipe::ServiceKind;
 use hpcbench_recipes::{ServicePlan, TrialPlan};
 use hpcbench_services::{BaseUrl, find};
 use hpcbench_stats::{ServiceReport, ThrottledGpu};
@@ -172,7 +171,7 @@ impl Observation {
     async fn strangers(&self, when: &'static str) -> Vec<String> {
         let service = self.service();
         // Services that already ran are not ours.
-        if service.is_none_or(|service| service.kind == ServiceKind::Openai) {
+        if service.is_none_or(|service| !service.is_launched()) {
             return Vec::new();
         }
         let endpoints = self.endpoints.clone();

@@ -58,6 +58,11 @@ pub fn setups(services: &[ServicePlan]) -> Vec<usize> {
 }
 
 impl ServicePlan {
+    /// Whether hpcbench starts it; else it runs already, at its endpoints.
+    pub const fn is_launched(&self) -> bool {
+        self.endpoints.is_empty()
+    }
+
     /// What it says, but for what none of its processes sees.
     fn seen_by_processes(&self) -> Result<String, serde_json::Error> {
         let same = Self {

@@ -19,6 +19,7 @@ use crate::openai::MODELS_PATH;
 use crate::options::{self, ABSOLUTE, Reserved};
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, Service, ServiceError};
+use crate::warmup::FirstRequest;
 
 /// Options of `service.kind: sglang`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -124,6 +125,10 @@ impl Service for Sglang {
                 is_complete: true,
             }),
         })
+    }
+
+    fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
+        Some(FirstRequest::openai(&plan.model))
     }
 
     fn endpoints(

@@ -161,10 +161,16 @@ impl LaunchCommand {
 
     /// Needs a path to read from.
     pub(crate) fn reads(&mut self, path: impl Into<PathBuf>) {
-        self.paths.push(HostPath {
-            path: path.into(),
-            writable: false,
-        });
+        self.needs(path.into(), false);
+    }
+
+    /// Needs a path to read from and to write to.
+    pub(crate) fn writes(&mut self, path: impl Into<PathBuf>) {
+        self.needs(path.into(), true);
+    }
+
+    fn needs(&mut self, path: PathBuf, writable: bool) {
+        self.paths.push(HostPath { path, writable });
     }
 }
 

@@ -102,6 +102,11 @@ pub trait Service: Sync {
         "name one that it lists"
     }
 
+    /// The seconds that loading the model took, if this line of its log says so.
+    fn load_seconds(&self, _line: &str) -> Option<f64> {
+        None
+    }
+
     /// What makes a ready server load its model, if it would else wait for the first request.
     fn warmup(&self, _plan: &ServicePlan) -> Option<Warmup> {
         None

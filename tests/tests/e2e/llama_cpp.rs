@@ -60,6 +60,9 @@ fn two_instances_are_started_used_and_ended() -> Result<()> {
     // Both trials were measured on the same two processes.
     assert_eq!(texts(&ready, "/data/endpoints/0")?.len(), 2, "{ready:?}");
     assert_eq!(texts(&ready, "/data/models/0")?, BTreeSet::from(["tiny"]));
+    for ready in &ready {
+        ensure!(ready["data"]["first_token_seconds"].is_number(), "{ready}");
+    }
     assert_eq!(of_type(&log, "service.launched").len(), 2);
     for exited in of_type(&log, "service.exited") {
         assert_eq!(exited["data"]["expected"], true, "{exited}");

@@ -100,7 +100,8 @@ pub struct ServiceReady {
     /// Seconds before its launch in which its image and its model were brought to the node; none where it had neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outfit_seconds: Option<f64>,
-    /// Seconds to load the model, where the server does that after it has become ready, when it is asked to.
+    /// Seconds to load the model: after it had become ready, where the server does that only when it is asked to; else a part of
+    /// `seconds`, by its log or by its answers. None: nothing tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_seconds: Option<f64>,
     /// Seconds from the very first request to its first token, once the model is loaded; none where nobody asked.
@@ -120,7 +121,7 @@ pub struct ServiceFailed {
     pub launch: u32,
     /// What went wrong.
     pub reason: String,
-    /// The service's last log lines.
+    /// The line of its log that tells the cause, if one does, and its last ones: of standard output, then of standard error.
     pub log_tail: Vec<String>,
 }
 
@@ -147,7 +148,7 @@ pub struct ServiceExited {
     /// What its log says about the cause, and what to do; none: nothing that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnosis: Option<String>,
-    /// The service's last log lines.
+    /// The line of its log that tells the cause, if one does, and its last ones: of standard output, then of standard error.
     pub log_tail: Vec<String>,
 }
 

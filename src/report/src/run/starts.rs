@@ -22,7 +22,8 @@ pub struct ServiceStart {
     pub outfit_seconds: Option<f64>,
     /// Seconds from its launch until it was ready.
     pub ready_seconds: f64,
-    /// Seconds to load the model, where the server does that only when it is asked to, after it has become ready.
+    /// Seconds to load the model: after it had become ready, where the server does that only when it is asked to; else a part of
+    /// `ready_seconds`. None: nothing tells.
     pub load_seconds: Option<f64>,
     /// Seconds from the very first request to its first token, once the model is loaded.
     pub first_token_seconds: Option<f64>,

@@ -22,6 +22,7 @@ use crate::models::ModelList;
 use crate::options as common;
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, Service, ServiceError};
+use crate::warmup::FirstRequest;
 
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
@@ -99,6 +100,12 @@ impl Service for Custom {
             probe: Probe::new(options.health_path),
             models,
         })
+    }
+
+    fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
+        let options: Options = common::read(plan).ok()?;
+        let endpoint = options.answers.first()?;
+        Some(FirstRequest::as_said(*endpoint, &plan.model))
     }
 
     fn endpoints(

@@ -89,8 +89,8 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// What the last lines of a failed server's log, [`DIAGNOSIS_LINES`] if there are so many, say about its failure; `None`: nothing
-/// that is known.
+/// What the last lines of a failed server's logs, [`DIAGNOSIS_LINES`] of each if there are so many, say about its failure; `None`:
+/// nothing that is known.
 pub fn diagnose(kind: ServiceKind, log_tail: &[String]) -> Option<Diagnosis> {
     // A cause that comes first in the table explains those after it: a server without a GPU complains about memory, too.
     SIGNS.iter().find_map(|sign| {

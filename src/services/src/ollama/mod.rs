@@ -26,6 +26,10 @@ use crate::warmup::{FirstRequest, Warmup};
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long it may take to load a model before it gives up: longer than anybody waits. `health.timeout` ends the wait, of which no
+/// process knows, so that another one starts nothing anew.
+const LOAD_TIMEOUT: &str = "24h";
+
 /// Ollama.
 pub(crate) struct Ollama;
 
@@ -96,8 +100,7 @@ impl Service for Ollama {
         command.set("OLLAMA_KEEP_ALIVE", "-1");
         // Servers that share a directory would delete what another one is just fetching.
         command.set("OLLAMA_NOPRUNE", "1");
-        let patience = plan.health.timeout.as_std().as_secs().max(1);
-        command.set("OLLAMA_LOAD_TIMEOUT", format!("{patience}s"));
+        command.set("OLLAMA_LOAD_TIMEOUT", LOAD_TIMEOUT);
         for (name, value) in options.variables() {
             command.set(name, value);
         }
@@ -135,10 +138,7 @@ impl Service for Ollama {
     }
 
     fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
-        Some(FirstRequest {
-            path: "/api/generate",
-            body: json!({ "model": plan.model, "prompt": "1", "stream": false, "options": {"num_predict": 1} }),
-        })
+        Some(FirstRequest::ollama(&plan.model))
     }
 
     fn endpoints(

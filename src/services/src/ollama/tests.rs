@@ -23,7 +23,7 @@ fn everything_is_told_by_the_environment() {
         ("OLLAMA_HOST", "127.0.0.1:4000"),
         ("OLLAMA_KEEP_ALIVE", "-1"),
         ("OLLAMA_KV_CACHE_TYPE", "q8_0"),
-        ("OLLAMA_LOAD_TIMEOUT", "600s"),
+        ("OLLAMA_LOAD_TIMEOUT", "24h"),
         ("OLLAMA_MAX_LOADED_MODELS", "1"),
         ("OLLAMA_MAX_QUEUE", "16384"),
         ("OLLAMA_MODELS", "/project/models"),

@@ -23,7 +23,9 @@ const FABRIC_VARIABLES: [&str; 8] = [
 ];
 
 /// Caches of compiled code, by their variables: each instance has its own, since they are written without locks.
-const CACHES: [(&str, &str); 4] = [
+const CACHES: [(&str, &str); 5] = [
+    // The code that comes with a model, else below Hugging Face's directory, which is not always writable.
+    ("HF_MODULES_CACHE", "hf-modules"),
     ("VLLM_CACHE_ROOT", "vllm"),
     ("TORCHINDUCTOR_CACHE_DIR", "torchinductor"),
     ("TRITON_CACHE_DIR", "triton"),
@@ -87,8 +89,14 @@ pub(crate) fn equip(
     }
     let named = plan.model.starts_with('/').then_some(&plan.model);
     let model = options.model_path.as_ref().or(named);
-    for path in [model, options.hf_home.as_ref()].into_iter().flatten() {
+    if let Some(path) = model {
         command.reads(path);
+    }
+    match &options.hf_home {
+        Some(home) if options.offline => command.reads(home),
+        // What is missing there is fetched.
+        Some(home) => command.writes(home),
+        None => {}
     }
 }
 

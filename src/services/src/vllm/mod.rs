@@ -1,6 +1,7 @@
 //! vLLM: its OpenAI server on one node, or on several by its own means.
 
 pub(crate) mod command;
+mod loading;
 pub(crate) mod options;
 #[cfg(test)]
 mod tests;
@@ -127,6 +128,10 @@ impl Service for Vllm {
             probe: Probe::new("/health"),
             models: Some(models),
         })
+    }
+
+    fn load_seconds(&self, line: &str) -> Option<f64> {
+        loading::seconds(line)
     }
 
     fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {

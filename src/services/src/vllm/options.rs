@@ -14,6 +14,8 @@ use crate::options::{self, ABSOLUTE, PROGRAM, Reserved};
 const RESERVED_FLAGS: &[Reserved] = &[
     ("--host", "hpcbench chooses the address"),
     ("--port", "hpcbench chooses a free port"),
+    ("--uds", "hpcbench's clients reach it over the network"),
+    ("--ssl-certfile", "hpcbench's clients speak without TLS"),
     (
         "--model",
         "use `model`, and `options.model_path` where its files are elsewhere",
@@ -42,8 +44,19 @@ const RESERVED_FLAGS: &[Reserved] = &[
     ),
     ("--dtype", "use `options.dtype`"),
     ("--enforce-eager", "use `options.enforce_eager`"),
+    (
+        "--data-parallel-size-local",
+        "hpcbench divides copies over an instance's nodes",
+    ),
+    ("-dpl", "hpcbench divides copies over an instance's nodes"),
+    ("--data-parallel-rank", "hpcbench numbers the nodes"),
+    ("-dpn", "hpcbench numbers the nodes"),
+    ("--data-parallel-start-rank", "hpcbench numbers the nodes"),
+    ("-dpr", "hpcbench numbers the nodes"),
     ("--nnodes", "use `options.nodes_per_instance`"),
+    ("-n", "use `options.nodes_per_instance`"),
     ("--node-rank", "hpcbench numbers the nodes"),
+    ("-r", "hpcbench numbers the nodes"),
     ("--master-addr", "hpcbench knows the nodes' addresses"),
     ("--master-port", "hpcbench chooses a free port"),
     ("--data-parallel-address", "hpcbench knows the nodes' addresses"),

@@ -39,6 +39,18 @@ fn one_node() {
 }
 
 #[test]
+fn a_home_is_written_to_only_where_models_are_fetched() {
+    let is_writable = |options: Value| {
+        let plan = testing::plan(ServiceKind::Vllm, MODEL, &options);
+        let command = testing::command(&Vllm, &plan);
+        assert_eq!(command.environment["HF_MODULES_CACHE"], "/scratch/i/hf-modules");
+        command.paths[0].writable
+    };
+    assert!(!is_writable(json!({"hf_home": "/hf"})));
+    assert!(is_writable(json!({"hf_home": "/hf", "offline": false})));
+}
+
+#[test]
 fn defaults_are_left_to_the_server() {
     let plan = testing::plan(ServiceKind::Vllm, MODEL, &json!({}));
     assert_eq!(
@@ -168,6 +180,17 @@ fn what_cannot_be_is_refused() {
             "options/extra_args/0",
         ),
         (json!({"extra_args": ["--api-key", "x"]}), "options/extra_args/0"),
+        (json!({"extra_args": ["-n", "2"]}), "options/extra_args/0"),
+        (json!({"extra_args": ["-r=1"]}), "options/extra_args/0"),
+        (
+            json!({"extra_args": ["--seed", "1", "--uds", "/tmp/s"]}),
+            "options/extra_args/2",
+        ),
+        (
+            json!({"extra_args": ["--data-parallel-size-local", "1"]}),
+            "options/extra_args/0",
+        ),
+        (json!({"extra_args": ["-dpr", "1"]}), "options/extra_args/0"),
         (
             json!({"revision": "main", "model_path": "/m"}),
             "options/revision",

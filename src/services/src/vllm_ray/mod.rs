@@ -128,6 +128,10 @@ impl Service for VllmRay {
         Vllm.readiness(plan)
     }
 
+    fn load_seconds(&self, line: &str) -> Option<f64> {
+        Vllm.load_seconds(line)
+    }
+
     fn first_request(&self, plan: &ServicePlan) -> Option<FirstRequest> {
         Vllm.first_request(plan)
     }
