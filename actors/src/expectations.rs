@@ -50,7 +50,7 @@ fn cached_input(workload: &WorkloadPlan) -> CachedInput {
         },
         // Whatever a file's prompts have in common stands behind their nonces.
         (_, Prompts::File { nonce: true, .. }) => CachedInput::UNEXPECTED,
-        // Prompts are used again, and a file's may repeat themselves.
+        // Prompts are used again in a trial, and a file's may repeat themselves.
         (_, Prompts::Synthetic { nonce: false, .. } | Prompts::File { nonce: false, .. }) => {
             CachedInput::Expected
         }

@@ -217,9 +217,11 @@ fn prompts(prompts: &PlanPrompts) -> Prompts {
             output_tokens,
             tokenizer,
             nonce,
+            salt,
         } => Prompts {
             source: PromptSource::File {
                 path: path.into(),
+                salt: *salt,
                 format: match format {
                     PlanFormat::JsonLines => FileFormat::JsonLines,
                     PlanFormat::Sharegpt => FileFormat::Sharegpt,

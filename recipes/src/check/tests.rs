@@ -400,6 +400,16 @@ fn rules_about_the_run_name_their_section() {
             "/nodes/servers/gpus_per_instance",
         ),
         (
+            "nodes: {servers: {gpus: 2, instances_per_node: 4}}\n",
+            Code::Resources,
+            "/nodes/servers/instances_per_node",
+        ),
+        (
+            "nodes: {servers: {gpus: 4, instances_per_node: 3}}\n",
+            Code::ServiceAdvice,
+            "/nodes/servers/instances_per_node",
+        ),
+        (
             "nodes: {clients: {cpu_bind: numa}}\n",
             Code::Unsupported,
             "/nodes/clients/cpu_bind",
@@ -425,6 +435,8 @@ fn rules_about_the_run_name_their_section() {
     }
     for section in [
         "launch: {mode: slurm, partition: gpu}\nnodes: {clients: {count: 200}}\n",
+        "nodes: {servers: {gpus: 4, instances_per_node: 2}}\n",
+        "nodes: {servers: {gpus: 2, instances_per_node: 4, gpus_per_instance: 0}}\n",
         "nodes: {servers: {count: 2, instances_per_node: 4}, clients: {count: 2, agents_per_node: 2}}\n",
     ] {
         assert_found(

@@ -163,6 +163,15 @@ fn services_are_started_as_rarely_as_possible() {
 }
 
 #[test]
+fn an_exact_order_is_kept_whatever_it_costs() {
+    let exact = plan(
+        "  matrix: {workload.load.concurrency: [1, 2], service.options.ttft: [1s, 2s]}\n  repetitions: 2\n  order: exact\n",
+    );
+    let services: Vec<usize> = exact.trials.iter().map(|trial| trial.service).collect();
+    assert_eq!(services, [0, 1, 0, 1, 0, 1, 0, 1]);
+}
+
+#[test]
 fn services_with_the_same_processes_are_neighbours() {
     let made = plan(
         "  matrix: {workload.load.concurrency: [4], service.health.timeout: [1m, 2m], nodes.servers.count: [1, 2], service.options.ttft: [1s, 2s]}\n",

@@ -49,10 +49,15 @@ pub enum Prompts {
         #[serde(default)]
         #[schemars(length(min = 1))]
         tokenizer: Option<String>,
-        /// Whether each prompt begins with some words that no other of the trial has. A file's prompts are sent as
-        /// they are, unless this is set; a service's prefix cache may know those that are used again.
+        /// Whether each prompt begins with some words that no other of the trial has. Else a service's prefix cache may
+        /// know those that are used again in a trial, and what the file's prompts have in common.
         #[serde(default)]
         nonce: bool,
+        /// Whether each prompt begins with some words of the trial's own, the same for all of them, so that the prefix
+        /// cache knows none from a former trial. With `nonce` that is so anyway. With neither, a file's prompts are sent
+        /// as they are.
+        #[serde(default = "yes")]
+        salt: bool,
     },
 }
 

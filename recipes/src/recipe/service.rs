@@ -160,7 +160,7 @@ impl Default for Health {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Restart {
-    /// Restarts of one instance at most, over the whole run.
+    /// Restarts of one instance at most, while the trials of one configuration of the service run. A run that is resumed counts anew.
     #[schemars(range(max = 1000))]
     pub max: u32,
     /// Wait before the first restart; doubled for each further one.

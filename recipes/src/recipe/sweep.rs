@@ -74,4 +74,6 @@ pub enum Order {
     Declared,
     /// Drawn at random from the seed.
     Shuffled,
+    /// As `declared`, even where that ends a service and starts it again later: trials that share one do not stay together.
+    Exact,
 }

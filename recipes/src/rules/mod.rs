@@ -56,6 +56,7 @@ const OF_A_POINT: &[Rule] = &[
     workload::prompt_files,
     nodes::too_many_here,
     nodes::instances_fit,
+    nodes::gpus_divide,
     nodes::clients_beside_servers,
     nodes::of_running_service,
     load::trace,

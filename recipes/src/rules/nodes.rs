@@ -77,6 +77,33 @@ pub(super) fn of_running_service(subject: &Subject<'_>) -> Vec<Problem> {
     .collect()
 }
 
+/// Where nothing says how many GPUs an instance gets, the node's are divided evenly.
+pub(super) fn gpus_divide(subject: &Subject<'_>) -> Vec<Problem> {
+    let Some(servers) = subject.nodes.map(|nodes| &nodes.servers) else {
+        return Vec::new();
+    };
+    let (gpus, instances) = (servers.gpus, servers.instances_per_node.get());
+    if gpus == 0 || instances == 1 || servers.gpus_per_instance.is_some() {
+        return Vec::new();
+    }
+    let pointer = place(["nodes", "servers", "instances_per_node"]);
+    let idle = gpus % instances;
+    let problem = if gpus < instances {
+        let message = format!("{instances} instances cannot each have a GPU of their own of a node's {gpus}");
+        let help = "start at most as many instances as there are GPUs; gpus_per_instance: 0 if they use none";
+        Problem::value(Code::Resources, pointer, message).with_help(help.to_owned())
+    } else if idle > 0 {
+        let each = gpus / instances;
+        let message =
+            format!("{instances} instances get {each} of a node's {gpus} GPUs each: {idle} are idle");
+        let help = "choose a number of instances that divides the GPUs, or say gpus_per_instance";
+        Problem::value(Code::ServiceAdvice, pointer, message).with_help(help.to_owned())
+    } else {
+        return Vec::new();
+    };
+    vec![problem]
+}
+
 /// What a node's instances are given must be there.
 pub(super) fn instances_fit(subject: &Subject<'_>) -> Vec<Problem> {
     let Some(servers) = subject.nodes.map(|nodes| &nodes.servers) else {

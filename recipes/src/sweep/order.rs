@@ -6,12 +6,14 @@ use std::hash::Hash;
 use crate::plan::TrialPlan;
 use crate::recipe::Order;
 
-/// Puts trials in the order in which they are measured. Those that share a service are neighbours, and so are services with the
-/// same processes, whose [setups](crate::plan::setups) are equal: processes are started as rarely as possible. Which service comes
-/// first is decided by the first trial that needs it.
+/// Puts trials in the order in which they are measured. Unless the order is exact, those that share a service are neighbours, and
+/// so are services with the same processes, whose [setups](crate::plan::setups) are equal: processes are started as rarely as
+/// possible. Which service comes first is decided by the first trial that needs it.
 pub(crate) fn arrange(trials: &mut [TrialPlan], setups: &[usize], order: Order, seed: u64) {
-    if order == Order::Shuffled {
-        shuffle(trials, seed);
+    match order {
+        Order::Exact => return,
+        Order::Shuffled => shuffle(trials, seed),
+        Order::Declared => {}
     }
     let setup = |trial: &TrialPlan| setups.get(trial.service).copied();
     let by_setup = ranks(trials.iter().map(setup));

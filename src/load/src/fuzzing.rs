@@ -56,15 +56,17 @@ pub fn ndjson(input: &[u8]) {
 
 /// A file of prompts: what is read of it becomes JSON, whatever the dialect.
 pub fn prompts(path: &Path) {
-    for (format, nonce) in [
-        (FileFormat::JsonLines, false),
-        (FileFormat::JsonLines, true),
-        (FileFormat::Sharegpt, true),
+    for (format, nonce, salt) in [
+        (FileFormat::JsonLines, false, false),
+        (FileFormat::JsonLines, false, true),
+        (FileFormat::JsonLines, true, false),
+        (FileFormat::Sharegpt, true, true),
     ] {
         let prompts = Prompts {
             source: PromptSource::File {
                 path: path.to_owned(),
                 format,
+                salt,
             },
             output_tokens: TokenCount::Fixed(1),
             nonce,

@@ -284,6 +284,10 @@ pub enum PromptSource {
         /// Its layout.
         #[serde(default)]
         format: FileFormat,
+        /// Whether prompts without a nonce begin with some words of the trial's, against hits that a former trial has
+        /// left in a prefix cache.
+        #[serde(default)]
+        salt: bool,
     },
 }
 

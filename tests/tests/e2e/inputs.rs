@@ -96,11 +96,11 @@ fn a_mooncake_trace_is_replayed_at_the_speed_that_is_asked_for() -> Result<()> {
 }
 
 /// The lengths of the prompts and answers that are made of a file, each once.
-fn lengths(name: &str, text: &str, format: &str) -> Result<Vec<(i64, i64)>> {
+fn lengths(name: &str, text: &str, more: &str) -> Result<Vec<(i64, i64)>> {
     let workdir = Workdir::new()?;
     let file = workdir.write(name, text)?;
     let prompts = format!(
-        "{{source: file, path: {}, format: {format}, output_tokens: 5}}",
+        "{{source: file, path: {}, output_tokens: 5, {more}}}",
         file.display()
     );
     let served = served(&workdir, |recipe| recipe.workload("prompts", &prompts))?;
@@ -110,27 +110,28 @@ fn lengths(name: &str, text: &str, format: &str) -> Result<Vec<(i64, i64)>> {
 }
 
 #[test]
-fn prompts_of_json_lines_are_sent_as_they_are() -> Result<()> {
+fn prompts_of_json_lines_are_sent_as_they_are_if_that_is_wanted() -> Result<()> {
     let text = [
         json!({"prompt": "one two three", "output_tokens": 2}),
         json!({"messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "why is that so"}]}),
         json!({"prompt": "alone", "other": true}),
     ];
     let text: Vec<String> = text.iter().map(Value::to_string).collect();
-    let seen = lengths("prompts.jsonl", &text.join("\n"), "json_lines")?;
+    let seen = lengths("prompts.jsonl", &text.join("\n"), "salt: false")?;
     ensure!(seen == [(1, 5), (3, 2), (6, 5)], "{seen:?}");
     Ok(())
 }
 
 #[test]
-fn first_questions_of_sharegpt_are_sent() -> Result<()> {
+fn first_questions_of_sharegpt_are_sent_after_the_trials_salt() -> Result<()> {
     let talk = |human: &str| {
         let answer = json!({"from": "gpt", "value": "because it is"});
         json!({"id": human, "conversations": [{"from": "human", "value": human}, answer, {"from": "human", "value": "and now"}]})
     };
     let text = json!([talk("what is that"), talk("tell me more of these things"), {"id": "x", "conversations": [{"from": "gpt", "value": "no"}]}]);
-    let seen = lengths("talks.json", &text.to_string(), "sharegpt")?;
-    ensure!(seen == [(3, 5), (6, 5)], "{seen:?}");
+    let seen = lengths("talks.json", &text.to_string(), "format: sharegpt")?;
+    // Five words of the trial's, then the questions.
+    ensure!(seen == [(8, 5), (11, 5)], "{seen:?}");
     Ok(())
 }
 

@@ -85,10 +85,11 @@ impl PromptSet {
                 };
                 synthetic.generate()?
             }
-            PromptSource::File { path, format } => {
+            PromptSource::File { path, format, salt } => {
                 let reader = FilePrompts {
                     prompts,
                     path,
+                    salt: *salt,
                     lexicon: &lexicon,
                     tokenizer,
                     dialect,

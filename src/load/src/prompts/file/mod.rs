@@ -18,10 +18,15 @@ use crate::spec::{Dialect, FileFormat, Prompts};
 /// Stands where the nonce goes while a prompt is made into JSON. No text has this.
 const HOLE: &str = "\u{f8ff}hpcbench-nonce\u{f8ff}";
 
+/// Told apart from the seeds of nonces: the salt is none of them.
+const SALT_SEED: u64 = 0x5a17_5a17_5a17_5a17;
+
 /// What all prompts of a file have in common.
 pub(super) struct FilePrompts<'a> {
     pub(super) prompts: &'a Prompts,
     pub(super) path: &'a Path,
+    /// Whether prompts without a nonce begin with words of the trial's.
+    pub(super) salt: bool,
     pub(super) lexicon: &'a Lexicon,
     pub(super) tokenizer: Option<&'a Tokenizer>,
     pub(super) dialect: Dialect,
@@ -49,6 +54,17 @@ enum Question {
     Messages(Vec<Value>),
 }
 
+/// What each prompt begins with before the file's text.
+#[derive(Debug, Clone, PartialEq)]
+enum Beginning {
+    /// Nothing.
+    Nothing,
+    /// Words of the trial's.
+    Salt(String),
+    /// Words of each request's.
+    Nonce,
+}
+
 impl FilePrompts<'_> {
     /// Reads the file's prompts, as many as there are requests.
     pub(super) fn read(&self, format: FileFormat) -> Result<Vec<Prompt>, PromptError> {
@@ -65,10 +81,11 @@ impl FilePrompts<'_> {
                 path: self.path.to_owned(),
             });
         }
+        let beginning = self.beginning();
         let entry = |id: usize| {
             entries
                 .get(id)
-                .map(|entry| self.prompt(id, entry, format))
+                .map(|entry| self.prompt(id, entry, format, &beginning))
                 .transpose()
         };
         Ok(parallel::map(entries.len(), entry)?
@@ -77,42 +94,68 @@ impl FilePrompts<'_> {
             .collect())
     }
 
-    fn prompt(&self, id: usize, entry: &Entry, format: FileFormat) -> Result<Prompt, PromptError> {
-        let marked = mark(&entry.question, self.dialect, self.prompts.nonce);
+    fn beginning(&self) -> Beginning {
+        if self.prompts.nonce {
+            return Beginning::Nonce;
+        }
+        if !self.salt {
+            return Beginning::Nothing;
+        }
+        // Its tokens are counted with the text, so that any words will do.
+        let lexicon = Lexicon::estimated();
+        let words = Nonce::of_request(&lexicon, self.seed ^ SALT_SEED, 0).words();
+        let words: Vec<&str> = words.take(lexicon.nonce_words()).collect();
+        Beginning::Salt(words.join(" "))
+    }
+
+    fn prompt(
+        &self,
+        id: usize,
+        entry: &Entry,
+        format: FileFormat,
+        beginning: &Beginning,
+    ) -> Result<Prompt, PromptError> {
+        let marked = mark(&entry.question, self.dialect, beginning);
         let (json, texts) = marked.map_err(|problem| self.wrong(entry.place, format, problem))?;
         let (head, tail) = json.split_once(HOLE).unwrap_or((&json, ""));
-        let nonce_words = if self.prompts.nonce {
-            self.lexicon.nonce_words()
-        } else {
-            0
+        let nonce_words = match beginning {
+            Beginning::Nonce => self.lexicon.nonce_words(),
+            Beginning::Nothing | Beginning::Salt(_) => 0,
         };
         Ok(Prompt {
             head: Arc::from(head.as_bytes()),
             tail: tail.as_bytes().into(),
             nonce_words,
-            input_planned: self.input_tokens(id, &texts)?,
+            input_planned: self.input_tokens(id, &texts, beginning)?,
             output_planned: self.output_tokens(id, entry)?,
         })
     }
 
     /// Tokens of a prompt's texts; `None` without a tokenizer, or if the nonce changes their number.
-    fn input_tokens(&self, id: usize, texts: &[&str]) -> Result<Option<u32>, PromptError> {
-        let Some(tokenizer) = self.tokenizer else {
-            return Ok(None);
+    fn input_tokens(
+        &self,
+        id: usize,
+        texts: &[&str],
+        beginning: &Beginning,
+    ) -> Result<Option<u32>, PromptError> {
+        let (Some(tokenizer), Some((first, others))) = (self.tokenizer, texts.split_first()) else {
+            return Ok(self.tokenizer.map(|_| 0));
         };
-        let mut total = 0;
-        for (nth, text) in texts.iter().enumerate() {
-            if nth > 0 || !self.prompts.nonce {
-                total += tokenizer.count(text)?;
-                continue;
+        let mut total = match beginning {
+            Beginning::Nothing => tokenizer.count(first)?,
+            Beginning::Salt(salt) => tokenizer.count(&format!("{salt} {first}"))?,
+            Beginning::Nonce => {
+                let with_nonce = |index| tokenizer.count(&format!("{}{first}", self.nonce_before(index)));
+                // A nonce beside somebody else's text: two of them have to agree.
+                let counts = (with_nonce(id as u64)?, with_nonce(!id as u64)?);
+                if counts.0 != counts.1 {
+                    return Ok(None);
+                }
+                counts.0
             }
-            let with_nonce = |index| tokenizer.count(&format!("{}{text}", self.nonce_before(index)));
-            // A nonce beside somebody else's text: two of them have to agree.
-            let counts = (with_nonce(id as u64)?, with_nonce(!id as u64)?);
-            if counts.0 != counts.1 {
-                return Ok(None);
-            }
-            total += counts.0;
+        };
+        for text in others {
+            total += tokenizer.count(text)?;
         }
         Ok(u32::try_from(total).ok())
     }
@@ -155,16 +198,21 @@ impl FilePrompts<'_> {
     }
 }
 
-/// The JSON value of a prompt, with a hole where the nonce goes if there is one, and the texts in it, the one with the
-/// nonce first.
-fn mark(question: &Question, dialect: Dialect, nonce: bool) -> Result<(String, Vec<&str>), String> {
+/// The JSON value of a prompt with its beginning, or a hole where the nonce goes, and the texts in it, the one that is begun so
+/// first.
+fn mark<'q>(
+    question: &'q Question,
+    dialect: Dialect,
+    beginning: &Beginning,
+) -> Result<(String, Vec<&'q str>), String> {
+    let before = match beginning {
+        Beginning::Nothing => None,
+        Beginning::Salt(salt) => Some(("salt", salt.as_str())),
+        Beginning::Nonce => Some(("nonce", HOLE)),
+    };
     match question {
         Question::Text(text) => {
-            let marked = if nonce {
-                format!("{HOLE} {text}")
-            } else {
-                text.clone()
-            };
+            let marked = before.map_or_else(|| text.clone(), |(_, before)| format!("{before} {text}"));
             let quoted = Value::from(marked).to_string();
             // The frame brings its own quotation marks.
             let escaped = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
@@ -178,18 +226,20 @@ fn mark(question: &Question, dialect: Dialect, nonce: bool) -> Result<(String, V
         Question::Messages(messages) => {
             let texts: Vec<&str> = messages.iter().flat_map(texts_of).collect();
             let mut marked = messages.clone();
-            if nonce && !marked.iter_mut().any(mark_text) {
-                return Err(
-                    "no message has a text that a nonce could go into; set \"nonce\" to false".into(),
-                );
+            if let Some((name, before)) = before
+                && !marked.iter_mut().any(|message| begin_text(message, before))
+            {
+                return Err(format!(
+                    "no message has a text that a {name} could go into; set \"{name}\" to false"
+                ));
             }
             Ok((Value::from(marked).to_string(), texts))
         }
     }
 }
 
-/// Puts the hole at the start of a message's text: its content, or the first text among the parts of it.
-fn mark_text(message: &mut Value) -> bool {
+/// Puts words at the start of a message's text: its content, or the first text among the parts of it.
+fn begin_text(message: &mut Value, words: &str) -> bool {
     let mut parts = match message.get_mut("content") {
         Some(content @ Value::String(_)) => vec![content],
         Some(Value::Array(parts)) => parts.iter_mut().filter_map(|part| part.get_mut("text")).collect(),
@@ -200,7 +250,7 @@ fn mark_text(message: &mut Value) -> bool {
         _ => None,
     });
     if let Some(text) = text {
-        text.insert_str(0, &format!("{HOLE} "));
+        text.insert_str(0, &format!("{words} "));
         return true;
     }
     false

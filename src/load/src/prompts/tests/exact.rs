@@ -201,6 +201,7 @@ fn prompts_of_files_are_counted() {
         source: PromptSource::File {
             path: path.clone(),
             format: FileFormat::JsonLines,
+            salt: false,
         },
         tokenizer: Some(tokenizer),
         ..synthetic(1, 0, false)
@@ -216,6 +217,19 @@ fn prompts_of_files_are_counted() {
     let second = (counter.count("be") + counter.count("why x")) as u32;
     assert_eq!(planned(&prompts), [(Some(first), 9), (Some(second), 9)]);
 
+    let salted = Prompts {
+        source: PromptSource::File {
+            path: path.clone(),
+            format: FileFormat::JsonLines,
+            salt: true,
+        },
+        ..prompts.clone()
+    };
+    let set = PromptSet::generate(&salted, Dialect::Chat, 1, None).unwrap();
+    let counted = counter.count(text_of(&render(&set, 0))) as u32;
+    assert!(counted > first, "{counted} with a salt, {first} without");
+    assert_eq!(planned(&salted)[0], (Some(counted), 9));
+
     prompts.nonce = true;
     let set = PromptSet::generate(&prompts, Dialect::Chat, 1, None).unwrap();
     for request in [0, 2, 400] {
@@ -228,6 +242,7 @@ fn prompts_of_files_are_counted() {
     prompts.source = PromptSource::File {
         path,
         format: FileFormat::Sharegpt,
+        salt: false,
     };
     prompts.nonce = false;
     let (question, answer) = (counter.count("why") as u32, counter.count("because it is") as u32);

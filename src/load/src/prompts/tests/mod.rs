@@ -106,6 +106,7 @@ fn from_file(text: &str, dialect: Dialect, nonce: bool) -> Result<PromptSet, Pro
     let source = PromptSource::File {
         path: file.path().to_owned(),
         format: FileFormat::JsonLines,
+        salt: false,
     };
     let prompts = Prompts {
         source,
@@ -136,6 +137,43 @@ fn file_prompts_keep_their_text() {
     let system = render(&set, 1);
     assert!(system[0]["content"][0]["text"].as_str().unwrap().ends_with(" be"));
     assert_eq!(set.of_request(0).unwrap().1.input_planned, None);
+}
+
+#[test]
+fn a_salt_is_the_same_for_all_of_a_trial_and_another_one_for_the_next() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let text = concat!(
+        r#"{"prompt": "say \"hi\""}"#,
+        "\n",
+        r#"{"messages": [{"role": "system", "content": [{"type": "text", "text": "be"}]}, {"role": "user", "content": "x"}]}"#,
+    );
+    file.write_all(text.as_bytes()).unwrap();
+    let salts = |seed: u64| {
+        let prompts = Prompts {
+            source: PromptSource::File {
+                path: file.path().to_owned(),
+                format: FileFormat::JsonLines,
+                salt: true,
+            },
+            ..synthetic(1, 0, false)
+        };
+        let set = PromptSet::generate(&prompts, Dialect::Chat, seed, None).unwrap();
+        // The third request asks the first prompt again.
+        let asked: Vec<String> = [0, 2]
+            .map(|request| render(&set, request)[0]["content"].as_str().unwrap().to_owned())
+            .to_vec();
+        assert_eq!(asked[0], asked[1]);
+        let messages = render(&set, 1);
+        assert_eq!(messages[1]["content"], "x");
+        let salt = asked[0].strip_suffix(" say \"hi\"").unwrap().to_owned();
+        let system = messages[0]["content"][0]["text"].as_str().unwrap();
+        assert_eq!(system.strip_suffix(" be"), Some(salt.as_str()));
+        assert!(salt.split(' ').count() > 2, "{salt}");
+        salt
+    };
+    let first = salts(1);
+    assert_eq!(first, salts(1));
+    assert_ne!(first, salts(2));
 }
 
 #[test]
@@ -178,6 +216,7 @@ fn a_missing_file_is_named() {
         source: PromptSource::File {
             path: "/nonexistent/prompts.jsonl".into(),
             format: FileFormat::JsonLines,
+            salt: true,
         },
         ..synthetic(1, 0, true)
     };
