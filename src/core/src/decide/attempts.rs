@@ -5,8 +5,8 @@ use hpcbench_stats::{TrialSummary, VerdictStatus};
 use super::draft::DraftRun;
 use crate::command::Measured;
 use crate::event::{StopCause, TrialCompleted, TrialFailed, TrialInterrupted, TrialStopRequested};
-use crate::state::{AttemptState, AttemptStatus, Share};
-use crate::{Attempt, TrialId};
+use crate::state::{AttemptState, AttemptStatus, InstanceStatus, Share, State};
+use crate::{Attempt, InstanceId, NodeId, TrialId};
 
 /// Tells the clients to give up, unless they were told already or have all handed in their shares.
 pub(super) fn stop_active(run: &mut DraftRun<'_>, cause: StopCause) {
@@ -36,7 +36,8 @@ pub(super) fn conclude(run: &mut DraftRun<'_>, measured: Measured) -> Result<(),
         _ => return Err(format!("attempt {attempt} of trial {trial} is not under way")),
     };
     let problem = share_problem(&state);
-    let (reason, log_tail) = match (state.stop, &result, problem) {
+    let stop = state.stop.map(|cause| reconsidered(cause, run.state()));
+    let (reason, log_tail) = match (stop, &result, problem) {
         (Some(StopCause::Interruption { reason }), ..) => {
             run.emit(TrialInterrupted {
                 trial,
@@ -70,6 +71,55 @@ pub(super) fn conclude(run: &mut DraftRun<'_>, measured: Measured) -> Result<(),
         summary: result.ok(),
     });
     Ok(())
+}
+
+/// A cause as it is seen at the end of the attempt: more may be known of it by then.
+fn reconsidered(cause: StopCause, state: &State) -> StopCause {
+    match (cause, process_of_a_lost_node(state)) {
+        (StopCause::Fault { .. }, Some(reason)) => StopCause::Interruption { reason },
+        (StopCause::Fault { reason, log_tail }, None) => StopCause::Fault {
+            reason: reason + &followers(state),
+            log_tail,
+        },
+        (cause, _) => cause,
+    }
+}
+
+/// Why an instance of several nodes ended, if one of its nodes is gone: its processes on the others notice before anybody else does.
+fn process_of_a_lost_node(state: &State) -> Option<String> {
+    let deployment = state.deployment.as_ref()?;
+    let spans = |id: &InstanceId| deployment.processes(&deployment.accountable(id)).nth(1).is_some();
+    let is_gone = |node: &NodeId| state.nodes.get(node).is_some_and(|known| !known.is_joined());
+    deployment
+        .instances
+        .iter()
+        .find_map(|(id, known)| match &known.status {
+            InstanceStatus::Down { reason, .. } if is_gone(&known.node) && spans(id) => Some(reason.clone()),
+            _ => None,
+        })
+}
+
+/// The processes that have ended, unasked, after the first one of their instance: which of them was the cause is not always the one
+/// that was heard of first. Empty: there are none.
+fn followers(state: &State) -> String {
+    let Some(deployment) = &state.deployment else {
+        return String::new();
+    };
+    let heads = deployment.instances.iter();
+    let heads = heads.filter(|(_, known)| known.part_of.is_none());
+    let told = heads.flat_map(|(head, _)| {
+        let down = deployment
+            .processes(head)
+            .filter_map(|(id, known)| match &known.status {
+                InstanceStatus::Down { since, reason, .. } => Some((since, id, &known.node, reason)),
+                _ => None,
+            });
+        let mut down: Vec<_> = down.collect();
+        down.sort_by_key(|(since, ..)| *since);
+        down.into_iter().skip(1)
+    });
+    let told = told.map(|(_, id, node, reason)| format!("; then its process {id} on {node}: {reason}"));
+    told.collect::<Vec<_>>().concat()
 }
 
 fn complete(

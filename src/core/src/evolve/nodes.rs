@@ -63,6 +63,10 @@ fn request(state: &mut State, requested: &AgentRequested, at: Timestamp) {
         role: requested.role,
         launches: requested.launch,
         losses: state.nodes.get(&requested.node).map_or(0, |known| known.losses),
+        is_unreached: state
+            .nodes
+            .get(&requested.node)
+            .is_none_or(|known| known.is_unreached),
         status: NodeStatus::Requested { since: at },
         collection: Collection::Absent,
         client: Client::Absent,
@@ -80,6 +84,7 @@ fn join(state: &mut State, joined: &NodeJoined, at: Timestamp) -> Result<(), Mis
         .as_ref()
         .zip(facts.link_port)
         .map(|(address, port)| socket(address, port));
+    node.is_unreached = false;
     node.status = NodeStatus::Joined {
         boot: joined.boot.clone(),
         since: at,

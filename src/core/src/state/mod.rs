@@ -22,6 +22,9 @@ use crate::event::{Body, CancelRequested, JobEnding, RunPaused, StateVerified};
 use crate::outline::TrialOutline;
 use crate::{Epoch, NodeId, Outline, Phase, Role, RunId, Seq, Timestamp, TrialId, limits};
 
+/// The program's exit code where its environment lacks something.
+const LACKING: u8 = 3;
+
 /// A run's state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct State {
@@ -286,17 +289,16 @@ impl State {
         if let BusStatus::Down { reason } = &self.bus.status
             && self.bus.losses >= self.bus.most_losses()
         {
-            let exit_code = if self.bus.answered { 1 } else { 3 };
+            let exit_code = if self.bus.answered { 1 } else { LACKING };
             return Some((exit_code, format!("the bus cannot be had: {reason}")));
         }
         let (id, node) = self.lost_for_good()?;
         let NodeStatus::Lost { reason, .. } = &node.status else {
             return None;
         };
-        Some((
-            1,
-            format!("node {id} was lost {} times, last: {reason}", node.losses),
-        ))
+        let exit_code = if node.is_unreached { LACKING } else { 1 };
+        let reason = format!("node {id} was lost {} times, last: {reason}", node.losses);
+        Some((exit_code, reason))
     }
 
     /// A node that was lost too often to be asked for again, and is still needed.

@@ -13,6 +13,9 @@ pub struct Node {
     pub launches: u32,
     /// Losses in a row.
     pub losses: u32,
+    /// Whether its agent has not joined in this epoch yet: it may be that it cannot.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub is_unreached: bool,
     /// How it stands.
     pub status: NodeStatus,
     /// Its log collector.

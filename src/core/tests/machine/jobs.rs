@@ -208,6 +208,6 @@ fn a_run_can_go_on_without_a_lost_server_but_not_without_the_last_one() {
     });
     world.begin();
     world.finish();
-    assert_eq!(world.finished, Some(1), "{}", world.story());
+    assert_eq!(world.finished, Some(3), "{}", world.story());
     assert!(world.state.outcome.is_some());
 }

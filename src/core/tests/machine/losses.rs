@@ -99,7 +99,7 @@ fn an_agent_that_cannot_be_started_ends_the_run() {
     });
     let world = world.run();
     insta::assert_snapshot!(world.story());
-    assert_eq!(world.finished, Some(1));
+    assert_eq!(world.finished, Some(3));
 }
 
 #[test]

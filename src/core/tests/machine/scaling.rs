@@ -180,7 +180,7 @@ fn without_the_first_node_fewer_are_of_no_use() {
             _ => Fault::None,
         });
         let world = world.run();
-        assert_eq!(world.finished, Some(1), "{}", world.story());
+        assert_eq!(world.finished, Some(3), "{}", world.story());
         assert_eq!(kinds(&world, "node.given_up"), 0, "{}", world.story());
         assert_eq!(kinds(&world, "trial.started"), 0, "{}", world.story());
     }

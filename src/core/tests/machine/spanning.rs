@@ -58,6 +58,18 @@ fn processes_that_end_together_are_one_failure() {
 }
 
 #[test]
+fn a_node_whose_loss_its_instance_notices_first_interrupts_the_trial() {
+    let world = World::new(spanning_outline(&[1])).with_luck(|point| match point {
+        Point::Service(id, 1) if id.as_str() == "server-a-0" => Fault::EndsAfter(5_000),
+        Point::Agent(name, 1) if *name == node("server-b") => Fault::EndsAfter(5_100),
+        _ => Fault::None,
+    });
+    let world = world.run();
+    insta::assert_snapshot!(world.told(&OF_SERVICES_AND_TRIALS));
+    assert_eq!(world.finished, Some(0));
+}
+
+#[test]
 fn a_process_that_always_ends_uses_up_the_restarts() {
     let world = World::new(spanning_outline(&[2])).with_luck(|point| match point {
         Point::Service(id, _) if id.as_str() == "server-b-0" => Fault::EndsAfter(100),
