@@ -62,6 +62,7 @@ mod tests {
     fn found(cpus: usize, gpus: &[&str], memory_limit: Option<u64>) -> NodeResources {
         NodeResources {
             cpus: (0..cpus).collect(),
+            cores: Vec::new(),
             memory_limit,
             memory: 64 << 30,
             gpus: gpus.iter().map(|gpu| (*gpu).to_owned()).collect(),

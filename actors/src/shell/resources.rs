@@ -1,5 +1,6 @@
 //! What this process may use of its node.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,8 @@ use nix::unistd::Pid;
 
 /// Where control groups are.
 const CGROUPS: &str = "/sys/fs/cgroup";
+/// Where the system tells of its processors.
+const PROCESSORS: &str = "/sys/devices/system/cpu";
 /// Values above this are how version 1 of control groups says that there is no limit; nothing has so much.
 const NO_LIMIT: u64 = 1 << 60;
 /// Where the system lists a GPU's device as `nvidia0`.
@@ -21,6 +24,8 @@ const CUDA_DEVICES: &str = "CUDA_VISIBLE_DEVICES";
 pub struct NodeResources {
     /// Processors, by number.
     pub cpus: Vec<usize>,
+    /// The same by the cores that they are threads of; cores of a package are neighbours.
+    pub cores: Vec<Vec<usize>>,
     /// Bytes that the control group may take, where it has a limit.
     pub memory_limit: Option<u64>,
     /// Bytes that there are.
@@ -37,8 +42,10 @@ impl NodeResources {
     /// What this process may use now.
     pub fn gather() -> Self {
         let visible = std::env::var(CUDA_DEVICES).ok();
+        let cpus = cpus();
         Self {
-            cpus: cpus(),
+            cores: cores(&cpus, Path::new(PROCESSORS)),
+            cpus,
             memory_limit: memory_limit(),
             memory: memory_bytes().unwrap_or(0),
             gpus: visible.map_or_else(gpu_devices, |visible| listed_gpus(&visible)),
@@ -89,6 +96,28 @@ fn cpus() -> Vec<usize> {
     (0..CpuSet::count())
         .filter(|cpu| set.is_set(*cpu) == Ok(true))
         .collect()
+}
+
+/// Processors by the cores that they are threads of, as a directory like [`PROCESSORS`] says; one that it says nothing of counts as
+/// a core.
+fn cores(cpus: &[usize], processors: &Path) -> Vec<Vec<usize>> {
+    let told = |cpu: usize, what: &str| {
+        let file = processors.join(format!("cpu{cpu}/topology/{what}"));
+        let told = fs::read_to_string(file).ok()?;
+        Some(told.trim().to_owned())
+    };
+    let mut cores: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for &cpu in cpus {
+        let siblings = told(cpu, "thread_siblings_list").unwrap_or_else(|| cpu.to_string());
+        cores.entry(siblings).or_default().push(cpu);
+    }
+    let package = |core: &Vec<usize>| -> Option<u32> {
+        let first = core.first()?;
+        told(*first, "physical_package_id")?.parse().ok()
+    };
+    let mut cores: Vec<Vec<usize>> = cores.into_values().collect();
+    cores.sort_by_cached_key(|core| (package(core), core.first().copied()));
+    cores
 }
 
 /// The GPUs of `CUDA_VISIBLE_DEVICES`. As for CUDA, the first entry that names none ends the list: `-1`, `NoDevFiles`.
@@ -173,6 +202,29 @@ mod tests {
         assert_eq!(with(&[0, 1, 2, 3, 8]).cpu_list(), "0-3,8");
         assert_eq!(with(&[5]).cpu_list(), "5");
         assert_eq!(with(&[]).cpu_list(), "");
+    }
+
+    #[test]
+    fn threads_of_a_core_are_told_together() {
+        let tree = tempfile::tempdir().unwrap();
+        // Two packages with two cores each, numbered as Linux does: the second threads after all first ones.
+        for cpu in 0..8 {
+            let topology = tree.path().join(format!("cpu{cpu}/topology"));
+            fs::create_dir_all(&topology).unwrap();
+            let core = cpu % 4;
+            fs::write(
+                topology.join("thread_siblings_list"),
+                format!("{core},{}\n", core + 4),
+            )
+            .unwrap();
+            fs::write(topology.join("physical_package_id"), format!("{}\n", core % 2)).unwrap();
+        }
+        let all: Vec<usize> = (0..8).collect();
+        assert_eq!(cores(&all, tree.path()), [[0, 4], [2, 6], [1, 5], [3, 7]]);
+        // What may not be used is not told.
+        assert_eq!(cores(&[0, 1, 4], tree.path()), [vec![0, 4], vec![1]]);
+        let nowhere = tree.path().join("nowhere");
+        assert_eq!(cores(&[2, 10], &nowhere), [[2], [10]]);
     }
 
     #[test]

@@ -34,7 +34,23 @@ pub(super) fn share(
     let cpus = servers.cpus_per_instance.map(|each| each.get() as usize);
     InstanceShare {
         gpus: part(&found.gpus, gpus, number, instances),
-        cpus: part(&found.cpus, cpus, number, instances).unwrap_or_default(),
+        cpus: processors(&found.cores, cpus, number, instances),
+    }
+}
+
+/// Processors of whole cores, as long as there are cores enough: threads of one core share what it computes with. Empty: all.
+fn processors(cores: &[Vec<usize>], each: Option<usize>, number: usize, instances: usize) -> Vec<usize> {
+    let count = cores.len() / instances;
+    let own = |number: usize| -> Vec<usize> {
+        let own = cores.iter().skip(count * number).take(count);
+        own.flatten().copied().collect()
+    };
+    match each {
+        None if instances > 1 && count > 0 => own(number),
+        Some(each) if (0..instances).all(|number| own(number).len() >= each) => {
+            own(number).into_iter().take(each).collect()
+        }
+        _ => part(&cores.concat(), each, number, instances).unwrap_or_default(),
     }
 }
 
@@ -60,6 +76,7 @@ mod tests {
     fn found(cpus: usize, gpus: usize) -> NodeResources {
         NodeResources {
             cpus: (0..cpus).collect(),
+            cores: (0..cpus).map(|cpu| vec![cpu]).collect(),
             gpus: (0..gpus).map(|gpu| format!("GPU-{gpu}")).collect(),
             ..NodeResources::default()
         }
@@ -90,9 +107,26 @@ mod tests {
         let servers = servers(r#"{"gpus_per_instance": 2, "cpus_per_instance": 1}"#);
         let second = share(&servers, &found(8, 4), 1, 2);
         assert_eq!(second.gpus.unwrap(), ["GPU-2", "GPU-3"]);
-        assert_eq!(second.cpus, [1]);
+        assert_eq!(second.cpus, [4]);
         let none = share(&self::servers(r#"{"gpus_per_instance": 0}"#), &found(8, 4), 0, 2);
         assert_eq!(none.gpus.unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn instances_share_no_core_while_there_are_enough() {
+        let cores = [vec![0, 4], vec![1, 5], vec![2, 6], vec![3, 7]];
+        let shares = |each: Option<usize>, instances: usize| -> Vec<Vec<usize>> {
+            (0..instances)
+                .map(|number| processors(&cores, each, number, instances))
+                .collect()
+        };
+        assert_eq!(shares(None, 1), [Vec::<usize>::new()]);
+        assert_eq!(shares(None, 2), [[0, 4, 1, 5], [2, 6, 3, 7]]);
+        assert_eq!(shares(None, 3), [[0, 4], [1, 5], [2, 6]]);
+        assert_eq!(shares(Some(3), 2), [[0, 4, 1], [2, 6, 3]]);
+        // Five cannot each have a core.
+        assert_eq!(shares(None, 5), [[0], [4], [1], [5], [2]]);
+        assert_eq!(shares(Some(5), 1), [[0, 4, 1, 5, 2]]);
     }
 
     #[test]
