@@ -123,7 +123,8 @@ fn slurm_is_asked_once_in_thirty_seconds() {
             .lines()
             .count()
     };
-    let at = |seconds: i64| slurm.cached_queue(&cache, UnixTime::from_seconds(1_795_579_200 + seconds));
+    let time = |seconds: i64| UnixTime::from_seconds(1_795_579_200 + seconds);
+    let at = |seconds: i64| slurm.cached_queue(&cache, time(seconds), None);
     at(0);
     assert_eq!(at(29).asked_at, UnixTime::from_seconds(1_795_579_200));
     assert_eq!(asked(), 1);
@@ -135,6 +136,24 @@ fn slurm_is_asked_once_in_thirty_seconds() {
     std::fs::write(&cache, "not a cache").unwrap();
     at(-100);
     assert_eq!(asked(), 4);
+    slurm.queue_now(&cache, time(-100));
+    assert_eq!(asked(), 5);
+}
+
+#[test]
+fn an_answer_from_before_a_submission_does_not_say_that_there_is_no_job() {
+    let at = UnixTime::from_seconds;
+    let cached = Cached {
+        asked_at: at(100),
+        answered_at: at(110),
+        queue: Queue::Jobs(Vec::new()),
+    };
+    assert!(cached.is_fresh(at(112), Some(at(99))));
+    // Submitted while squeue was at work, or in the second in which it was asked.
+    assert!(!cached.is_fresh(at(112), Some(at(105))) && !cached.is_fresh(at(112), Some(at(100))));
+    // Clocks of nodes differ: nobody is asked without end for the sake of a time that is still to come.
+    assert!(cached.is_fresh(at(112), Some(at(500))));
+    assert!(!cached.is_fresh(at(140), None));
 }
 
 proptest! {

@@ -34,8 +34,8 @@ mod words;
 
 pub use definitions::{DefinedTrial, DefinitionsReport};
 pub use run::{
-    EpochView, MAX_RUNS, ReportError, RunView, ServiceStart, Settled, TrialView, Until, find_run, history,
-    read_plan, run_dirs, run_id,
+    EpochView, MAX_RUNS, ReportError, RequestedJob, RunView, ServiceStart, Settled, TrialView, Until,
+    find_run, history, read_plan, run_dirs, run_id,
 };
 pub use search::{LevelReport, SearchReport};
 pub use status::{

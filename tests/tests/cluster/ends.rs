@@ -103,6 +103,24 @@ fn a_run_is_cancelled_from_the_login_node() -> Result<()> {
     expect_verified(submission.workdir()).map(drop)
 }
 
+/// The job's number is lost, as if `submit` had been killed before it was written: the queue knows the job by its key. Nobody can
+/// resume the run, and whoever cancels it then has to find the job, too.
+fn expect_known_without_its_number(submission: &Submission<'_>, job: &str) -> Result<()> {
+    std::fs::remove_file(submission.run().join("job/submission.json"))?;
+    let status = submission.status()?;
+    ensure!(
+        status["state"] == "submitted" && status["job"] == job,
+        "{status:#}"
+    );
+    let resume = submission.with_run("resume")?.arg("--submit");
+    let refused = resume.run()?.expect_code(3)?;
+    ensure!(
+        refused.stderr.contains(&format!("job {job} is pending")),
+        "{refused}"
+    );
+    Ok(())
+}
+
 #[test]
 fn a_run_that_waits_in_the_queue_says_why_and_is_cancelled_with_its_job() -> Result<()> {
     let test = "a_run_that_waits_in_the_queue_says_why_and_is_cancelled_with_its_job";
@@ -138,6 +156,7 @@ fn a_run_that_waits_in_the_queue_says_why_and_is_cancelled_with_its_job() -> Res
         "nobody has gone: {}",
         watching.stderr()
     );
+    expect_known_without_its_number(&submission, &job)?;
     submission.with_run("cancel")?.run()?.expect_code(0)?;
     submission.wait_end(&job, SOON)?;
     let watched = watching.wait()?.expect_code(1)?;

@@ -123,7 +123,7 @@ fn refuse_in_queue(view: &RunView, run_dir: &Path) -> anyhow::Result<()> {
     if view.plan.launch.mode != LaunchMode::Slurm {
         return Ok(());
     }
-    match standing::of(run_dir, view) {
+    match standing::of_now(run_dir, view) {
         Some(job) if job.may_live() => {
             let advice = "it goes on with the run by itself; `hpcbench cancel` ends it";
             Err(Failure::Environment(format!("{}: {advice}", job.in_words())).into())

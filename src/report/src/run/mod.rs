@@ -17,4 +17,4 @@ pub use history::history;
 pub use plan_file::read_plan;
 pub use starts::ServiceStart;
 pub use until::Until;
-pub use view::{EpochView, RunView, Settled, TrialView};
+pub use view::{EpochView, RequestedJob, RunView, Settled, TrialView};

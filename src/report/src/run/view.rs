@@ -26,6 +26,8 @@ pub struct RunView {
     pub created: Option<RunCreated>,
     /// The writers' lives, in order.
     pub epochs: Vec<EpochView>,
+    /// The job that was asked for last; none for a run that was never left to one.
+    pub requested: Option<RequestedJob>,
     /// Hash of the event that ended the run; none before that.
     pub chain_head: Option<LineHash>,
     /// When the first event happened.
@@ -47,6 +49,15 @@ pub struct EpochView {
     pub started: Timestamp,
     /// Who wrote.
     pub writer: Writer,
+}
+
+/// A job that was asked for. Whether there is one, and its number, only the batch system knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestedJob {
+    /// The key by which it is found.
+    pub key: String,
+    /// When: shortly before the batch system was asked.
+    pub at: Timestamp,
 }
 
 /// What became of a trial about which nothing more will be done.
@@ -82,6 +93,7 @@ impl RunView {
             state: State::new(outline),
             created: None,
             epochs: Vec::new(),
+            requested: None,
             chain_head: None,
             started: None,
             starts: Vec::new(),
@@ -133,6 +145,12 @@ impl RunView {
                 started: event.at,
                 writer: started.writer.clone(),
             }),
+            Body::JobRequested(requested) => {
+                self.requested = Some(RequestedJob {
+                    key: requested.key.clone(),
+                    at: event.at,
+                });
+            }
             Body::RunResumed(resumed) => {
                 self.chain_head = None;
                 if resumed.retry_failed {

@@ -74,8 +74,8 @@ pub enum WriterLife {
 /// A run's job, as the batch system knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobView {
-    /// The batch system's id.
-    pub id: String,
+    /// The batch system's id; none if only the key is known that it was asked for with.
+    pub id: Option<String>,
     /// What it does, or why it waits, in words.
     pub words: String,
     /// How that bears on the run.
@@ -230,7 +230,7 @@ impl Status {
             epoch: view.state.epoch,
             job: job
                 .as_ref()
-                .map(|job| job.id.clone())
+                .and_then(|job| job.id.clone())
                 .or_else(|| view.state.job.as_ref().map(|job| job.id.clone())),
             job_state: job.map(|job| job.words),
             trials,

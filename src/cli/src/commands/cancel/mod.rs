@@ -65,7 +65,7 @@ pub(crate) fn run(args: &CancelArgs, runs_dir: &Path) -> anyhow::Result<ExitCode
         return Err(Failure::Environment(words.to_owned()).into());
     }
     if let Standing::Waiting { job } = standing {
-        return waiting::cancel(&run_dir, job, args.reason.clone());
+        return waiting::cancel(&run_dir, &job, args.reason.clone());
     }
     let request = serde_json::to_string(&CancelPayload {
         user: Some(user()),

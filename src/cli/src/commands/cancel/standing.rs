@@ -4,7 +4,6 @@ use std::path::Path;
 
 use hpcbench_core::event::Writer;
 use hpcbench_report::{RunState, RunView, WriterLife};
-use hpcbench_slurm::JobId;
 
 use crate::commands::standing::{self, JobStanding};
 use crate::writer;
@@ -22,8 +21,8 @@ pub(super) enum Standing {
     NotBegun,
     /// It is left to a job that waits in the queue.
     Waiting {
-        /// The job.
-        job: JobId,
+        /// The job, as Slurm says this moment.
+        job: JobStanding,
     },
     /// It goes on, or may.
     Active {
@@ -41,9 +40,9 @@ impl Standing {
         };
         if view.state.outcome.is_none()
             && view.state.is_over()
-            && let Some(job) = standing::of(run_dir, &view).filter(JobStanding::may_live)
+            && let Some(job) = standing::of_now(run_dir, &view).filter(JobStanding::may_live)
         {
-            return Self::Waiting { job: job.job() };
+            return Self::Waiting { job };
         }
         Self::seen(&view, writer::life_in(&view))
     }

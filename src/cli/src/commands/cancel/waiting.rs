@@ -9,10 +9,11 @@ use hpcbench_actors::shell::{hostname, user};
 use hpcbench_core::Command;
 use hpcbench_core::event::CancelRequested;
 use hpcbench_report::RunView;
-use hpcbench_slurm::{JobId, Slurm};
+use hpcbench_slurm::Slurm;
 
 use crate::commands::run::audit::command_line;
-use crate::commands::standing;
+use crate::commands::standing::{self, JobStanding};
+use crate::exit::Failure;
 use crate::{program, terminal, writer};
 
 /// What is recorded of a cancel without a reason.
@@ -22,7 +23,13 @@ const NO_REASON: &str = "cancelled while its job waited";
 ///
 /// # Errors
 /// Slurm refuses or does not answer, or the log cannot be written.
-pub(super) fn cancel(run_dir: &Path, job: JobId, reason: Option<String>) -> anyhow::Result<ExitCode> {
+pub(super) fn cancel(run_dir: &Path, job: &JobStanding, reason: Option<String>) -> anyhow::Result<ExitCode> {
+    let job = job.job().ok_or_else(|| {
+        let words = job.in_words();
+        Failure::Environment(format!(
+            "{words}: it may wait there, so cancel the run once Slurm answers"
+        ))
+    })?;
     Slurm::on_path().cancel(job)?;
     standing::forget_queue(run_dir);
     // It may have started meanwhile: its own epoch is higher than ours then, or claims the next one.

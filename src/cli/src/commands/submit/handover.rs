@@ -19,7 +19,7 @@ use hpcbench_slurm::{
 
 use crate::cluster::Target;
 use crate::commands::standing;
-use crate::exit::Failure;
+use crate::exit::{Failure, in_words};
 use crate::program;
 
 /// Where the job's files are below the run directory, and its script there.
@@ -99,10 +99,11 @@ impl Script {
 }
 
 impl Handover {
-    /// Writes an epoch that says what is wanted, and submits the job then. What was submitted is in `job/submission.json`.
+    /// Writes an epoch that says what is wanted, and submits the job then. What was submitted is in `job/submission.json`, unless
+    /// that cannot be written: the log has the key by which the job is found.
     ///
     /// # Errors
-    /// The log cannot be written, or Slurm refuses or does not answer.
+    /// The log cannot be written, or Slurm refuses or does not answer. Unless that is [`HandoverError::NoWord`], there is no job.
     pub(in crate::commands) fn submit(self, target: &Target) -> Result<JobId, HandoverError> {
         let run = self.run_id()?;
         // Found by it, if sbatch does not say which job it has made.
@@ -139,7 +140,11 @@ impl Handover {
             script_sha256: digest,
             key,
         };
-        submission.write(&self.run_dir).map_err(anyhow::Error::from)?;
+        // The job is there, and goes on with the run: it must not lose its directory now.
+        if let Err(error) = submission.write(&self.run_dir) {
+            let error = anyhow::Error::from(error);
+            tracing::warn!(%job, "{}: the job is looked for by its comment", in_words(&error));
+        }
         standing::forget_queue(&self.run_dir);
         Ok(job)
     }

@@ -1,11 +1,16 @@
 //! How the job of a run stands, as far as Slurm says.
 
+mod run_job;
+
 use std::path::{Path, PathBuf};
 
 use hpcbench_actors::shell::now;
+use hpcbench_core::Timestamp;
 use hpcbench_report::{JobLife, JobView, RunView};
 use hpcbench_slurm::queue::{Cached, JobState, Queue, QueuedJob, Sighting};
 use hpcbench_slurm::{JobId, Slurm, Submission, UnixTime};
+
+use run_job::RunJob;
 
 /// What is known of the queue, for all runs beside this one: Slurm is asked seldom.
 const CACHE: &str = ".queue.json";
@@ -27,24 +32,33 @@ pub(crate) enum JobStanding {
     /// The queue does not have it any more.
     Gone {
         /// The job.
-        job: JobId,
+        job: RunJob,
         /// How it ended, where accounting tells.
         how: Option<String>,
     },
     /// Slurm could not be asked.
     Unknown {
         /// The job.
-        job: JobId,
+        job: RunJob,
         /// Why not.
         why: String,
     },
 }
 
 impl JobStanding {
-    /// The job.
-    pub(crate) const fn job(&self) -> JobId {
+    /// The job's number, where that is known.
+    pub(crate) const fn job(&self) -> Option<JobId> {
         match self {
-            Self::Queued { job, .. } | Self::Gone { job, .. } | Self::Unknown { job, .. } => *job,
+            Self::Queued { job, .. }
+            | Self::Gone {
+                job: RunJob::Numbered(job),
+                ..
+            }
+            | Self::Unknown {
+                job: RunJob::Numbered(job),
+                ..
+            } => Some(*job),
+            Self::Gone { .. } | Self::Unknown { .. } => None,
         }
     }
 
@@ -78,9 +92,13 @@ impl JobStanding {
                 state,
                 because: None,
             } => format!("job {job} is {state}"),
-            Self::Gone { job, how: Some(how) } => format!("job {job} has ended: {how}"),
-            Self::Gone { job, how: None } => format!("job {job} is not in the queue any more"),
-            Self::Unknown { job, why } => format!("job {job}: Slurm cannot be asked ({why})"),
+            Self::Gone { job, how: Some(how) } => format!("{job} has ended: {how}"),
+            Self::Gone {
+                job: RunJob::Numbered(job),
+                how: None,
+            } => format!("job {job} is not in the queue any more"),
+            Self::Gone { job, how: None } => format!("{job} is not in the queue"),
+            Self::Unknown { job, why } => format!("{job}: Slurm cannot be asked ({why})"),
         }
     }
 }
@@ -92,23 +110,49 @@ pub(crate) fn view_of(run_dir: &Path, view: &RunView) -> Option<JobView> {
     }
     let standing = of(run_dir, view)?;
     Some(JobView {
-        id: standing.job().to_string(),
+        id: standing.job().map(|job| job.to_string()),
         words: standing.in_words(),
         life: standing.life(),
     })
 }
 
-/// How the job of the run in this directory stands; none for a run without one.
+/// How the job of the run in this directory stands; none for a run without one. Slurm is asked seldom.
 pub(crate) fn of(run_dir: &Path, view: &RunView) -> Option<JobStanding> {
-    let job = job_of(run_dir, view)?;
+    ask(run_dir, view, |slurm, cache, since| {
+        slurm.cached_queue(cache, seconds(), since)
+    })
+}
+
+/// The same as Slurm says at this moment: for whoever acts upon it.
+pub(crate) fn of_now(run_dir: &Path, view: &RunView) -> Option<JobStanding> {
+    ask(run_dir, view, |slurm, cache, _| slurm.queue_now(cache, seconds()))
+}
+
+fn ask(
+    run_dir: &Path,
+    view: &RunView,
+    queue: impl Fn(&Slurm, &Path, Option<UnixTime>) -> Cached,
+) -> Option<JobStanding> {
+    let submission = Submission::read(run_dir).ok().flatten();
+    let asked = view.requested.as_ref().map(|requested| requested.key.as_str());
+    let started = view.state.job.as_ref().and_then(|job| job.id.parse().ok());
+    let job = RunJob::latest(submission.as_ref(), asked, started)?;
+    let since = match &job {
+        RunJob::Numbered(_) => submission.map(|submission| submission.submitted_at),
+        RunJob::Keyed(_) => view.requested.as_ref().map(|requested| unix_time(requested.at)),
+    };
     let slurm = Slurm::on_path();
-    let Cached { queue, .. } = slurm.cached_queue(&beside(run_dir, CACHE), seconds());
-    let ended = || slurm.cached_end(&beside(run_dir, ENDS), job, seconds());
-    Some(seen(&queue, job, || ended().map(|record| record.state)))
+    let Cached { queue, .. } = queue(&slurm, &beside(run_dir, CACHE), since);
+    let ended = |job| slurm.cached_end(&beside(run_dir, ENDS), job, seconds());
+    Some(seen(&queue, job, |job| ended(job).map(|record| record.state)))
 }
 
 fn seconds() -> UnixTime {
-    UnixTime::from_seconds(now().as_micros() / 1_000_000)
+    unix_time(now())
+}
+
+fn unix_time(at: Timestamp) -> UnixTime {
+    UnixTime::from_seconds(at.as_micros() / 1_000_000)
 }
 
 /// What is known of the queue is out of date: a job was submitted or ended by us.
@@ -122,29 +166,35 @@ fn beside(run_dir: &Path, name: &str) -> PathBuf {
     run_dir.parent().unwrap_or(run_dir).join(name)
 }
 
-/// The latest job of a run.
-pub(crate) fn job_of(run_dir: &Path, view: &RunView) -> Option<JobId> {
-    // The submission is newer than what the log says, until its job has started.
-    let submitted = Submission::read(run_dir)
-        .ok()
-        .flatten()
-        .map(|submission| submission.job);
-    let started = || view.state.job.as_ref().and_then(|job| job.id.parse().ok());
-    submitted.or_else(started)
-}
-
 /// `ended` asks how a job ended that the queue does not have any more, where accounting tells.
-fn seen(queue: &Queue, job: JobId, ended: impl FnOnce() -> Option<JobState>) -> JobStanding {
-    match queue.find(job) {
-        Sighting::Listed(parts) => listed(job, &parts),
+fn seen(queue: &Queue, job: RunJob, ended: impl FnOnce(JobId) -> Option<JobState>) -> JobStanding {
+    let job = job.found_in(queue);
+    let number = match &job {
+        RunJob::Numbered(number) => *number,
+        RunJob::Keyed(_) => return unseen(queue, job),
+    };
+    match queue.find(number) {
+        Sighting::Listed(parts) => listed(number, &parts),
         Sighting::Gone => JobStanding::Gone {
             job,
-            how: ended().map(|state| state.to_string()),
+            how: ended(number).map(|state| state.to_string()),
         },
-        Sighting::Unknown(why) => JobStanding::Unknown {
-            job,
-            why: why.to_owned(),
-        },
+        Sighting::Unknown(why) => unknown(job, why),
+    }
+}
+
+/// A job that the queue does not have under its key.
+fn unseen(queue: &Queue, job: RunJob) -> JobStanding {
+    match queue {
+        Queue::Unknown(why) => unknown(job, why),
+        Queue::Jobs(_) => JobStanding::Gone { job, how: None },
+    }
+}
+
+fn unknown(job: RunJob, why: &str) -> JobStanding {
+    JobStanding::Unknown {
+        job,
+        why: why.to_owned(),
     }
 }
 
@@ -152,11 +202,14 @@ fn seen(queue: &Queue, job: JobId, ended: impl FnOnce() -> Option<JobState>) -> 
 fn listed(job: JobId, parts: &[&QueuedJob]) -> JobStanding {
     let waiting = parts.iter().find(|part| part.state.is_waiting());
     let Some(part) = waiting.or(parts.first()) else {
-        return JobStanding::Gone { job, how: None };
+        return JobStanding::Gone {
+            job: RunJob::Numbered(job),
+            how: None,
+        };
     };
     if parts.iter().all(|part| part.state.is_over()) {
         return JobStanding::Gone {
-            job,
+            job: RunJob::Numbered(job),
             how: Some(part.state.to_string()),
         };
     }
