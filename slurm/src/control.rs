@@ -21,14 +21,22 @@ impl Slurm {
         }
     }
 
-    /// Puts a running job back into the queue: its processes end, and it starts again under the same id.
+    /// Puts a running job back into the queue: its processes end, and it starts again under the same id. A job that is there
+    /// already is no error.
     ///
     /// # Errors
     /// There is no scontrol, or Slurm says no or nothing: many sites allow no requeue.
     pub fn requeue(&self, job: JobId) -> Result<(), ProgramError> {
-        self.ask("scontrol", &["requeue", &job.whole().to_string()], LIMIT)
-            .map(drop)
+        match self.ask("scontrol", &["requeue", &job.whole().to_string()], LIMIT) {
+            Ok(_) => Ok(()),
+            Err(ProgramError::Failed { message, .. }) if is_pending(&message) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
+}
+
+fn is_pending(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("job is pending execution")
 }
 
 fn is_over(message: &str) -> bool {
@@ -52,6 +60,16 @@ mod tests {
         let line = "echo 'scancel: error: Kill job error on job id 7: Job/step already completing or completed' >&2; exit 1";
         let (_keep, slurm) = stand_in("scancel", line);
         slurm.cancel(JobId::new(7)).unwrap();
+    }
+
+    #[test]
+    fn what_waits_already_is_requeued() {
+        let line = "echo 'Job is pending execution for job 7' >&2; exit 1";
+        let (_keep, slurm) = stand_in("scontrol", line);
+        slurm.requeue(JobId::new(7)).unwrap();
+        let line = "echo 'Requested operation is presently disabled for job 7' >&2; exit 1";
+        let (_keep, slurm) = stand_in("scontrol", line);
+        slurm.requeue(JobId::new(7)).unwrap_err();
     }
 
     #[test]

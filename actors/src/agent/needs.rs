@@ -1,12 +1,37 @@
 //! Whether a node has what the recipe asks for.
 
-use hpcbench_core::Role;
+use std::num::NonZeroU32;
+
+use hpcbench_core::{NodeId, Role};
+use hpcbench_recipes::Plan;
 use hpcbench_recipes::recipe::Nodes;
 
-use crate::shell::NodeResources;
+use super::process::AgentError;
+use crate::shell::{NodeResources, hostname};
+
+/// Refuses a node that has less than the recipe asks for.
+///
+/// # Errors
+/// It has; the error says what it lacks.
+pub(crate) fn refuse_lack(
+    plan: &Plan,
+    node: &NodeId,
+    role: Role,
+    found: &NodeResources,
+) -> Result<(), AgentError> {
+    let lacking = lacking(&plan.resources, role, found);
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    Err(AgentError::Lacking {
+        node: node.clone(),
+        host: hostname(),
+        lacking,
+    })
+}
 
 /// What a node lacks of what the recipe asks for, in words; empty: nothing.
-pub(super) fn lacking(asked: &Nodes, role: Role, found: &NodeResources) -> Vec<String> {
+fn lacking(asked: &Nodes, role: Role, found: &NodeResources) -> Vec<String> {
     let mut lacking = Vec::new();
     let (cpus, memory) = match role {
         Role::Server => (asked.servers.cpus, asked.servers.memory),
@@ -25,7 +50,8 @@ pub(super) fn lacking(asked: &Nodes, role: Role, found: &NodeResources) -> Vec<S
     };
     let usable = found.cpus.len() as u64;
     if let Some(cpus) = cpus {
-        count("processors", format!("{section}.cpus"), cpus.get().into(), usable);
+        let (key, wanted) = processors(asked, role, cpus);
+        count("processors", format!("{section}.cpus{key}"), wanted, usable);
     }
     if role == Role::Server {
         let servers = &asked.servers;
@@ -49,6 +75,16 @@ pub(super) fn lacking(asked: &Nodes, role: Role, found: &NodeResources) -> Vec<S
         );
     }
     lacking
+}
+
+/// How many processors one agent is to have, and how that comes about: those of a node share what is asked for it.
+fn processors(asked: &Nodes, role: Role, cpus: NonZeroU32) -> (String, u64) {
+    let agents = asked.clients.agents_per_node.get();
+    if role != Role::Client || agents == 1 {
+        return (String::new(), cpus.get().into());
+    }
+    let each = (cpus.get() / agents).max(1);
+    (format!(" for each of {agents} agents"), each.into())
 }
 
 #[cfg(test)]
@@ -92,6 +128,20 @@ mod tests {
             "nodes.servers.cpus asks for 8 processors, and it may use 4"
         );
         assert!(lacking(&asked, Role::Client, &less).is_empty());
+    }
+
+    #[test]
+    fn the_agents_of_a_node_share_its_processors() {
+        let asked = nodes(r#"{"clients": {"cpus": 9, "agents_per_node": 2}, "servers": {"cpus": 8}}"#);
+        assert!(lacking(&asked, Role::Client, &found(4, &[], None)).is_empty());
+        let words = lacking(&asked, Role::Client, &found(3, &[], None));
+        assert_eq!(
+            words,
+            ["nodes.clients.cpus for each of 2 agents asks for 4 processors, and it may use 3"]
+        );
+        assert_eq!(lacking(&asked, Role::Server, &found(7, &[], None)).len(), 1);
+        let few = nodes(r#"{"clients": {"cpus": 1, "agents_per_node": 2}}"#);
+        assert!(lacking(&few, Role::Client, &found(1, &[], None)).is_empty());
     }
 
     #[test]

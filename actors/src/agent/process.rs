@@ -18,13 +18,13 @@ use tokio::sync::mpsc;
 use super::ContextParts as Parts;
 use super::ending::end_descendants;
 use super::greeting::{Greeting, GreetingSource, OrphanOrders, ScratchPlace};
-use super::needs::lacking;
+use super::needs::refuse_lack;
 use super::{AgentContext, Hosted, LiveLine, orphan, suspension};
 use crate::log_collector::LogSources;
 use crate::process::{RUN_VARIABLE, Spawner, run_mark};
 use crate::shell::{
-    AddressError, NodeAddress, NodeResources, OutboxReader, Scratch, boot_id, host_facts, hostname,
-    open_link_end, outbox, own_address, raise_open_files, scratch_facts,
+    AddressError, AddressPolicy, NodeAddress, NodeResources, OutboxReader, Scratch, boot_id, host_facts,
+    hostname, open_link_end, outbox, own_address, raise_open_files, scratch_facts,
 };
 
 /// How long the bus may take to answer at first.
@@ -92,6 +92,12 @@ pub enum AgentError {
         /// What it lacks.
         lacking: Vec<String>,
     },
+    /// The orchestrator's node cannot be reached.
+    #[error(
+        "failed to reach the orchestrator: if this node has no way to its address, name a network that all nodes have in the \
+         recipe's network.interface"
+    )]
+    NoWay(#[source] BusError),
     /// The bus cannot be reached, or a report cannot be delivered.
     #[error("failed to talk to the orchestrator")]
     Bus(#[from] BusError),
@@ -186,10 +192,7 @@ impl Means {
     fn gather(setup: &AgentSetup, greeting: &Greeting, plan: &Plan) -> Result<Self, AgentError> {
         let (node, host) = (setup.node.clone(), hostname());
         let resources = NodeResources::gather();
-        let lacking = lacking(&plan.resources, setup.role, &resources);
-        if !lacking.is_empty() {
-            return Err(AgentError::Lacking { node, host, lacking });
-        }
+        refuse_lack(plan, &node, setup.role, &resources)?;
         let named = greeting.host.as_ref().unwrap_or(&host);
         let address = own_address(&greeting.address, named, greeting.peer)?;
         let scratch = match &greeting.scratch {
@@ -230,7 +233,12 @@ async fn work(
         url: greeting.bus,
         directory: run_dir.clone(),
     };
-    let bus = AgentLink::connect(address, node.clone(), greeting.password, CONNECT).await?;
+    let is_near = greeting.address == AddressPolicy::Loopback;
+    let bus = AgentLink::connect(address, node.clone(), greeting.password, CONNECT).await;
+    let bus = bus.map_err(|error| match error {
+        error @ BusError::Connect { .. } if !is_near => AgentError::NoWay(error),
+        error => AgentError::Bus(error),
+    })?;
     let bus: Arc<dyn AgentBus> = Arc::new(bus);
     let boot = boot_id(1);
     let (outbox, reports) = outbox(boot.clone(), greeting.epoch);

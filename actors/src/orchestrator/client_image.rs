@@ -18,6 +18,14 @@ const READ: [&str; 3] = ["HPCBENCH_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// Those that name files.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
+/// Has a variable of the step's own node, which this process does not know, get through to the agent.
+const PASSING: &str = r#"export APPTAINERENV_SLURM_TOPOLOGY_ADDR="${SLURM_TOPOLOGY_ADDR:-}"; exec "$@""#;
+
+/// Whether agents of this role run in an image.
+pub(super) fn is_used(plan: &Plan, role: Role) -> bool {
+    role == Role::Client && plan.resources.clients.image.is_some()
+}
+
 /// How an agent runs in an image.
 #[derive(Debug, Default)]
 pub(super) struct InImage {
@@ -53,7 +61,11 @@ pub(super) fn of(plan: &Plan, role: Role, spawner: &Spawner, scratch: &Path) -> 
     let own = |name: &str| std::env::var(name).ok();
     let mark = run_mark(spawner.run_dir()).to_string_lossy().into_owned();
     Ok(InImage {
-        words: exec_argv(&apptainer.program, &image, &here, &binds),
+        words: ["sh", "-c", PASSING, "sh"]
+            .map(OsString::from)
+            .into_iter()
+            .chain(exec_argv(&apptainer.program, &image, &here, &binds))
+            .collect(),
         variables: variables(secrets(plan), mark, own),
     })
 }

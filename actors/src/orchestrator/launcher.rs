@@ -22,7 +22,8 @@ use super::courier::Courier;
 use super::local::LocalAgent;
 use super::places::{AgentStart, Place, Places};
 use crate::agent::{
-    AgentContext, ContextParts, Greeting, GreetingFile, OrphanOrders, ScratchPlace, claim_orphans,
+    AgentContext, ContextParts, Greeting, GreetingFile, OrphanOrders, ScratchPlace, refuse_lack,
+    settle_orphans,
 };
 use crate::log_collector::{LogSource, TAIL_BYTES, log_tail};
 use crate::process::{Child, ChildSpec, Exit, SpawnError};
@@ -156,8 +157,16 @@ impl Launcher {
         });
     }
 
+    /// Starts the own agent, unless this node lacks what the recipe asks for it.
     fn launch_local(&mut self, agent: AgentLaunch, orchestrator: Addr<Orchestrator>) {
         let node = agent.node.clone();
+        let resources = NodeResources::gather();
+        if let Err(lack) = refuse_lack(&self.plan, &node, Role::Orchestrator, &resources) {
+            let AgentLaunch { launch, cause, .. } = agent;
+            let how = describe(&lack);
+            orchestrator.do_send(Input::caused(Command::AgentEnded { node, launch, how }, cause));
+            return;
+        }
         let (outbox, reports) = outbox(boot_id(agent.launch), self.bus.epoch);
         // Nobody subscribes to the own node's live lines over the bus; they are in the collected files.
         let (live, _) = mpsc::channel(LIVE_CAPACITY);
@@ -168,7 +177,7 @@ impl Launcher {
             node: node.clone(),
             role: Role::Orchestrator,
             address: self.bus.address.clone(),
-            resources: NodeResources::gather(),
+            resources,
             spawner: self.bus.spawner.clone(),
             service_secret: self.bus.service_secret.clone(),
             outbox,
@@ -200,7 +209,7 @@ impl Launcher {
     /// Ends all.
     pub(super) fn end(&mut self) {
         if self.places.has_steps()
-            && let Err(error) = claim_orphans(&self.bus.run_dir, self.bus.epoch)
+            && let Err(error) = settle_orphans(&self.bus.run_dir, self.bus.epoch)
         {
             tracing::warn!(%error, "agents that this does not reach may take themselves for orphans");
         }
@@ -275,7 +284,13 @@ impl AgentProcess {
         let (bus, node) = (&self.bus, &agent.node);
         let password = bus.passwords.nodes.get(node);
         let password = password.ok_or_else(|| LaunchError::Unplanned(node.clone()))?;
-        let orders = self.places.orphans(node);
+        // Images have none of the batch system's programs.
+        let is_outside = |node: &NodeId| {
+            !self
+                .role(node)
+                .is_some_and(|role| client_image::is_used(&self.plan, role))
+        };
+        let orders = self.places.orphans(node, is_outside);
         let scratch = match place.start {
             AgentStart::Child => ScratchPlace::Shared(bus.scratch.path().to_path_buf()),
             AgentStart::Step { .. } => ScratchPlace::Below(bus.scratch_base.clone()),
@@ -298,6 +313,11 @@ impl AgentProcess {
                 rank,
             }),
         })
+    }
+
+    fn role(&self, node: &NodeId) -> Option<Role> {
+        let mut nodes = self.plan.nodes.iter();
+        Some(nodes.find(|planned| planned.node == *node)?.role)
     }
 
     fn log(&self, agent: &AgentLaunch) -> Result<(PathBuf, File), LaunchError> {

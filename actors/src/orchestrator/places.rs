@@ -93,10 +93,21 @@ impl Places {
         hosts.any(|host| steps.iter().any(|step| step.host.as_ref() == Some(host)))
     }
 
-    /// What an agent does that has lost its orchestrator; none: its end is that of its pipe.
-    pub(super) fn orphans(&self, node: &NodeId) -> Option<(Orphans, u32)> {
-        let mut steps = self.nodes.iter().filter(|(_, place)| place.is_step());
-        let rank = steps.position(|(step, _)| step == node)?;
+    /// What an agent does that has lost its orchestrator; none: its end is that of its pipe. Only those that `can` run the hook take
+    /// turns at it.
+    pub(super) fn orphans(&self, node: &NodeId, can: impl Fn(&NodeId) -> bool) -> Option<(Orphans, u32)> {
+        self.nodes.get(node).filter(|place| place.is_step())?;
+        let mut able = self
+            .nodes
+            .iter()
+            .filter(|(node, place)| place.is_step() && can(node));
+        let Some(rank) = able.position(|(able, _)| able == node) else {
+            let idle = Orphans {
+                timeout: self.orphans.timeout,
+                hook: Vec::new(),
+            };
+            return Some((idle, 0));
+        };
         Some((self.orphans.clone(), u32::try_from(rank).unwrap_or(u32::MAX)))
     }
 }
@@ -158,9 +169,15 @@ mod tests {
         };
         let places = Places::new(nodes.into(), orphans.clone());
         assert!(places.has_steps() && !Places::local().has_steps());
-        assert_eq!(places.orphans(&node("client-1")), Some((orphans.clone(), 0)));
-        assert_eq!(places.orphans(&node("server-1")), Some((orphans, 1)));
-        assert_eq!(places.orphans(&node("orchestrator")), None);
+        let rank = |token: &str| places.orphans(&node(token), |_| true);
+        assert_eq!(rank("client-1"), Some((orphans.clone(), 0)));
+        assert_eq!(rank("server-1"), Some((orphans.clone(), 1)));
+        assert_eq!(rank("orchestrator"), None);
+        // One that cannot run the hook keeps nobody waiting.
+        let rank = |token: &str| places.orphans(&node(token), |other| *other != node("client-1"));
+        assert_eq!(rank("server-1"), Some((orphans.clone(), 0)));
+        let (idle, _) = rank("client-1").unwrap();
+        assert_eq!((idle.timeout, idle.hook.len()), (orphans.timeout, 0));
         assert_eq!(places.of(&node("client-2")), Place::local());
     }
 }

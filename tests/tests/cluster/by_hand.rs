@@ -69,11 +69,11 @@ fn a_recipe_runs_within_an_allocation() -> Result<()> {
     ensure!(orchestrator(&node)? == "node1");
     node.expect_sound(1)?;
 
-    // In a job script of one's own.
+    // In a job script of one's own, whose steps would get an empty environment.
     let script = Submission::of(&cluster, &recipe)?;
     let program = hpcbench_tests::binary()?;
     let wrap = format!("{} run recipe.yaml --run-dir runs/test", program.display());
-    let arguments = ["-o", "out.txt", "--wrap", &wrap];
+    let arguments = ["--export=NONE", "-o", "out.txt", "--wrap", &wrap];
     let job = cluster.sbatch(script.workdir(), &[&NODES[..], &arguments].concat())?;
     script.wait_end(&job, RUN)?;
     ensure!(orchestrator(&script)? == "node1");
@@ -127,6 +127,14 @@ fn a_node_that_has_less_than_is_asked_for_is_told_before_the_first_trial() -> Re
     let Some(cluster) = Cluster::confined(test, Profile::Plain)? else {
         return Ok(());
     };
+    // Two agents of one node share what is asked for it: two processors are one for each.
+    let nodes = "{servers: {count: 1}, clients: {count: 1, agents_per_node: 2, cpus: 4}}";
+    let recipe = slow().workload("duration", "1s").top("nodes", nodes);
+    let shared = Submission::of(&cluster, &recipe)?;
+    let job = shared.submit()?;
+    shared.wait_events(1, "run.completed", RUN)?;
+    shared.wait_end(&job, SOON)?;
+
     let nodes = "{servers: {count: 1, cpus: 4}, clients: {count: 1}}";
     let submission = Submission::of(&cluster, &slow().top("nodes", nodes))?;
     let job = submission.submit()?;

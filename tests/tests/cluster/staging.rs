@@ -84,6 +84,11 @@ fn expect_a_measured_link(events: &[Value]) -> Result<()> {
     for joined in of_type(events, "node.joined") {
         let facts = &joined["data"]["facts"];
         ensure!(facts["interface"] == "eth0", "{joined}");
+        // The place of its own node, inside of an image, too.
+        ensure!(
+            joined["data"]["role"] == "orchestrator" || facts["topology"].is_string(),
+            "{joined}"
+        );
         // Each node has told what its scratch directory is on.
         ensure!(
             facts["scratch"]["kind"].is_string() && facts["scratch"]["free_bytes"].as_u64() > Some(0),
@@ -141,7 +146,15 @@ fn a_server_runs_from_its_nodes_disk_with_a_secret_that_is_nowhere_else() -> Res
     submission.wait_events(1, "load.started", RUN)?;
     // While whoever has it runs.
     let processes = processes_of(submission.workdir().path())?;
-    for process in &processes {
+    // In their environment, which is their own, and not among their arguments, which everybody may read.
+    let having = processes_of(Path::new(SECRET))?;
+    ensure!(
+        having
+            .iter()
+            .any(|process| process.command.contains("llama-server")),
+        "the server has no secret: {having:#?}"
+    );
+    for process in processes.iter().chain(&having) {
         ensure!(!process.command.contains(SECRET), "{process:?}");
     }
     expect_a_client_in_its_image(&processes)?;

@@ -11,6 +11,8 @@ use hpcbench_slurm::{Allocation, INHERITED_OPTIONS, Placed, Site, srun_argv};
 
 /// The recipe leaves the choice of the interface to the site, and to us.
 const AUTO: &str = "auto";
+/// Steps get the environment that they are started in, as a job's script has it.
+const WHOLE_ENVIRONMENT: &str = "SLURM_EXPORT_ENV=ALL";
 
 /// Where each node's agent is started: all but the orchestrator's own as steps of the job.
 pub(super) fn places(
@@ -45,16 +47,20 @@ fn step(site: &Site, allocation: &Allocation, placed: &Placed) -> Vec<OsString> 
     prefix
 }
 
-/// `env` with what it is to take away and to set; empty: nothing.
+/// `env` with what it is to take away and to set.
 fn environment(site: &Site, is_set: impl Fn(&str) -> bool) -> Vec<OsString> {
     let away = INHERITED_OPTIONS.iter().filter(|name| is_set(name));
     let away = away.flat_map(|name| ["-u".to_owned(), (*name).to_owned()]);
     // What people have set themselves is meant.
     let set = site.fabric_variables().filter(|(name, _)| !is_set(name));
     let set = set.map(|(name, value)| format!("{name}={value}"));
-    let words: Vec<String> = away.chain(set).collect();
-    let env = (!words.is_empty()).then(|| "env".to_owned());
-    env.into_iter().chain(words).map(OsString::from).collect()
+    // Whoever made the allocation may have asked for an empty environment, in which no step finds its programs.
+    let whole = std::iter::once(WHOLE_ENVIRONMENT.to_owned());
+    let words = std::iter::once("env".to_owned())
+        .chain(away)
+        .chain(whole)
+        .chain(set);
+    words.map(OsString::from).collect()
 }
 
 fn address(plan: &Plan, site: &Site) -> AddressPolicy {
@@ -87,11 +93,17 @@ mod tests {
             let words = words.into_iter().map(|word| word.into_string().unwrap());
             words.collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(words(&[]), "env NCCL_IB_HCA=mlx5_0 UCX_NET_DEVICES=mlx5_0:1");
+        assert_eq!(
+            words(&["SLURM_EXPORT_ENV"]),
+            "env SLURM_EXPORT_ENV=ALL NCCL_IB_HCA=mlx5_0 UCX_NET_DEVICES=mlx5_0:1"
+        );
         assert_eq!(
             words(&["SLURM_NTASKS", "NCCL_IB_HCA"]),
-            "env -u SLURM_NTASKS UCX_NET_DEVICES=mlx5_0:1"
+            "env -u SLURM_NTASKS SLURM_EXPORT_ENV=ALL UCX_NET_DEVICES=mlx5_0:1"
         );
-        assert_eq!(words(&["NCCL_IB_HCA", "UCX_NET_DEVICES"]), "");
+        assert_eq!(
+            words(&["NCCL_IB_HCA", "UCX_NET_DEVICES"]),
+            "env SLURM_EXPORT_ENV=ALL"
+        );
     }
 }

@@ -17,7 +17,7 @@ use crate::commands::run::{self, Prepared, audit};
 use crate::commands::standing;
 use crate::commands::submit::Handover;
 use crate::exit::Failure;
-use crate::{exit, terminal, writer};
+use crate::{terminal, writer};
 
 /// Go on with a run that was left to this Slurm job. Job scripts run it.
 #[derive(Debug, clap::Args)]
@@ -69,8 +69,8 @@ fn go_on_afterwards(end: RunEnd, job: JobId, run_dir: PathBuf, target: &Target) 
             terminal::say(&format!("job {job} goes back into the queue"));
             match Slurm::on_path().requeue(job) {
                 Ok(()) => {}
-                // Many sites allow no requeue. What has not answered may have done it.
-                Err(error @ ProgramError::Failed { .. }) if !error.is_no_answer() => {
+                // Many sites allow no requeue.
+                Err(error) if is_refusal(&error) => {
                     terminal::say(&format!("it cannot: {error}"));
                     resubmit(job, run_dir, target)?;
                 }
@@ -87,6 +87,11 @@ fn go_on_afterwards(end: RunEnd, job: JobId, run_dir: PathBuf, target: &Target) 
         Some(Afterwards::Resubmit) => resubmit(job, run_dir, target)?,
     }
     Ok(ExitCode::from(end.exit_code))
+}
+
+/// Whether Slurm said no. What has not answered may have done what it was asked for.
+fn is_refusal(error: &ProgramError) -> bool {
+    matches!(error, ProgramError::Failed { .. }) && !error.is_no_answer()
 }
 
 /// Has another job go on with the run, once this one has ended.
@@ -122,7 +127,7 @@ fn was_cut_off() -> bool {
 /// The orchestrator's host is gone: its job goes back into the queue or, where that is refused, ends.
 ///
 /// # Errors
-/// Slurm refuses both, or does not answer.
+/// Slurm refuses both, or does not answer: then the job is as it was, and somebody else may try.
 pub(crate) fn orphaned(args: &OrphanedArgs) -> anyhow::Result<ExitCode> {
     if was_cut_off() {
         return Err(Failure::Environment(
@@ -135,10 +140,15 @@ pub(crate) fn orphaned(args: &OrphanedArgs) -> anyhow::Result<ExitCode> {
     if jobs.is_empty() || jobs.iter().all(|job| job.state.is_over()) {
         return Ok(ExitCode::SUCCESS);
     }
-    if let Err(error) = slurm.requeue(args.job) {
-        tracing::warn!(%error, job = %args.job, "the job is not put back into the queue: it is cancelled");
-        slurm.cancel(args.job)?;
-        return Ok(ExitCode::from(exit::INTERRUPTED));
+    match slurm.requeue(args.job) {
+        Ok(()) => {}
+        // Many sites allow no requeue: then the job would only keep its nodes.
+        Err(error) if is_refusal(&error) => {
+            tracing::warn!(%error, job = %args.job, "the job is not put back into the queue: it is cancelled");
+            slurm.cancel(args.job)?;
+        }
+        // It may be in the queue by now. Another agent sees to that.
+        Err(error) => return Err(error.into()),
     }
     Ok(ExitCode::SUCCESS)
 }
