@@ -63,10 +63,11 @@ impl Slurm {
         let format = TABLE.format();
         let answer = self.ask("sinfo", &["-h", "-e", "-O", &format], LIMIT)?;
         let kinds: Vec<Kind> = answer.output.lines().take(MAX_LINES).filter_map(kind).collect();
-        Ok(layout
-            .components
+        let parts = &layout.components;
+        let alone = parts
             .iter()
-            .find_map(|component| misfit(layout.gpu_request, component, &kinds)))
+            .find_map(|component| misfit(layout.gpu_request, component, &kinds));
+        Ok(alone.or_else(|| misfit_together(parts, &kinds)))
     }
 }
 
@@ -101,6 +102,44 @@ fn misfit(request: GpuRequest, component: &Component, kinds: &[Kind]) -> Option<
     });
     let lacks: Option<Vec<Misfit>> = lacks.collect();
     lacks?.into_iter().next()
+}
+
+/// The one partition that a component may run in; none if it may choose.
+fn only_partition<'c>(component: &'c Component, kinds: &'c [Kind]) -> Option<&'c str> {
+    let name = match &component.partition {
+        Some(partition) => partition.value.as_str(),
+        None => kinds.iter().find(|kind| kind.is_default)?.partition.as_str(),
+    };
+    (!name.contains(',')).then_some(name)
+}
+
+/// The partition that has too few nodes for all components which may run nowhere else. Those that share nodes with others may
+/// share them with each other: they are not counted.
+fn misfit_together(components: &[Component], kinds: &[Kind]) -> Option<Misfit> {
+    components.iter().find_map(|component| {
+        let name = only_partition(component, kinds)?;
+        let is_bound = |other: &&Component| other.exclusive && only_partition(other, kinds) == Some(name);
+        let bound: Vec<Component> = components.iter().filter(is_bound).cloned().collect();
+        let wanted: usize = bound.iter().map(|component| component.hosts.len()).sum();
+        let own = kinds.iter().filter(|kind| kind.partition == name);
+        let nodes: usize = own.map(|kind| kind.nodes).sum();
+        (0 < nodes && nodes < wanted).then(|| Misfit {
+            partition: name.to_owned(),
+            available: nodes_in_words(nodes, false),
+            wanted: wanted.to_string(),
+            path: RecipePath::new(format!("nodes.{}.count", section(most_frequent(&bound)))),
+        })
+    })
+}
+
+/// So many nodes; `are_some` of more: those that have what is asked for.
+fn nodes_in_words(nodes: usize, are_some: bool) -> String {
+    match (nodes, are_some) {
+        (1, false) => "1 node".to_owned(),
+        (1, true) => "1 node that has what is asked for".to_owned(),
+        (nodes, false) => format!("{nodes} nodes"),
+        (nodes, true) => format!("{nodes} nodes that have what is asked for"),
+    }
 }
 
 /// What a component lacks in one partition.
@@ -169,12 +208,7 @@ fn lack(request: GpuRequest, component: &Component, name: &str, kinds: &[&Kind])
         "nodes.{}.count",
         section(most_frequent(std::slice::from_ref(component)))
     );
-    let available = match (suitable, suitable < count(&|_| true)) {
-        (1, false) => "1 node".to_owned(),
-        (1, true) => "1 node that has what is asked for".to_owned(),
-        (nodes, false) => format!("{nodes} nodes"),
-        (nodes, true) => format!("{nodes} nodes that have what is asked for"),
-    };
+    let available = nodes_in_words(suitable, suitable < count(&|_| true));
     (suitable < hosts).then(|| misfit(available, hosts.to_string(), path))
 }
 
@@ -233,6 +267,14 @@ mod tests {
             ),
             (json!({"partition": "hidden"}), json!({"servers": {"count": 9}})),
             (json!({"partition": "gpu,cpu"}), json!({"servers": {"count": 4}})),
+            (
+                json!({}),
+                json!({"servers": {"count": 3, "memory": "2GiB"}, "clients": {"count": 2, "memory": "1GiB"}}),
+            ),
+            (
+                json!({"exclusive": false}),
+                json!({"servers": {"count": 3, "memory": "2GiB"}, "clients": {"count": 3, "memory": "1GiB"}}),
+            ),
         ] {
             assert_eq!(lacks(launch.clone(), nodes), None, "{launch}");
         }
@@ -246,6 +288,12 @@ mod tests {
                 json!({"servers": {"count": 5}}),
                 "partition cpu has 5 nodes, and 6 are asked for",
                 "nodes.servers.count",
+            ),
+            (
+                json!({}),
+                json!({"servers": {"count": 3, "memory": "2GiB"}, "clients": {"count": 4, "memory": "1GiB"}}),
+                "partition cpu has 5 nodes, and 7 are asked for",
+                "nodes.clients.count",
             ),
             (
                 json!({}),

@@ -40,6 +40,17 @@ enum Topic {
     Time,
 }
 
+/// What the name of a limit of a QOS or an account tells, in lower case and without the beginning that tells whose limit it is:
+/// `QOSMaxWallDurationPerJobLimit`. A line with it comes before the one that only says that there is one.
+const LIMITS: &[(&str, Topic)] = &[
+    ("wall", Topic::Time),
+    ("time", Topic::Time),
+    ("gres", Topic::Gpus),
+    ("node", Topic::Nodes),
+    ("mem", Topic::Memory),
+    ("cpu", Topic::Cpus),
+];
+
 /// Words of sbatch in lower case, the more telling ones first.
 const WORDS: &[(&str, Topic)] = &[
     ("invalid account or account/partition", Topic::Account),
@@ -53,9 +64,8 @@ const WORDS: &[(&str, Topic)] = &[
     ),
     ("group not permitted to use this partition", Topic::Partition),
     ("invalid qos", Topic::Qos),
-    ("job violates accounting/qos policy", Topic::Qos),
-    ("qosmaxwall", Topic::Time),
     ("requested time limit", Topic::Time),
+    ("job violates accounting/qos policy", Topic::Qos),
     ("time limit", Topic::Time),
     ("time specification", Topic::Time),
     ("invalid generic resource", Topic::Gpus),
@@ -87,9 +97,12 @@ impl Refusal {
     /// What sbatch said about a job of this layout.
     pub(crate) fn new(layout: &Layout, message: String) -> Self {
         let lower = message.to_ascii_lowercase();
-        let topic = WORDS.iter().find(|(words, _)| lower.contains(words));
+        let topic = limit(&lower).or_else(|| {
+            let said = WORDS.iter().find(|(words, _)| lower.contains(words));
+            said.map(|(_, topic)| *topic)
+        });
         Self {
-            cause: topic.and_then(|(_, topic)| cause(layout, *topic, &message)),
+            cause: topic.and_then(|topic| cause(layout, topic, &message)),
             message,
         }
     }
@@ -98,6 +111,16 @@ impl Refusal {
     pub fn path(&self) -> Option<&RecipePath> {
         self.cause.as_ref().and_then(|cause| cause.origin.recipe())
     }
+}
+
+/// What the limit is about whose name the message has, if it has one.
+fn limit(lower: &str) -> Option<Topic> {
+    let mut words = lower.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.find_map(|word| {
+        let limit = word.strip_prefix("qos").or_else(|| word.strip_prefix("assoc"))?;
+        let (_, topic) = LIMITS.iter().find(|(about, _)| limit.contains(about))?;
+        Some(*topic)
+    })
 }
 
 fn cause(layout: &Layout, topic: Topic, message: &str) -> Option<Cause> {

@@ -223,6 +223,30 @@ fn refusals_lead_to_the_recipe() {
             Some("2-00:00:00"),
         ),
         (
+            "QOSMaxWallDurationPerJobLimit\nBatch job submission failed: Job violates accounting/QOS policy (job submit \
+             limit, user's size and/or time limits)",
+            "launch.time_limit",
+            Some("2-00:00:00"),
+        ),
+        (
+            "AssocMaxNodePerJobLimit\nBatch job submission failed: Job violates accounting/QOS policy (job submit limit, \
+             user's size and/or time limits)",
+            "nodes.servers.count",
+            None,
+        ),
+        (
+            "QOSMaxGRESPerJob\nBatch job submission failed: Job violates accounting/QOS policy (job submit limit, user's \
+             size and/or time limits)",
+            "nodes.servers.gpus",
+            None,
+        ),
+        (
+            "Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time \
+             limits)",
+            "launch.qos",
+            Some("default"),
+        ),
+        (
             "Batch job submission failed: Invalid generic resource (gres) specification",
             "nodes.servers.gpus",
             None,

@@ -81,15 +81,30 @@ fn what_can_never_run_is_refused_before_it_is_submitted() -> Result<()> {
     };
     // This cluster would take each of these, and never start it.
     let cases = [
-        ("\n  clients: {count: 1, cpus: 64}", "cpus: 64"),
-        ("\n  clients: {count: 1, memory: 1TiB}", "memory: 1TiB"),
+        (
+            "\n  clients: {count: 1, cpus: 64}",
+            "64 are asked for",
+            "cpus: 64",
+        ),
+        (
+            "\n  clients: {count: 1, memory: 1TiB}",
+            "are asked for",
+            "memory: 1TiB",
+        ),
         (
             "\n  orchestrator: {placement: dedicated}\n  clients: {count: 4}",
+            "6 are asked for",
             "count: 4",
         ),
+        // Each of the two parts of the job would fit alone.
+        (
+            "\n  clients: {count: 5, constraint: quantum}",
+            "6 are asked for",
+            "count: 5",
+        ),
     ];
-    for (nodes, line) in cases {
-        expect_refused(&cluster, &recipe("", nodes), 3, "", line).with_context(|| line.to_owned())?;
+    for (nodes, words, line) in cases {
+        expect_refused(&cluster, &recipe("", nodes), 3, words, line).with_context(|| line.to_owned())?;
     }
     // A model that is spread over more GPUs than its nodes have is no job anywhere.
     let spread = Recipe::of("vllm")
@@ -126,6 +141,26 @@ fn without_slurms_programs_nothing_is_created() -> Result<()> {
         "{refused}"
     );
     ensure!(!submission.run().exists(), "a run directory is left");
+    expect_the_bus_server_is_missed(&submission)
+}
+
+/// The login node has a nats-server on its own disk, and no other node has.
+fn expect_the_bus_server_is_missed(submission: &Submission<'_>) -> Result<()> {
+    let tools = hpcbench_tests::workspace().join(".tools/bin/nats-server");
+    let local = submission.cluster().local_tmp("ctl").join("nats-server");
+    std::fs::copy(tools, local)?;
+    let submit = submission.submitting()?;
+    let submitted = submit.env("HPCBENCH_NATS_SERVER", "/tmp/nats-server").run()?;
+    let job = submitted.expect_code(0)?.stdout;
+    let ended = submission.wait_end(job.trim(), RUN)?;
+    ensure!(ended.state == "FAILED", "{ended:?}");
+    let said = submission.output();
+    ensure!(
+        said.contains("HPCBENCH_NATS_SERVER is set to /tmp/nats-server, which is not an executable file"),
+        "{said}"
+    );
+    // Nothing was lost: it can be resumed once that is mended.
+    ensure!(submission.status()?["state"] == "interrupted");
     Ok(())
 }
 
