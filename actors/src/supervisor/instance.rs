@@ -134,9 +134,13 @@ impl Instance {
         let is_head = self.order.rank.as_ref().is_none_or(|rank| rank.index == 0);
         // Whether another process does its part, only the first one can tell.
         if is_head {
-            let endpoints = started.endpoints.clone();
+            let (endpoints, remarks) = (started.endpoints.clone(), started.remarks.clone());
             match Box::pin(self.become_ready(started)).await {
-                Ok(ready) => self.report(ReportBody::ServiceReady(ready)),
+                Ok(mut ready) => {
+                    // What was seen before it was started comes first.
+                    ready.remarks.splice(0..0, remarks);
+                    self.report(ReportBody::ServiceReady(ready));
+                }
                 Err(reason) => return reason,
             }
             // What already ran is not ours to start again.
@@ -153,6 +157,7 @@ impl Instance {
             since,
             outfit,
             rest,
+            ..
         } = started;
         if let Some(rest) = rest {
             self.go_on(&rest, since).await?;

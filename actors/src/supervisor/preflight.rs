@@ -19,6 +19,10 @@ const PRINTENV: &str = "printenv";
 /// The variable by which images for NVIDIA's GPUs tell the CUDA that they were made for.
 const CUDA_VARIABLE: &str = "CUDA_VERSION";
 
+/// Nobody has looked.
+const NOT_LOOKED: &str =
+    "whether its container sees the node's GPUs was not looked at: the node has no nvidia-smi on its PATH";
+
 /// What a command is to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
@@ -48,11 +52,16 @@ impl Instance {
         Ok(gpus.into_iter().flatten().chain(programs).collect())
     }
 
-    /// Looks with them, and says what is wrong.
+    /// Looks with them, and says what is wrong; what only is to be known is returned.
     pub(super) async fn look(
         &self,
         looks: impl Iterator<Item = (Look, LaunchCommand)>,
-    ) -> Result<(), String> {
+    ) -> Result<Vec<String>, String> {
+        let gpus = whole(&self.context.resources.gpus).len();
+        let mut remarks = Vec::new();
+        if self.plan.image.is_some() && gpus > 0 && !is_on_path(NVIDIA_SMI) {
+            remarks.push(NOT_LOOKED.to_owned());
+        }
         let mut driver = None;
         for (look, command) in looks {
             let printed = self.processes.print(&command, PATIENCE).await;
@@ -61,7 +70,7 @@ impl Instance {
                     let printed = printed
                         .map_err(|problem| format!("the GPUs cannot be used in its container: {problem}"))?;
                     let seen = Seen::read(&printed);
-                    seen.enough(whole(&self.context.resources.gpus).len())?;
+                    seen.enough(gpus)?;
                     tracing::info!(
                         gpus = seen.gpus,
                         driver = seen.driver,
@@ -74,17 +83,20 @@ impl Instance {
                     if let (Some(driver), Ok(image)) = (&driver, printed)
                         && is_older(driver, image.trim())
                     {
-                        tracing::warn!(
+                        remarks.push(format!(
                             "the driver knows CUDA up to {driver}, and the image was made for {}: it starts only if it has \
                              NVIDIA's compatibility libraries",
                             image.trim()
-                        );
+                        ));
                     }
                 }
                 Look::Programs => self.service.judge_preflight(&self.plan, &printed?)?,
             }
         }
-        Ok(())
+        for remark in &remarks {
+            tracing::warn!(instance = %self.order.id, "{remark}");
+        }
+        Ok(remarks)
     }
 }
 

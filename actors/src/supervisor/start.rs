@@ -31,6 +31,8 @@ pub(super) struct Started {
     pub(super) since: Instant,
     /// How long it took until then, where an image or a model was brought to the node.
     pub(super) outfit: Option<Duration>,
+    /// What is to be known of it already.
+    pub(super) remarks: Vec<String>,
     /// What there is to do before it can be ready.
     pub(super) rest: Option<Rest>,
 }
@@ -59,7 +61,7 @@ impl Instance {
     pub(super) async fn begin(&self) -> Result<Started, String> {
         let began = Instant::now();
         let mut means = self.means().await?;
-        self.preflight(&means).await?;
+        let remarks = self.preflight(&means).await?;
         // Last: whoever asks first gets a port that nobody listens at yet.
         self.choose_ports(&mut means)?;
         let endpoints = self.service.endpoints(&self.plan, &means.context);
@@ -77,6 +79,7 @@ impl Instance {
             endpoints,
             since,
             outfit,
+            remarks,
             rest,
         })
     }
@@ -227,7 +230,7 @@ impl Instance {
     }
 
     /// Looks at what will be started, where it will be.
-    async fn preflight(&self, means: &Means) -> Result<(), String> {
+    async fn preflight(&self, means: &Means) -> Result<Vec<String>, String> {
         let (looks, tools): (Vec<_>, Vec<_>) = self.looks(&means.context)?.into_iter().unzip();
         let mut outfitted = Vec::with_capacity(tools.len());
         for tool in tools {

@@ -110,7 +110,8 @@ pub enum OnTimeLimit {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnNodeLoss {
-    /// The job is put back into the queue and goes on with other nodes. Outside of a job the run ends.
+    /// The job is put back into the queue and goes on with other nodes. In an allocation of somebody's own it is as with `stop`;
+    /// outside of a job the run ends.
     #[default]
     Requeue,
     /// The run goes on with the nodes of that role that are left, if any are; its results are `suspect` at best.
@@ -123,7 +124,8 @@ pub enum OnNodeLoss {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// An interface's name, a CIDR or a suffix of host names; `auto`: the fastest with a route to all peers.
+    /// An interface's name, a CIDR or a suffix of host names; `auto`: on each node the best kind that is up there (InfiniBand or
+    /// Slingshot, then other network cards), of these the fastest; name one where the nodes differ in that.
     #[schemars(length(min = 1))]
     pub interface: String,
 }

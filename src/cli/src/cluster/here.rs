@@ -80,6 +80,7 @@ impl InJob {
             topology: allocation.topology.clone(),
             version: format!("slurm {version}"),
             tools: BTreeMap::new(),
+            by_hand: came == Came::ByHand,
         };
         Ok(Some(Self {
             job: allocation.job,

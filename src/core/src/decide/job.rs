@@ -10,7 +10,7 @@ use crate::event::{
     Afterwards, Body, JobEnding, JobStarted, NodeGivenUp, RunPaused, StopCause, TrialInterrupted,
 };
 use crate::outline::{ServiceOutline, TrialOutline};
-use crate::state::{Node, State};
+use crate::state::{Job, Node, State};
 use crate::{NodeId, Role, Timestamp};
 
 /// The run is left to a job: whoever asks for it does nothing more.
@@ -113,10 +113,11 @@ pub(super) fn no_time_for(state: &State, trial: &TrialOutline, now: Timestamp) -
     Some(ending.into())
 }
 
-/// What is wanted, unless it would be done for ever: a job that has settled no trial is not repeated.
+/// What is wanted, unless it would be done for ever, or nobody would do it: a job that has settled no trial is not repeated, nor one
+/// that was not made for the run.
 fn repeated(state: &State, wanted: Afterwards) -> Afterwards {
-    let settled = state.job.as_ref().is_some_and(|job| job.settled > 0);
-    if settled && state.job_starts < state.outline.policy.most_starts {
+    let is_worth_it = |job: &Job| job.settled > 0 && !job.by_hand;
+    if state.job.as_ref().is_some_and(is_worth_it) && state.job_starts < state.outline.policy.most_starts {
         wanted
     } else {
         Afterwards::Wait

@@ -45,6 +45,9 @@ pub struct JobStarted {
     /// Versions of other programs where the job runs, by name. Logs of the first versions do not say.
     #[serde(default)]
     pub tools: BTreeMap<String, String>,
+    /// Whether somebody had the nodes already and started the run there: nobody starts such a job again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
 }
 
 /// What becomes of a run that its job cannot finish.

@@ -16,6 +16,8 @@ pub struct Job {
     pub hosts: BTreeMap<NodeId, String>,
     /// When the run is to wind down, where the job's time limit is known.
     pub winds_down_at: Option<Timestamp>,
+    /// Whether somebody had the nodes already: nobody starts this job again.
+    pub by_hand: bool,
     /// Trials settled since the job was started: a job that settles none is not repeated.
     pub settled: u32,
 }
@@ -27,6 +29,7 @@ impl Job {
             id: started.job.clone(),
             hosts: started.hosts.clone(),
             winds_down_at: started.ends_at.map(|at| at.plus_seconds(-started.stop_before)),
+            by_hand: started.by_hand,
             settled: 0,
         }
     }

@@ -152,6 +152,20 @@ fn a_lost_node_makes_its_job_start_again_with_others() {
 }
 
 #[test]
+fn a_lost_node_starts_no_job_again_that_somebody_had_already() {
+    let mut world = World::new(outline(&[2])).with_luck(|point| match point {
+        Point::Load(_, id, _) if *id == trial(2) => Fault::EndsAfter(3_000),
+        _ => Fault::None,
+    });
+    world.begin_by_submission();
+    world.start_job_by_hand(Some(AMPLE));
+    world.finish();
+    let paused = world.state.paused.as_ref().unwrap();
+    assert_eq!(paused.afterwards, Afterwards::Wait, "{}", world.story());
+    assert!(paused.reason.contains("was lost"), "{paused:?}");
+}
+
+#[test]
 fn a_lost_node_leaves_a_run_that_is_to_stop_then_to_people() {
     let mut plan = outline(&[2]);
     plan.policy.on_node_loss = OnNodeLoss::Stop;

@@ -263,6 +263,7 @@ pub(crate) fn job_started(outline: &Outline, ends_at: Option<Timestamp>) -> JobS
         topology: None,
         version: "slurm 24.05".to_owned(),
         tools: BTreeMap::new(),
+        by_hand: false,
     }
 }
 

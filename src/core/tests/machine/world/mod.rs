@@ -11,7 +11,7 @@ mod story;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hpcbench_core::event::{Body, BusExited, Event, RawEvent, RunResumed};
+use hpcbench_core::event::{Body, BusExited, Event, JobStarted, RawEvent, RunResumed};
 use hpcbench_core::message::{Report, ReportId};
 use hpcbench_core::{Actor, message::ReportBody};
 use hpcbench_core::{
@@ -209,10 +209,21 @@ impl World {
 
     /// Everything ends at once; a job's new epoch goes on with the run, and has so many seconds from now.
     pub(crate) fn start_job(&mut self, seconds: Option<f64>) {
+        let started = self.next_job(seconds);
+        self.submit(Command::JobStarted(started), None);
+    }
+
+    /// The same in an allocation that somebody had already.
+    pub(crate) fn start_job_by_hand(&mut self, seconds: Option<f64>) {
+        let mut started = self.next_job(seconds);
+        started.by_hand = true;
+        self.submit(Command::JobStarted(started), None);
+    }
+
+    fn next_job(&mut self, seconds: Option<f64>) -> JobStarted {
         self.end_epoch();
         let ends_at = seconds.map(|seconds| self.time().plus_seconds(seconds));
-        let started = given::job_started(&self.outline, ends_at);
-        self.submit(Command::JobStarted(started), None);
+        given::job_started(&self.outline, ends_at)
     }
 
     /// Creates the run and leaves it to a job.
