@@ -4,8 +4,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
+
+/// What another node has not touched for so long is nobody's any more.
+const LONG: Duration = Duration::from_hours(24);
 
 /// Ends the name of a file that is not complete.
 const PARTIAL: &str = ".partial";
@@ -21,8 +25,26 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
 
 /// Beside `path`, a name that no other process of any node uses: `.NAME.HOST.PID.partial`.
 pub(crate) fn partial_beside(path: &Path) -> PathBuf {
-    let (prefix, host, pid) = (partial_prefix(path), hostname(), std::process::id());
-    path.with_file_name(format!("{prefix}{host}.{pid}{PARTIAL}"))
+    let (prefix, owner) = (partial_prefix(path), owner());
+    path.with_file_name(format!("{prefix}{owner}{PARTIAL}"))
+}
+
+/// This process among all of all nodes, as in names of files: `HOST.PID`.
+pub(crate) fn owner() -> String {
+    format!("{}.{}", hostname(), std::process::id())
+}
+
+/// Whether the owner that a name tells does not need it any more. Whoever asks holds the lock of what it is for; somebody from whom
+/// that was taken may still be at work.
+pub(crate) fn is_abandoned(owner: &str, path: &Path) -> bool {
+    match owner.rsplit_once('.') {
+        Some((host, pid)) if host == hostname() => {
+            pid == std::process::id().to_string() || !Path::new("/proc").join(pid).exists()
+        }
+        _ => fs::symlink_metadata(path)
+            .and_then(|found| found.modified())
+            .is_ok_and(|touched| touched.elapsed().is_ok_and(|age| age > LONG)),
+    }
 }
 
 /// Removes what interrupted ones have left beside `path`. To be called only by who holds the lock of `path`.
@@ -31,10 +53,10 @@ pub(crate) fn remove_partials(path: &Path) {
     let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
     for entry in entries.into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let is_partial = name
+        let owner = name
             .to_str()
-            .is_some_and(|name| name.starts_with(&prefix) && name.ends_with(PARTIAL));
-        if is_partial {
+            .and_then(|name| name.strip_prefix(&prefix)?.strip_suffix(PARTIAL));
+        if owner.is_some_and(|owner| is_abandoned(owner, &entry.path())) {
             // Somebody else's, perhaps; then it stays.
             let _ = fs::remove_file(entry.path());
         }
@@ -86,6 +108,35 @@ mod tests {
         remove_partials(&image);
         assert!(!partial.exists());
         assert!(others.iter().all(|path| path.exists()));
+    }
+
+    #[test]
+    fn what_another_process_may_still_need_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let image = dir.path().join("a.sif");
+        let partial = |owner: String| {
+            let path = dir.path().join(format!(".a.sif.{owner}.partial"));
+            fs::write(&path, "x").unwrap();
+            path
+        };
+        let (host, living) = (hostname(), std::os::unix::process::parent_id());
+        let stay = [
+            partial(format!("{host}.{living}")),
+            partial("n1.example.7".to_owned()),
+        ];
+        let old = partial("n2.7".to_owned());
+        let before = std::time::SystemTime::now() - 2 * LONG;
+        File::options()
+            .write(true)
+            .open(&old)
+            .unwrap()
+            .set_modified(before)
+            .unwrap();
+        // Numbers of processes are smaller.
+        let go = [old, partial(format!("{host}.99999999"))];
+        remove_partials(&image);
+        assert!(stay.iter().all(|path| path.exists()));
+        assert!(go.iter().all(|path| !path.exists()));
     }
 
     #[test]

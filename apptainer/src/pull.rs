@@ -159,6 +159,11 @@ pub fn pull(
         disk::publish(&partial, path).map_err(PullError::disk("complete", path))
     });
     if fetched.is_err() {
+        // Somebody who took the lock from us, as we only slept, may have been faster.
+        let is_taken = !partial.exists() && !options.force && Image::look(path).is_ok();
+        if is_taken {
+            return Ok(Pulled::Present(Image::read(path)?));
+        }
         let _ = fs::remove_file(&partial);
     }
     fetched?;
@@ -170,12 +175,14 @@ fn workplace(scratch: &Path, image: &Path) -> Result<PathBuf, PullError> {
     let digest = hash::of(image.as_os_str().as_encoded_bytes());
     let prefix = format!("hpcbench-pull-{}-", digest.get(..16).unwrap_or(&digest));
     for entry in fs::read_dir(scratch).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        if owner.is_some_and(|owner| disk::is_abandoned(owner, &entry.path())) {
             // Another user's stays.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    let work = scratch.join(format!("{prefix}{}", std::process::id()));
+    let work = scratch.join(format!("{prefix}{}", disk::owner()));
     let mut builder = fs::DirBuilder::new();
     let created = builder.recursive(true).mode(0o700).create(&work);
     created.map_err(PullError::disk("create the directory", &work))?;

@@ -176,7 +176,8 @@ fn what_an_interrupted_one_has_left_goes() {
     let bench = Bench::new("echo a > \"$3\"");
     let folder = bench.image().parent().unwrap().to_path_buf();
     fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(".a.sif.n7.123.partial"), "half").unwrap();
+    let left = format!(".a.sif.{}.99999999.partial", crate::disk::hostname());
+    fs::write(folder.join(left), "half").unwrap();
     bench.pull(&bench.options()).unwrap();
     bench.expect_nothing_left();
 }

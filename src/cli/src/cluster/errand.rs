@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use hpcbench_actors::shell::private_dir;
+use hpcbench_actors::shell::{hostname, private_dir};
 use hpcbench_nats::SERVER_VARIABLE;
 use hpcbench_slurm::queue::{JobState, MAX_AGE_SECONDS, Queue, QueuedJob, Sighting};
 use hpcbench_slurm::{ENDED, JobCommand, JobId, Layout, Site, Slurm, SubmitError, TimeLimit, job_script};
@@ -43,6 +43,22 @@ pub(crate) struct ErrandOptions {
     /// How long the job may take
     #[arg(long, value_name = "TIME", default_value = "02:00:00", requires = "submit")]
     pub(crate) time_limit: TimeLimit,
+}
+
+/// Where the files of small jobs are, below the directory for runs.
+const DIRECTORY: &str = "jobs";
+
+/// A directory for the files of small jobs, below the one for runs, of a name that no other process of any node uses.
+///
+/// # Errors
+/// The system has no random bytes.
+pub(crate) fn directory_for(runs_dir: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).context("failed to get random bytes from the system")?;
+    let (host, random) = (hostname(), u32::from_ne_bytes(random));
+    Ok(runs_dir
+        .join(DIRECTORY)
+        .join(format!("{name}-{host}-{random:08x}")))
 }
 
 /// A small job that was submitted.

@@ -6,14 +6,11 @@ use hpcbench_recipes::Plan;
 use hpcbench_recipes::recipe::LaunchMode;
 use hpcbench_slurm::{Errand as Wanted, Site};
 
-use super::errand::{Errand, ErrandOptions};
+use super::errand::{Errand, ErrandOptions, directory_for};
 use super::target::site_of;
 use crate::exit::Failure;
 use crate::recipe_file::Overrides;
 use crate::terminal;
-
-/// Where the files of such jobs are, below the directory for runs.
-const DIRECTORY: &str = "jobs";
 
 /// Has `hpcbench WORDS RECIPE` carried out by a job, and waits for that.
 ///
@@ -59,9 +56,7 @@ pub(crate) fn by_job(
     let mut arguments: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     arguments.extend(overrides.set.iter().map(|set| format!("--set={set}")));
     arguments.extend(["--".to_owned(), recipe.to_owned()]);
-    let directory = runs_dir
-        .join(DIRECTORY)
-        .join(format!("{name}-{}", std::process::id()));
+    let directory = directory_for(runs_dir, &name)?;
     let errand = Errand::submit(&layout, &site, arguments, &directory)?;
     terminal::say(&format!(
         "submitted job {}, which fetches; interrupting this command does not end it",

@@ -6,7 +6,7 @@ mod here;
 mod hosts;
 mod target;
 
-pub(crate) use errand::{Asking, Errand, ErrandOptions, Standing};
+pub(crate) use errand::{Asking, Errand, ErrandOptions, Standing, directory_for};
 pub(crate) use fetching::by_job;
 pub(crate) use here::{Came, InJob};
 pub(crate) use target::{Target, site_named};

@@ -14,7 +14,7 @@ use super::super::DoctorArgs;
 use super::super::check::Check;
 use super::super::node::Node;
 use super::{ClusterOptions, lenient};
-use crate::cluster::{Asking, Errand, Standing};
+use crate::cluster::{Asking, Errand, Standing, directory_for};
 use crate::exit::{Failure, in_words};
 use crate::terminal;
 
@@ -91,9 +91,7 @@ impl Jobs {
         runs_dir: &Path,
     ) -> anyhow::Result<Self> {
         let runs_dir = std::path::absolute(runs_dir)?;
-        let directory = runs_dir
-            .join("jobs")
-            .join(format!("doctor-{}", std::process::id()));
+        let directory = directory_for(&runs_dir, "doctor")?;
         let mut jobs = Vec::with_capacity(partitions.len());
         for (number, partition) in partitions.iter().enumerate() {
             let job = Job {
