@@ -322,6 +322,36 @@ impl Cluster {
         self.control(&["ctld-start"])
     }
 
+    /// Waits until the controller has written this text, which is part of a job, to its state, and returns a copy of that.
+    ///
+    /// # Errors
+    ///
+    /// It has not, within the limit; or the copy cannot be made.
+    pub fn state_with(&self, text: &str, limit: Duration) -> Result<PathBuf> {
+        let copy = self.place.folder.join("state-before");
+        let jobs = copy.join("job_state");
+        wait_until(limit, &format!("{text} in the controller's state"), || {
+            copy_all(&self.state(), &copy)?;
+            let bytes = fs::read(&jobs).unwrap_or_default();
+            let is_there = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+            Ok(is_there.then_some(()))
+        })?;
+        Ok(copy)
+    }
+
+    /// Gives the controller, which does not run, the state of such a copy.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn put_back(&self, copy: &Path) -> Result<()> {
+        copy_all(copy, &self.state())
+    }
+
+    fn state(&self) -> PathBuf {
+        self.place.folder.join("state")
+    }
+
     /// How Slurm sees a node: `idle`, `mixed`, `down*`.
     ///
     /// # Errors
@@ -394,6 +424,21 @@ fn run(command: &mut Command) -> Result<String> {
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?} failed: {errors}");
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Makes a folder the same as another one.
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    // The controller replaces its files as it likes.
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).output()?;
+    ensure!(
+        to.exists(),
+        "cp failed: {}",
+        String::from_utf8_lossy(&copied.stderr)
+    );
+    Ok(())
 }
 
 fn tail(log: &Path) -> String {

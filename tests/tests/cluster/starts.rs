@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use hpcbench_tests::{Cluster, Profile, Submission, of_type};
+use anyhow::{Context, Result, ensure};
+use hpcbench_tests::{Cluster, Profile, Submission, data, of_type};
 use serde_json::Value;
 
 use crate::SOON;
@@ -59,26 +59,39 @@ fn a_requeued_job_goes_on_in_the_next_epoch_with_what_is_left() -> Result<()> {
     submission.expect_sound(3)
 }
 
-/// Right after a start the controller's state on disk does not have it yet: the new controller believes that the job waits,
-/// and starts it once more, while the first start may still be at work.
+/// A controller whose state is from before a start, as that of a backup on a slow disk, believes that the job waits, and starts it
+/// once more, while the first start may still be at work.
 #[test]
 fn a_job_that_the_controller_forgot_to_have_started_does_its_work_once() -> Result<()> {
     let test = "a_job_that_the_controller_forgot_to_have_started_does_its_work_once";
     let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
         return Ok(());
     };
-    let submission = Submission::of(&cluster, &sweep(3))?;
+    let submission = Submission::of(&cluster, &sweep(6))?;
+    // Keeps it in the queue until the controller has written that it is there.
+    let other = cluster.sbatch(
+        submission.workdir(),
+        &["-N1", "--exclusive", "--no-requeue", "--wrap", "sleep 300"],
+    )?;
+    cluster.wait_job(&other, &["RUNNING"], SOON)?;
     let job = submission.submit()?;
+    let requested = submission.events()?;
+    let key = data(&requested, "job.requested")?["key"].as_str();
+    let waiting = cluster.state_with(key.context("no key")?, SOON)?;
+    cluster.scancel(&other)?;
     submission.wait_events(1, "load.started", RUN)?;
     cluster.kill_controller()?;
-    std::thread::sleep(Duration::from_secs(1));
+    cluster.put_back(&waiting)?;
     cluster.start_controller()?;
     let events = completed(&cluster, &submission, &job)?;
     submission.wait_end(&job, SOON)?;
     let epochs = epochs(&events);
     let ascending: Vec<u64> = (1..).take(epochs.len()).collect();
-    ensure!(epochs == ascending, "{epochs:?}");
-    submission.expect_sound(3)
+    ensure!(
+        epochs == ascending && epochs.len() >= 3,
+        "the submission and two starts have epochs of their own: {epochs:?}"
+    );
+    submission.expect_sound(6)
 }
 
 #[test]

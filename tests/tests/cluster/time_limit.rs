@@ -43,8 +43,19 @@ fn a_run_whose_time_is_up_stops_or_has_another_job_submitted() -> Result<()> {
     let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
         return Ok(());
     };
-    let stopping = Submission::of(&cluster, &recipe("stop"))?;
-    let (job, events) = warned(&cluster, &stopping, 2)?;
+    // Slurm's own warning. It looks every half a minute, and warns in time: before the run looks at the clock itself.
+    let recipe_of_two_minutes = sweep(40).top(
+        "launch",
+        "{mode: slurm, time_limit: \"00:02:00\", stop_before: 75s, on_time_limit: stop}",
+    );
+    let stopping = Submission::of(&cluster, &recipe_of_two_minutes)?;
+    let job = stopping.submit()?;
+    let events = stopping.wait_events(1, "run.paused", RUN)?;
+    let reason = data(&events, "job.ending")?["reason"].to_string();
+    ensure!(
+        reason.contains("SIGUSR1: the job's time is nearly up"),
+        "{reason}"
+    );
     ensure!(data(&events, "run.paused")?["afterwards"] == "wait");
     let ended = stopping.wait_end(&job, SOON)?;
     ensure!(ended.state == "FAILED", "{ended:?}");

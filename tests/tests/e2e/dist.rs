@@ -1,9 +1,10 @@
 //! What `make dist` has built.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use hpcbench_tests::{skip, workspace};
+use hpcbench_tests::{binary, skip, workspace};
 
 /// The C library of the RHEL 8 family.
 const GLIBC: &str = "2.28";
@@ -15,6 +16,15 @@ fn what_is_distributed_starts_on_old_systems() -> Result<()> {
         skip(
             "what_is_distributed_starts_on_old_systems",
             "there is no target/dist: `make dist` builds it, and checks it then",
+        );
+        return Ok(());
+    }
+    let version =
+        |program: &Path| -> Result<Vec<u8>> { Ok(Command::new(program).arg("--version").output()?.stdout) };
+    if version(&program)? != version(&binary()?)? {
+        skip(
+            "what_is_distributed_starts_on_old_systems",
+            "target/dist is of another version of the project: `make dist` builds this one's",
         );
         return Ok(());
     }
