@@ -466,5 +466,6 @@ fn job_started(restarts: u32) -> JobStarted {
         topology: None,
         version: "slurm 24.05".to_owned(),
         tools: BTreeMap::new(),
+        by_hand: false,
     }
 }

@@ -71,6 +71,7 @@ fn a_job_leads_back_to_who_asked_for_it() {
         topology: None,
         version: "slurm 24.05".to_owned(),
         tools: [("nats-server".to_owned(), "2.12.0".to_owned())].into(),
+        by_hand: false,
     });
     let ending = JobEnding {
         reason: "its time limit is near".to_owned(),
