@@ -1,7 +1,10 @@
 //! Lengths of JSON strings, without decoding them.
 
+use std::fmt;
+
 use hpcbench_records::EventKind;
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A value of the response that may be a text. Anything that is no string counts as empty.
@@ -53,12 +56,16 @@ fn code_unit(digits: Option<&[u8]>) -> u32 {
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow, default)]
-    choices: Vec<Part<'a>>,
+    choices: First<'a>,
     #[serde(borrow)]
     message: Option<Content<'a>>,
     #[serde(borrow)]
     response: Text<'a>,
 }
+
+/// The first choice of a list, if there is one; the others are read over.
+#[derive(Default)]
+struct First<'a>(Option<Part<'a>>);
 
 #[derive(Deserialize)]
 struct Part<'a> {
@@ -83,7 +90,7 @@ pub(crate) fn append_answer(data: &[u8], out: &mut Vec<u8>) {
     let Ok(answer) = serde_json::from_slice::<Answer<'_>>(data) else {
         return;
     };
-    let first = answer.choices.first();
+    let first = answer.choices.0.as_ref();
     let contents = first.map_or([None, None], |part| [part.delta.as_ref(), part.message.as_ref()]);
     let contents = contents.into_iter().chain([answer.message.as_ref()]).flatten();
     let texts = [first.and_then(|part| part.text), answer.response];
@@ -121,6 +128,10 @@ pub(super) struct ToolCall<'a> {
     function: Option<Function<'a>>,
 }
 
+/// Bytes of all calls of a list, added up as they are read, so that nothing is allocated for them.
+#[derive(Default)]
+pub(super) struct Calls(u32);
+
 /// Everything in a message that can carry generated text, in all dialects.
 #[derive(Deserialize)]
 pub(super) struct Parts<'a> {
@@ -134,10 +145,60 @@ pub(super) struct Parts<'a> {
     reasoning_content: Text<'a>,
     #[serde(borrow)]
     thinking: Text<'a>,
-    #[serde(borrow)]
-    tool_calls: Option<Vec<ToolCall<'a>>>,
+    tool_calls: Option<Calls>,
     #[serde(borrow)]
     function_call: Option<Function<'a>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FirstVisitor)
+    }
+}
+
+struct FirstVisitor;
+
+impl<'de> Visitor<'de> for FirstVisitor {
+    type Value = First<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of choices")
+    }
+
+    fn visit_unit<E>(self) -> Result<First<'de>, E> {
+        Ok(First::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<First<'de>, A::Error> {
+        let first = First(list.next_element()?);
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(first)
+    }
+}
+
+impl<'de> Deserialize<'de> for Calls {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(CallsVisitor)
+    }
+}
+
+struct CallsVisitor;
+
+impl<'de> Visitor<'de> for CallsVisitor {
+    type Value = Calls;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of tool calls")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Calls, A::Error> {
+        let mut calls = Calls::default();
+        while let Some(call) = list.next_element::<ToolCall<'de>>()? {
+            let bytes = call.function.as_ref().map_or(0, Function::bytes);
+            calls.0 = calls.0.saturating_add(bytes);
+        }
+        Ok(calls)
+    }
 }
 
 impl Function<'_> {
@@ -158,15 +219,8 @@ impl Parts<'_> {
             .map(bytes_of)
             .into_iter()
             .max();
-        let calls = self
-            .tool_calls
-            .iter()
-            .flatten()
-            .filter_map(|call| call.function.as_ref());
-        let tool: u32 = calls
-            .chain(self.function_call.as_ref())
-            .map(Function::bytes)
-            .sum();
+        let calls = self.tool_calls.as_ref().map_or(0, |calls| calls.0);
+        let tool = calls.saturating_add(self.function_call.as_ref().map_or(0, Function::bytes));
         let sorts = [
             (EventKind::CONTENT, bytes_of(self.content)),
             (EventKind::REASONING, reasoning.unwrap_or(0)),
@@ -218,6 +272,30 @@ mod tests {
             assert_eq!(length(other), 0);
         }
         assert_eq!(bytes_of(None), 0);
+    }
+
+    #[test]
+    fn the_first_choice_is_the_answer() {
+        let answer = |json: &str| {
+            let mut out = Vec::new();
+            append_answer(json.as_bytes(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let two = r#"{"choices":[{"delta":{"content":"a\n"}},{"delta":{"content":"b"}}],"usage":null}"#;
+        assert_eq!(answer(two), "a\\n");
+        assert_eq!(answer(r#"{"choices":[{"text":"x"}]}"#), "x");
+        assert_eq!(answer(r#"{"message":{"content":"y"}}"#), "y");
+        for nothing in [
+            r#"{"choices":[]}"#,
+            r#"{"choices":null}"#,
+            r#"{"choices":[{}]}"#,
+            "[",
+            "{}",
+        ] {
+            assert_eq!(answer(nothing), "", "{nothing}");
+        }
+        // As with a list of which all is kept: one that is no list has no answer.
+        assert_eq!(answer(r#"{"choices":5,"response":"z"}"#), "");
     }
 
     proptest! {

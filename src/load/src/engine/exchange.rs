@@ -287,6 +287,29 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_exact_before_the_framing_of_the_next_chunk() {
+        let uncertainty = |after: &str| {
+            let mut exchange = exchange(None);
+            exchange.sent = Some(Monotonic(200));
+            let text = [HEAD, &chunk(&content("a")), after].concat();
+            read(&mut exchange, &text, 150, 300, 310);
+            exchange.events.uncertainty[0]
+        };
+        // What follows the event's own data came with it.
+        assert_eq!(uncertainty(""), 0);
+        for after in ["1", "1f", "1f;x", "1f\r", "1f\r\n", "0\r\n"] {
+            assert_eq!(uncertainty(after), 100, "{after:?}");
+        }
+        // Two events in one chunk, of which the second has not come.
+        let mut exchange = exchange(None);
+        exchange.sent = Some(Monotonic(200));
+        let both = chunk(&[content("a"), content("b")].concat());
+        let first = both.len() - content("b").len() - 2;
+        read(&mut exchange, &[HEAD, &both[..first]].concat(), 150, 300, 310);
+        assert_eq!(exchange.events.uncertainty, [0]);
+    }
+
+    #[test]
     fn the_end_of_a_document_has_a_lag_where_its_stamp_is_the_kernels() {
         let exchange = exchange(None);
         let times = |source, ends_with_response| ReadTimes {

@@ -28,6 +28,8 @@ enum State {
     SizeEnd {
         size: u64,
     },
+    /// After a size that is complete, before the first byte of the chunk's data.
+    Begin(u64),
     Data(u64),
     /// After a chunk's data: its CR, or LF.
     DataEnd,
@@ -71,6 +73,15 @@ impl BodyDecoder {
         self.0 == State::UntilClose
     }
 
+    /// Whether the last byte belongs to a chunk of which no data has come: it may have come later than the data before it.
+    pub(crate) fn is_before_data(&self) -> bool {
+        match self.0 {
+            State::Size { digits, .. } => digits,
+            State::Extension { .. } | State::SizeEnd { .. } | State::Begin(_) | State::Trailer { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether the body is complete.
     pub(crate) fn is_done(&self) -> bool {
         self.0 == State::Done
@@ -91,11 +102,12 @@ impl BodyDecoder {
                     }
                     return Ok(Some(part));
                 }
-                State::Data(left) => {
+                State::Begin(left) | State::Data(left) => {
                     let part = take(input, left);
-                    if *left == 0 {
-                        self.0 = State::DataEnd;
-                    }
+                    self.0 = match *left {
+                        0 => State::DataEnd,
+                        left => State::Data(left),
+                    };
                     return Ok(Some(part));
                 }
                 state => {
@@ -141,7 +153,7 @@ fn step(state: State, byte: u8) -> Result<State, Fault> {
         ) => Ok(if size == 0 {
             State::Trailer { line: 0 }
         } else {
-            State::Data(size)
+            State::Begin(size)
         }),
         (
             State::Size {

@@ -187,9 +187,11 @@ impl ResponseReader {
         matches!(self.state, State::Head) && self.buffer.is_empty() && self.informational == 0
     }
 
-    /// Whether the read before ended within an event, so that its time is not that of the last complete one.
+    /// Whether the read before ended within an event, or within the framing of the next, so that its time is not that of the last
+    /// complete one.
     pub(crate) fn ends_within_event(&self) -> bool {
         match &self.state {
+            State::Body { framing, .. } if framing.is_before_data() => true,
             State::Body {
                 payload: Payload::Sse(parser),
                 ..

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use hpcbench_load::{LoadError, Start, prepare};
+use hpcbench_load::{Dialect, LoadError, Start, prepare};
 use hpcbench_records::{BlockReader, WriteError};
 
 use crate::load::spec;
@@ -13,6 +13,9 @@ use crate::null;
 
 /// Where the child process of the test is to put its records.
 const SCRATCH: &str = "HPCBENCH_TEST_SCRATCH";
+
+/// What the child says before the number of records that its load kept.
+const KEPT: &str = "records kept: ";
 
 /// A limit on the size of files stops writing as a full disk does; the shell sets it, so that it hits no other test.
 #[test]
@@ -31,9 +34,18 @@ fn a_full_disk_ends_the_load_and_keeps_what_was_written() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    // All that the engine says it kept, whole, and nothing behind it.
     let file = scratch.path().join("records-000.blocks");
-    let whole = BlockReader::open(file).unwrap().take_while(Result::is_ok).count();
-    assert!(whole > 0);
+    let mut reader = BlockReader::open(file).unwrap();
+    let mut whole = 0;
+    for record in reader.by_ref() {
+        record.unwrap();
+        whole += 1;
+    }
+    assert_eq!(reader.torn_tail(), None);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let kept = said.lines().find_map(|line| line.split_once(KEPT)).unwrap().1;
+    assert_eq!(whole, kept.trim().parse::<u64>().unwrap(), "{said}");
 }
 
 #[test]
@@ -42,7 +54,7 @@ fn child() {
     let Some(scratch) = std::env::var_os(SCRATCH) else {
         return;
     };
-    let spec = spec(null::start(1), Path::new(&scratch), 1_000_000, 1);
+    let spec = spec(null::start(Dialect::Chat, 1), Path::new(&scratch), 1_000_000, 1);
     let error = prepare(spec, &[])
         .unwrap()
         .start(Start::Now)
@@ -56,6 +68,7 @@ fn child() {
     let kept = error.kept.as_ref().unwrap();
     let records: u64 = kept.files.iter().map(|file| file.records).sum();
     assert!(records > 0 && kept.cancelled, "{kept:?}");
+    println!("{KEPT}{records}");
     let mut cause = error.source();
     while let Some(source) = cause {
         if source.downcast_ref::<io::Error>().is_some() {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use hpcbench_load::{Start, prepare};
+use hpcbench_load::{Dialect, Start, prepare};
 use hpcbench_records::{BlockReader, Status};
 
 use crate::load::spec;
@@ -16,10 +16,13 @@ const SLACK: u64 = 12 * 1024 * 1024;
 /// Runs so many requests and compares the memory after a fifth of them with that at the end, which it returns.
 fn run(requests: u64) -> u64 {
     let scratch = tempfile::tempdir().unwrap();
-    let running = prepare(spec(null::start(2), scratch.path(), requests, 2), &[])
-        .unwrap()
-        .start(Start::Now)
-        .unwrap();
+    let running = prepare(
+        spec(null::start(Dialect::Chat, 2), scratch.path(), requests, 2),
+        &[],
+    )
+    .unwrap()
+    .start(Start::Now)
+    .unwrap();
     let mut early = None;
     let mut late = 0;
     while !running.is_finished() {

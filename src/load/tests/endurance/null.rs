@@ -5,15 +5,20 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
+use hpcbench_load::Dialect;
+
 /// Largest request that is taken.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
 /// Starts a server whose every answer streams so many tokens, each written with a call of its own. It runs until the
 /// end of the process.
-pub(crate) fn start(tokens: usize) -> SocketAddr {
+pub(crate) fn start(dialect: Dialect, tokens: usize) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let answer: Arc<[Vec<u8>]> = answer(tokens).into();
+    let answer: Arc<[Vec<u8>]> = match dialect {
+        Dialect::Chat | Dialect::Completions => answer(tokens).into(),
+        Dialect::Generate | Dialect::OllamaChat => lines(tokens).into(),
+    };
     thread::spawn(move || {
         for socket in listener.incoming().flatten() {
             let answer = Arc::clone(&answer);
@@ -38,6 +43,19 @@ fn answer(tokens: usize) -> Vec<Vec<u8>> {
         b"0\r\n\r\n".to_vec(),
     ];
     parts.push(end.concat());
+    parts
+}
+
+/// The parts of an answer of Ollama's, each for one write.
+fn lines(tokens: usize) -> Vec<Vec<u8>> {
+    let line = |data: &str| format!("{:x}\r\n{data}\n\r\n", data.len() + 1).into_bytes();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n";
+    let token = line(r#"{"model":"m","response":" word","done":false}"#);
+    let last =
+        format!(r#"{{"model":"m","response":"","done":true,"done_reason":"length","eval_count":{tokens}}}"#);
+    let mut parts = vec![head.as_bytes().to_vec()];
+    parts.extend(std::iter::repeat_n(token, tokens));
+    parts.push([line(&last), b"0\r\n\r\n".to_vec()].concat());
     parts
 }
 

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use hpcbench_load::{Cooldown, Length, Outcome, Shape, Start, prepare};
+use hpcbench_load::{Cooldown, Dialect, Length, Outcome, Shape, Start, prepare};
 use hpcbench_records::{BlockReader, Status};
 use hpcbench_stats::Distribution;
 use hpcbench_timing::{DeadlineTimer, Monotonic};
@@ -21,7 +21,7 @@ const MAX_GAPS: usize = 10_000;
 /// Runs a Poisson load: how late requests were, and what was intended, in nanoseconds since the start.
 fn run(rate: f64, seconds: u64) -> (Outcome, Vec<i64>) {
     let scratch = tempfile::tempdir().unwrap();
-    let mut spec = spec(null::start(1), scratch.path(), 1, 1);
+    let mut spec = spec(null::start(Dialect::Chat, 1), scratch.path(), 1, 1);
     spec.shape = Shape::Poisson {
         rate,
         max_in_flight: 1_000,
