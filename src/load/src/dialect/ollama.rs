@@ -80,6 +80,7 @@ pub(super) fn read(data: &[u8]) -> Result<Message, Fault> {
 }
 
 impl Line<'_> {
+    /// Only the last line of a stream has any; for the others nothing is allocated.
     fn durations(&self) -> BTreeMap<String, u64> {
         let named = [
             ("total_duration", self.total_duration),
@@ -89,7 +90,7 @@ impl Line<'_> {
         ];
         let given = named
             .into_iter()
-            .filter_map(|(name, nanos)| Some((name.to_owned(), nanos?)));
+            .filter_map(|(name, nanos)| nanos.map(|nanos| (name.to_owned(), nanos)));
         given.collect()
     }
 }
