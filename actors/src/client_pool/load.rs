@@ -72,14 +72,21 @@ pub(super) async fn get_ready(context: Arc<AgentContext>, key: Key, part: Part) 
         .dir(&format!("records-{}-{}-{}", key.trial, key.attempt, context.node));
     let scratch = scratch.map_err(|error| format!("failed to create a directory for records: {error}"))?;
     let node = context.node.clone();
+    let local = context.plan.launch.mode == LaunchMode::Local;
+    let agents = context.plan.resources.clients.agents_per_node;
     let share = Share {
         node,
         attempt: key.attempt,
         client,
+        clients_on_host: if local {
+            client.count
+        } else {
+            agents.get().min(client.count)
+        },
         endpoints,
         model: service.model.clone(),
         scratch,
-        local: context.plan.launch.mode == LaunchMode::Local,
+        local,
     };
     let spec = load_spec(&trial, share)?;
     let work = tokio::task::spawn_blocking(move || {

@@ -23,6 +23,8 @@ pub(super) struct Share {
     pub(super) attempt: Attempt,
     /// Position of this client and number of clients.
     pub(super) client: ClientShare,
+    /// How many of the clients run on this one's host.
+    pub(super) clients_on_host: u32,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) model: String,
     pub(super) scratch: PathBuf,
@@ -37,6 +39,7 @@ pub(super) fn load_spec(trial: &TrialPlan, share: Share) -> Result<LoadSpec, Str
         node: share.node.to_string(),
         request_prefix: format!("{}-{}-{}", trial.id, share.attempt, share.node),
         client: share.client,
+        clients_on_host: share.clients_on_host,
         endpoints: share.endpoints,
         model: share.model,
         dialect: dialect(workload.endpoint),

@@ -33,6 +33,7 @@ fn share(attempt: u32) -> Share {
         node: "client".parse().unwrap(),
         attempt: Attempt(attempt),
         client: ClientShare { index: 0, count: 1 },
+        clients_on_host: 1,
         endpoints: Vec::new(),
         model: "m".to_owned(),
         scratch: "/nowhere".into(),

@@ -109,6 +109,7 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
         node: "local".into(),
         request_prefix: format!("drive-{}", std::process::id()),
         client: ClientShare::SOLE,
+        clients_on_host: 1,
         endpoints: vec![Endpoint {
             address: address.parse()?,
             host: address.into(),

@@ -10,8 +10,12 @@ use crate::spec::{Connections, LoadSpec, Shape};
 /// Descriptors of the process besides connections: files, polls, pipes, the rest of the program.
 const OTHER_DESCRIPTORS: u64 = 128;
 
-/// Descriptors of one engine thread: poll, timer, file of records.
-const DESCRIPTORS_PER_THREAD: u64 = 4;
+/// Descriptors of one engine thread: poll, timer, file of records, and the connection that its share is rounded up by.
+const DESCRIPTORS_PER_THREAD: u64 = 5;
+
+/// Connections that may be open where there are several endpoints, for each request that may be in flight: idle ones stay, as
+/// the next request may go to their endpoint.
+const SPARE_FACTOR: u64 = 2;
 
 /// Where Linux says which ports it gives to outgoing connections.
 const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -43,11 +47,11 @@ pub enum LimitError {
     },
     /// Too few local ports.
     #[error(
-        "{connections} connections to {address} are needed, but the system has only {ports} local ports ({PORT_RANGE}): \
-         widen the range, lower the concurrency, use more clients, or more endpoints"
+        "{connections} connections of this host to {address} may be needed at once, but the system has only {ports} local \
+         ports ({PORT_RANGE}): widen the range, lower the concurrency, or use clients on more hosts"
     )]
     Ports {
-        /// Connections to one address.
+        /// Connections to one address, of all clients on this host.
         connections: u64,
         /// The address.
         address: SocketAddr,
@@ -58,7 +62,7 @@ pub enum LimitError {
     #[error(
         "{rate:.0} fresh connections a second to {address} would need {needed} local ports, as each is kept for \
          {seconds:.0} s after its end, but the system has only {ports} ({PORT_RANGE}): use connections again, lower the \
-         rate, use more clients, or more endpoints"
+         rate, use clients on more hosts, or more endpoints"
     )]
     FreshPorts {
         /// Connections a second to one address.
@@ -74,30 +78,50 @@ pub enum LimitError {
     },
 }
 
-/// Makes sure that `connections` connections can be open at once; raises the soft limit of descriptors if it must.
-pub(crate) fn check(spec: &LoadSpec, connections: u64, threads: u32) -> Result<(), LimitError> {
-    let needed = connections + OTHER_DESCRIPTORS + u64::from(threads) * DESCRIPTORS_PER_THREAD;
-    // A limit that cannot be read is left to show itself.
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < needed
-        && (hard < needed || setrlimit(Resource::RLIMIT_NOFILE, needed, hard).is_err())
-    {
-        return Err(LimitError::Descriptors {
-            needed,
-            connections,
-            limit: hard,
-        });
+/// Makes sure that `in_flight` requests can have a connection each; raises the soft limit of descriptors if it must. Returns
+/// how many connections may be open at once, idle ones among them.
+pub(crate) fn check(spec: &LoadSpec, in_flight: u64, threads: u32) -> Result<u64, LimitError> {
+    // Each thread keeps a connection to each endpoint to see what its server does with it.
+    let of_thread = DESCRIPTORS_PER_THREAD + spec.endpoints.len() as u64;
+    let others = OTHER_DESCRIPTORS + u64::from(threads) * of_thread;
+    let needed = in_flight + others;
+    allow_descriptors(needed).map_err(|limit| LimitError::Descriptors {
+        needed,
+        connections: in_flight,
+        limit,
+    })?;
+    check_ports_of(spec, in_flight)?;
+    let with_spare = in_flight * SPARE_FACTOR;
+    let spare = spec.endpoints.len() > 1 && allow_descriptors(with_spare + others).is_ok();
+    Ok(if spare { with_spare } else { in_flight })
+}
+
+/// Makes sure that so many descriptors can be had; an error is the hard limit. One that cannot be read is left to show itself.
+fn allow_descriptors(needed: u64) -> Result<(), u64> {
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, hard))
+            if soft < needed
+                && (hard < needed || setrlimit(Resource::RLIMIT_NOFILE, needed, hard).is_err()) =>
+        {
+            Err(hard)
+        }
+        _ => Ok(()),
     }
+}
+
+/// Makes sure that the host has ports for all of its clients, each of which has so many requests in flight.
+fn check_ports_of(spec: &LoadSpec, in_flight: u64) -> Result<(), LimitError> {
+    let clients = spec.clients_on_host.max(1);
     match std::fs::read_to_string(PORT_RANGE)
         .ok()
         .and_then(|text| parse_range(&text))
     {
         Some(ports) => {
             let addresses = || spec.endpoints.iter().map(|endpoint| endpoint.address);
-            check_ports(addresses(), connections, ports)?;
+            check_ports(addresses(), in_flight * u64::from(clients), ports)?;
             let reuse = std::fs::read_to_string(PORT_REUSE).unwrap_or_default();
             match fresh_rate(spec) {
-                Some(rate) => check_fresh(addresses(), rate, reuse.trim(), ports),
+                Some(rate) => check_fresh(addresses(), rate * f64::from(clients), reuse.trim(), ports),
                 None => Ok(()),
             }
         }
@@ -146,27 +170,20 @@ fn check_fresh(
     Ok(())
 }
 
-/// Requests go to the endpoints in turn, so that each gets its part of the connections, rounded up.
+/// Requests go to the endpoints in turn, but those in flight gather at one that is slower than the others: it may have all of
+/// the connections.
 fn check_ports(
-    endpoints: impl ExactSizeIterator<Item = SocketAddr>,
+    mut addresses: impl Iterator<Item = SocketAddr>,
     connections: u64,
     ports: u64,
 ) -> Result<(), LimitError> {
-    let each = connections.div_ceil(endpoints.len().max(1) as u64);
-    let mut per_address: BTreeMap<SocketAddr, u64> = BTreeMap::new();
-    for address in endpoints {
-        *per_address.entry(address).or_default() += each;
-    }
-    match per_address
-        .into_iter()
-        .find(|(_, connections)| *connections > ports)
-    {
-        Some((address, connections)) => Err(LimitError::Ports {
+    match addresses.next() {
+        Some(address) if connections > ports => Err(LimitError::Ports {
             connections,
             address,
             ports,
         }),
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 
@@ -189,18 +206,18 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_counted_per_address() {
+    fn every_address_may_have_all_connections() {
         let (a, b): (SocketAddr, SocketAddr) = (([127, 0, 0, 1], 1).into(), ([127, 0, 0, 1], 2).into());
-        assert_eq!(check_ports([a, b].into_iter(), 20, 10), Ok(()));
+        assert_eq!(check_ports([a, b].into_iter(), 10, 10), Ok(()));
+        // All of them may be at one of the two.
         assert_eq!(
-            check_ports([a, b].into_iter(), 21, 10),
+            check_ports([a, b].into_iter(), 11, 10),
             Err(LimitError::Ports {
                 connections: 11,
                 address: a,
                 ports: 10
             })
         );
-        assert!(check_ports([a, a].into_iter(), 20, 10).is_err());
     }
 
     #[test]

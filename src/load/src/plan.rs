@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) body: BodyTemplate,
     /// Engine threads.
     pub(crate) threads: u32,
+    /// Connections that may be open at once.
+    pub(crate) most_connections: u64,
     /// The core that each of them is bound to; empty if they are not.
     pub(crate) cores: Vec<usize>,
 }

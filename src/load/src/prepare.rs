@@ -66,7 +66,7 @@ pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareEr
     check(&spec)?;
     let threads = threads(&spec);
     let share = spec.client.of(u64::from(spec.shape.max_in_flight()));
-    limits::check(&spec, share, threads)?;
+    let most_connections = limits::check(&spec, share, threads)?;
     let mut configs = Configs::default();
     let servers = spec
         .endpoints
@@ -94,6 +94,7 @@ pub fn prepare(spec: LoadSpec, secrets: &[Secret]) -> Result<Prepared, PrepareEr
         servers,
         body,
         threads,
+        most_connections,
         cores,
     };
     Ok(Prepared::new(plan, writers, keeper, stamps))

@@ -24,6 +24,9 @@ pub struct LoadSpec {
     pub request_prefix: String,
     /// Which of the trial's clients this is.
     pub client: ClientShare,
+    /// How many of the trial's clients run on this one's host, itself among them: they share its ports.
+    #[serde(default = "sole")]
+    pub clients_on_host: u32,
     /// Where requests go, in turn.
     pub endpoints: Vec<Endpoint>,
     /// Name of the model, as the service knows it.
@@ -59,6 +62,10 @@ pub struct LoadSpec {
     pub pin: Pin,
     /// Existing directory for the files of records, one per engine thread.
     pub scratch: PathBuf,
+}
+
+const fn sole() -> u32 {
+    1
 }
 
 /// A server.

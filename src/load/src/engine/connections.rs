@@ -1,5 +1,6 @@
 //! A thread's connections: those that carry a request and those that wait for one.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 
@@ -69,7 +70,7 @@ struct Waiting {
     last_end: ResponseEnd,
     /// Their slots and ids; the last used is used next. Those that were closed meanwhile are found out when it is
     /// their turn.
-    idle: Vec<(usize, u64)>,
+    idle: VecDeque<(usize, u64)>,
 }
 
 /// All connections of a thread. A slot that was freed is used again only after the poll's reports are dealt with, so
@@ -82,7 +83,11 @@ pub(super) struct Connections {
     freed_this_turn: Vec<usize>,
     /// What waits at each endpoint.
     waiting: Vec<Waiting>,
+    /// Slots and ids of those that wait for the end of a response, or did.
+    unfinished: VecDeque<(usize, u64)>,
     open: usize,
+    /// Most that may be open before one that waits gives way to a new one.
+    most: usize,
     next_id: u64,
     stamps: bool,
 }
@@ -96,10 +101,17 @@ impl Connections {
             free: Vec::new(),
             freed_this_turn: Vec::new(),
             waiting: vec![Waiting::default(); endpoints],
+            unfinished: VecDeque::new(),
             open: 0,
+            most: usize::MAX,
             next_id: first_id,
             stamps,
         }
+    }
+
+    /// The same, but a new connection takes the place of one that waits where so many are open.
+    pub(super) fn at_most(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     pub(super) fn get(&mut self, slot: usize) -> Option<&mut Connection> {
@@ -114,6 +126,9 @@ impl Connections {
         address: SocketAddr,
         exchange: Box<Exchange>,
     ) -> Result<usize, (io::Error, Box<Exchange>)> {
+        if self.open >= self.most {
+            self.make_room();
+        }
         let opened = Monotonic::now();
         let socket = match self.open_socket(registry, address) {
             Ok(socket) => socket,
@@ -143,6 +158,44 @@ impl Connections {
         Ok(slot)
     }
 
+    /// Closes one that waits: for the end of a response, or else the one that waited longest where most wait.
+    fn make_room(&mut self) {
+        while let Some(entry) = self.unfinished.pop_front() {
+            if find(&self.slots, entry).is_some_and(|connection| connection.rest.is_some()) {
+                self.close(entry.0);
+                return;
+            }
+        }
+        loop {
+            // One that shows what its server does with connections stays.
+            let kept = self
+                .waiting
+                .iter_mut()
+                .filter(|waiting| waiting.habit == Habit::Keeps);
+            let most = kept.max_by_key(|waiting| waiting.idle.len());
+            let Some(entry) = most.and_then(|waiting| waiting.idle.pop_front()) else {
+                return;
+            };
+            if find(&self.slots, entry).is_some() {
+                self.close(entry.0);
+                return;
+            }
+        }
+    }
+
+    /// Leaves a connection to wait for the end of a response whose request has ended.
+    pub(super) fn await_end(&mut self, slot: usize, rest: Rest) {
+        let Some(connection) = self.get(slot) else { return };
+        connection.rest = Some(Box::new(rest));
+        let entry = (slot, connection.id);
+        if self.unfinished.len() > 2 * self.open + 16 {
+            let slots = &self.slots;
+            self.unfinished
+                .retain(|entry| find(slots, *entry).is_some_and(|one| one.rest.is_some()));
+        }
+        self.unfinished.push_back(entry);
+    }
+
     fn open_socket(&mut self, registry: &Registry, address: SocketAddr) -> io::Result<(TcpStream, usize)> {
         let mut socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
@@ -162,7 +215,7 @@ impl Connections {
         }
         let policy = self.policy;
         loop {
-            let (slot, id) = self.waiting.get_mut(usize::from(endpoint))?.idle.pop()?;
+            let (slot, id) = self.waiting.get_mut(usize::from(endpoint))?.idle.pop_back()?;
             let Some(connection) = self.get(slot).filter(|connection| connection.id == id) else {
                 continue;
             };
@@ -200,7 +253,7 @@ impl Connections {
             waiting.idle.retain(|entry| find(&self.slots, *entry).is_some());
         }
         if habit == Habit::Keeps || waiting.idle.is_empty() {
-            waiting.idle.push((slot, id));
+            waiting.idle.push_back((slot, id));
         } else {
             self.close(slot);
         }

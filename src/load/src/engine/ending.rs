@@ -41,13 +41,12 @@ impl Engine {
         };
         let done_at = exchange.done_at.unwrap_or(now);
         let deadline = now.plus_nanos(GRACE_AFTER_DONE);
-        if let Some(connection) = self.connections.get(slot) {
-            connection.rest = Some(Box::new(Rest {
-                reader: exchange.reader.split_rest(),
-                since: done_at,
-                deadline,
-            }));
-        }
+        let rest = Rest {
+            reader: exchange.reader.split_rest(),
+            since: done_at,
+            deadline,
+        };
+        self.connections.await_end(slot, rest);
         self.deadlines.insert((deadline, slot));
         self.account(*exchange, Ending::Done(done_at), now, carrier)
     }

@@ -135,6 +135,7 @@ struct Memory {
 impl Engine {
     pub(crate) fn new(setup: ThreadSetup) -> Result<Self, EngineError> {
         let endpoints = setup.plan.servers.len();
+        let threads = u64::from(setup.plan.threads.max(1));
         let share = setup
             .plan
             .spec
@@ -148,7 +149,8 @@ impl Engine {
                 endpoints,
                 u64::from(setup.thread) * IDS_PER_THREAD,
                 stamps,
-            ),
+            )
+            .at_most(setup.plan.most_connections.div_ceil(threads) as usize),
             source: setup.source,
             deadlines: BTreeSet::new(),
             sink: RecordSink::new(setup.thread, setup.writer),

@@ -16,6 +16,7 @@ pub(crate) fn spec(address: SocketAddr, scratch: &Path, requests: u64, tokens: u
         node: "n1".into(),
         request_prefix: "t".into(),
         client: ClientShare::SOLE,
+        clients_on_host: 1,
         endpoints: vec![Endpoint {
             address,
             host: "server".into(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU16;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use hpcbench_load::{Connections, Length, Shape};
@@ -77,6 +78,76 @@ fn connections_are_used_again_until_they_are_old() {
     let (aged, _, _) = forty(Connections::Reuse { max_age }, After::Keep);
     assert!(aged.iter().any(|record| record.conn_reused));
     assert!(count(&aged) > count(&records), "{}", count(&aged));
+}
+
+/// Where the users of [`idle_connections_give_way_to_new_ones`] gather: how many are there, and at which endpoint.
+#[derive(Default)]
+struct Gathering {
+    here: Mutex<(usize, usize)>,
+    changed: Condvar,
+}
+
+#[test]
+fn idle_connections_give_way_to_new_ones() {
+    const ENDPOINTS: usize = 5;
+    const USERS: usize = 4;
+    // Each endpoint in turn, twice, keeps its requests until all users are there; the others answer at once.
+    let gathering = Arc::new(Gathering::default());
+    let server_of = |endpoint: usize| {
+        let gathering = Arc::clone(&gathering);
+        Server::start(move |_, socket| {
+            let mut state = gathering.here.lock().unwrap();
+            let (place, _) = *state;
+            if place % ENDPOINTS == endpoint && place < 2 * ENDPOINTS {
+                state.1 += 1;
+                if state.1 == USERS {
+                    *state = (place + 1, 0);
+                    gathering.changed.notify_all();
+                }
+                let stays = |state: &mut (usize, usize)| state.0 == place;
+                state = gathering.changed.wait_while(state, stays).unwrap();
+            }
+            drop(state);
+            stream(socket, 1, Duration::from_millis(5))
+        })
+    };
+    let servers: Vec<Server> = (0..ENDPOINTS).map(server_of).collect();
+    let scratch = tempfile::tempdir().unwrap();
+    let mut spec = spec(servers[0].address, &scratch);
+    let first = spec.endpoints[0].clone();
+    let endpoint = |server: &Server| hpcbench_load::Endpoint {
+        address: server.address,
+        ..first.clone()
+    };
+    spec.endpoints = servers.iter().map(endpoint).collect();
+    spec.shape = Shape::Closed {
+        concurrency: USERS as u32,
+        think_time: Duration::ZERO,
+        turns: NonZeroU16::MIN,
+    };
+    spec.threads = NonZeroU16::new(1);
+    spec.length = Length::Requests(400);
+    let (records, _) = run(spec);
+    assert!(records.iter().all(|record| record.status == Status::Ok));
+    // Each connection from its first request to the end of its last. Without limit all endpoints would keep as many as there
+    // are users: those of the first round would be used again in the second.
+    let mut open: Vec<(i64, i64)> = Vec::new();
+    for id in records
+        .iter()
+        .map(|record| record.conn_id)
+        .collect::<BTreeSet<_>>()
+    {
+        let of = records.iter().filter(|record| record.conn_id == id);
+        let (from, to) = (of.clone().map(|one| one.times.sent), of.map(|one| one.times.end));
+        open.push((from.min().flatten().unwrap(), to.max().flatten().unwrap()));
+    }
+    let at_once = |at: i64| {
+        open.iter()
+            .filter(|(from, to)| (*from..*to).contains(&at))
+            .count()
+    };
+    let busiest = open.iter().map(|(from, _)| at_once(*from)).max().unwrap();
+    assert!(busiest <= 2 * USERS, "{busiest}");
 }
 
 #[test]

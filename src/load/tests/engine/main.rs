@@ -27,6 +27,7 @@ fn spec(address: SocketAddr, scratch: &tempfile::TempDir) -> LoadSpec {
         node: "n1".into(),
         request_prefix: "t".into(),
         client: ClientShare::SOLE,
+        clients_on_host: 1,
         endpoints: vec![Endpoint {
             address,
             host: "server".into(),

@@ -129,6 +129,7 @@ fn spec(load: Load, level: u32, node: &Node<'_>, scratch: &Path) -> LoadSpec {
         node: CLIENT.to_owned(),
         request_prefix: CLIENT.to_owned(),
         client: ClientShare::SOLE,
+        clients_on_host: 1,
         endpoints: vec![Endpoint {
             address: node.server,
             host: node.server.to_string(),
