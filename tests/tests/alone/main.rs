@@ -6,11 +6,18 @@ mod accuracy;
 mod chunk_cost;
 mod costs;
 mod many_streams;
+mod million_requests;
 mod quickstart;
 mod recipes;
 mod search;
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use hpcbench_tests::{Running, Workdir};
+
+/// How often the memory of processes is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How often it is measured: another program may want the machine just then, and that is nobody's fault.
 const TRIES: u32 = 3;
@@ -26,4 +33,20 @@ fn repeated(measure: impl Fn() -> Result<()>) -> Result<()> {
         }
     }
     result
+}
+
+/// The most memory that a client of a run has taken until the run's end, bytes.
+fn peak_of_clients(running: &mut Running, workdir: &Workdir) -> Result<u64> {
+    let mut peak = 0;
+    while !running.has_ended()? {
+        for process in workdir.processes()? {
+            if process.is_client() {
+                // It may have ended just now.
+                peak = peak.max(process.peak_memory().unwrap_or(0));
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+    ensure!(peak > 0, "no client was seen");
+    Ok(peak)
 }
