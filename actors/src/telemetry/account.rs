@@ -77,6 +77,7 @@ impl Account {
         let counted = counted.unwrap_or_default();
         ServiceReport {
             requests: counted.requests,
+            generated_tokens: counted.generated_tokens,
             prefix_cache: counted
                 .prefix_cache
                 .map(|(looked_up, found)| PrefixCache { looked_up, found }),

@@ -9,6 +9,10 @@ pub struct ServiceReport {
     /// Requests that the service counted between two readings, one before the load began and one after its last request
     /// had ended, apart from what readiness probes sent; `None` where it does not count.
     pub requests: Option<u64>,
+    /// Output tokens that it generated between the same readings; `None` where it does not count, or was still at former
+    /// requests at the first reading. Reports of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated_tokens: Option<u64>,
     /// Its prefix cache between the same readings; `None` where it does not count.
     pub prefix_cache: Option<PrefixCache>,
     /// GPUs that ran slower than they could, in the window.
@@ -71,6 +75,7 @@ impl ServiceReport {
     pub const fn of_no_instance() -> Self {
         Self {
             requests: Some(0),
+            generated_tokens: Some(0),
             prefix_cache: Some(PrefixCache {
                 looked_up: 0,
                 found: 0,
@@ -94,6 +99,10 @@ impl ServiceReport {
     /// of all.
     pub fn merge(&mut self, other: &Self) {
         self.requests = self.requests.zip(other.requests).map(|(a, b)| a + b);
+        self.generated_tokens = self
+            .generated_tokens
+            .zip(other.generated_tokens)
+            .map(|(a, b)| a + b);
         self.prefix_cache = self
             .prefix_cache
             .zip(other.prefix_cache)

@@ -27,6 +27,10 @@ pub struct ClientTotals {
     /// Requests sent at any time, warm-up and cool-down included; `None` from clients of earlier versions.
     #[serde(default)]
     pub sent_in_all: Option<u64>,
+    /// Most output tokens that the service can have generated for these requests: what it says of those that succeeded, and what
+    /// the others asked for at most. `None` if one of them set no limit, and from clients of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_at_most: Option<u64>,
 }
 
 impl ClientTotals {
@@ -39,6 +43,7 @@ impl ClientTotals {
             sends: 0,
             residence_ns: 0,
             sent_in_all: Some(0),
+            tokens_at_most: Some(0),
         }
     }
 
@@ -50,6 +55,7 @@ impl ClientTotals {
         self.microtokens += microtokens_within(record, self.window);
         let Some(sent) = record.times.sent else { return };
         self.sent_in_all = self.sent_in_all.map(|sent| sent + 1);
+        self.tokens_at_most = sum(self.tokens_at_most, tokens_at_most(record));
         // A request without an end was in flight when everything stopped.
         let end = end.unwrap_or(self.window.t2).max(sent);
         self.in_flight_ns += self.window.overlap(sent, end);
@@ -67,13 +73,25 @@ impl ClientTotals {
         self.in_flight_ns += other.in_flight_ns;
         self.sends += other.sends;
         self.residence_ns += other.residence_ns;
-        self.sent_in_all = self.sent_in_all.zip(other.sent_in_all).map(|(a, b)| a + b);
+        self.sent_in_all = sum(self.sent_in_all, other.sent_in_all);
+        self.tokens_at_most = sum(self.tokens_at_most, other.tokens_at_most);
     }
 
     /// Output tokens that arrived in the window.
     pub fn tokens(&self) -> f64 {
         self.microtokens as f64 / MICROTOKENS as f64
     }
+}
+
+/// What is not known of one is not known of both.
+fn sum(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    a.zip(b).map(|(a, b)| a + b)
+}
+
+/// Most output tokens that the service can have generated for a request, be they seen or not.
+fn tokens_at_most(record: &Record) -> Option<u64> {
+    let said = record.tokens.output_usage.filter(|_| record.status == Status::Ok);
+    said.or(record.tokens.output_planned).map(u64::from)
 }
 
 /// The tokens of a request that arrived in the window: a chunk weighs N / the request's token chunks, and a response

@@ -69,6 +69,11 @@ impl TrialAggregate {
         self.clients.values().map(|client| client.sent_in_all).sum()
     }
 
+    /// Most output tokens that the service can have generated for these; `None` if that is not known of all clients.
+    pub(crate) fn tokens_at_most(&self) -> Option<u64> {
+        self.clients.values().map(|client| client.tokens_at_most).sum()
+    }
+
     /// Mean time from sent to end of the requests sent in the window, nanoseconds.
     pub fn mean_residence_ns(&self) -> Option<f64> {
         let sends = self.clients.values().map(|client| client.sends).sum();

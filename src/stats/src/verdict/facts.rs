@@ -37,6 +37,8 @@ pub(crate) struct Facts {
     pub(super) engine: Option<EngineFacts>,
     /// Requests that the service counted and that we sent, where both are known.
     pub(super) counted_and_sent: Option<(u64, u64)>,
+    /// Output tokens that the service counted, and the most that it can have generated for us.
+    pub(super) tokens_counted_and_most: Option<(u64, u64)>,
     /// Nodes of the run that took no part, since they had been lost for good.
     pub(super) lost_nodes: Vec<String>,
     /// Where somebody else listened in the service's place.
@@ -77,6 +79,7 @@ impl Facts {
         } = aggregate;
         let start = expectations.load.start();
         let counted = service.as_ref().and_then(|service| service.requests);
+        let tokens_counted = service.as_ref().and_then(|service| service.generated_tokens);
         Self {
             load: expectations.load,
             placement: expectations.placement,
@@ -106,6 +109,7 @@ impl Facts {
             unsteady: unsteady(aggregate, expectations),
             engine: aggregate.engine.as_ref().map(EngineFacts::of),
             counted_and_sent: counted.zip(aggregate.sent_in_all()),
+            tokens_counted_and_most: tokens_counted.zip(aggregate.tokens_at_most()),
             lost_nodes: aggregate.lost_nodes.clone(),
             strangers: service
                 .as_ref()

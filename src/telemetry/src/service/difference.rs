@@ -7,6 +7,8 @@ use super::Reading;
 pub struct Difference {
     /// Requests that ended and were not under way at the first reading.
     pub requests: Option<u64>,
+    /// Output tokens that were generated. Not known either where something was under way at the first reading.
+    pub generated_tokens: Option<u64>,
     /// Input tokens that were looked up in the prefix cache, and of these the ones found.
     pub prefix_cache: Option<(u64, u64)>,
     /// Requests that were put aside.
@@ -27,6 +29,9 @@ pub fn difference(before: &Reading, after: &Reading) -> Difference {
     let waited = between(before.queue_count, after.queue_count);
     Difference {
         requests: ended.map(|ended| count((ended - before.under_way()).max(0.0))),
+        generated_tokens: between(before.generation_tokens, after.generation_tokens)
+            .filter(|_| before.under_way() == 0.0)
+            .map(count),
         prefix_cache: queries
             .zip(hits)
             .map(|(queries, hits)| (count(queries), count(hits))),

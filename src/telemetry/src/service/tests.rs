@@ -114,6 +114,23 @@ fn what_was_under_way_does_not_count() {
 }
 
 #[test]
+fn tokens_count_where_nothing_was_under_way() {
+    let tokens = |running| {
+        let before = Reading {
+            running: Some(running),
+            waiting: Some(0.0),
+            ..reading(Dialect::LlamaCpp, LLAMA_CPP)
+        };
+        let after = Reading {
+            generation_tokens: Some(140.0),
+            ..before
+        };
+        difference(&before, &after).generated_tokens
+    };
+    assert_eq!((tokens(0.0), tokens(1.0)), (Some(12), None));
+}
+
+#[test]
 fn a_service_that_was_started_anew_has_no_difference() {
     let before = reading(Dialect::Vllm, VLLM);
     let after = Reading {

@@ -81,16 +81,24 @@ pub(super) fn cached_input(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Nobody else used the service.
+/// Nobody else used the service: by its requests, or by its tokens where it does not count those.
 pub(super) fn foreign_requests(facts: &Facts) -> Option<Finding> {
-    let (counted, sent) = facts.counted_and_sent?;
-    let foreign = counted.checked_sub(sent).filter(|&foreign| foreign > 0)?;
-    Some(Finding::new(
-        Invalid,
-        format!(
-            "foreign requests: the service counted {counted}, {foreign} more than the {sent} that were sent to it"
-        ),
-    ))
+    let more = |(counted, ours): (u64, u64)| counted.checked_sub(ours).filter(|&foreign| foreign > 0);
+    let reason = match (facts.counted_and_sent, facts.tokens_counted_and_most) {
+        (Some((counted, sent)), _) => more((counted, sent)).map(|foreign| {
+            format!(
+                "foreign requests: the service counted {counted}, {foreign} more than the {sent} that were sent to it"
+            )
+        }),
+        (None, Some((counted, most))) => more((counted, most)).map(|foreign| {
+            format!(
+                "foreign requests: the service generated {counted} tokens, {foreign} more than the {most} that it was asked for at \
+                 most"
+            )
+        }),
+        (None, None) => None,
+    };
+    reason.map(|reason| Finding::new(Invalid, reason))
 }
 
 /// It was the service that answered.

@@ -58,6 +58,7 @@ fn healthy() -> Facts {
             bad_stamp_share: Some(0.01),
         }),
         counted_and_sent: Some((1_200, 1_200)),
+        tokens_counted_and_most: Some((9_600, 9_600)),
         lost_nodes: Vec::new(),
         strangers: Vec::new(),
         throttled: vec![],

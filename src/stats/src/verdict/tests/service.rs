@@ -60,6 +60,27 @@ fn requests_of_others_make_a_trial_invalid() {
 }
 
 #[test]
+fn a_service_that_counts_no_requests_is_judged_by_its_tokens() {
+    // Three of each request.
+    let generated = |tokens: i64| ServiceReport {
+        generated_tokens: Some(tokens as u64),
+        ..ServiceReport::default()
+    };
+    assert_eq!(
+        verdict_with(&generated(3 * SENT), &expectations()).reasons,
+        [""; 0]
+    );
+    let foreign = verdict_with(&generated(3 * SENT + 5), &expectations());
+    assert_eq!(foreign.status, VerdictStatus::Invalid);
+    assert_eq!(
+        foreign.reasons,
+        [
+            "foreign requests: the service generated 3035 tokens, 5 more than the 3030 that it was asked for at most"
+        ]
+    );
+}
+
+#[test]
 fn a_stranger_in_the_services_place_makes_a_trial_invalid() {
     let mut report = counted(SENT);
     let stranger = "at 10.0.0.1:8000 of server-0 another process listened before the load";

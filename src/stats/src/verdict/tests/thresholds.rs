@@ -258,6 +258,14 @@ const SERVICE: &[Row] = &[
         &[(1_199.0, Valid), (1_200.0, Valid), (1_201.0, Invalid)],
     ),
     (
+        "tokens counted by a service that counts no requests, of 9600 at most",
+        |f, x| {
+            f.counted_and_sent = None;
+            f.tokens_counted_and_most = Some((x as u64, 9_600));
+        },
+        &[(9_599.0, Valid), (9_600.0, Valid), (9_601.0, Invalid)],
+    ),
+    (
         "a GPU throttled",
         |f, x| {
             f.throttled = vec![ThrottledGpu {
