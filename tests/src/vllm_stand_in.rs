@@ -36,6 +36,7 @@ pub struct VllmStandIn {
     pub program: PathBuf,
     /// The directory.
     pub notes: PathBuf,
+    models: PathBuf,
 }
 
 impl VllmStandIn {
@@ -47,9 +48,15 @@ impl VllmStandIn {
     pub fn new(workdir: &Workdir, text: &str) -> Result<Self> {
         let program = workdir.write("vllm", text)?;
         fs::set_permissions(&program, Permissions::from_mode(0o755)).context("cannot make it executable")?;
-        let notes = workdir.path().join("notes");
-        fs::create_dir(&notes).context("cannot make a directory")?;
-        Ok(Self { program, notes })
+        let [notes, models] = ["notes", "models"].map(|name| workdir.path().join(name));
+        for folder in [&notes, &models] {
+            fs::create_dir(folder).context("cannot make a directory")?;
+        }
+        Ok(Self {
+            program,
+            notes,
+            models,
+        })
     }
 
     /// One that asks real Ray, which [`ray`](crate::ray) found, for a worker on each of two nodes.
@@ -69,8 +76,9 @@ impl VllmStandIn {
     /// The program under test, whose simulator answers, has not been built.
     pub fn recipe(&self, kind: &str, options: &str) -> Result<Recipe> {
         let options = format!(
-            "{{program: {}, tensor_parallel_size: 2, {options}}}",
-            self.program.display()
+            "{{program: {}, hf_home: {}, tensor_parallel_size: 2, {options}}}",
+            self.program.display(),
+            self.models.display()
         );
         let environment = format!(
             "{{SIMULATOR: {}, NOTES: {}}}",
