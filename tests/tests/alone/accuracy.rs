@@ -79,7 +79,8 @@ fn five_hundred_streams_are_delivered_and_measured_as_they_are() -> Result<()> {
         ttft: 0.005,
         itl: None,
     };
-    repeated(|| expect_true(500, tolerance, &measure(500)?))
+    let test = "five_hundred_streams_are_delivered_and_measured_as_they_are";
+    repeated(test, || expect_true(500, tolerance, &measure(500)?))
 }
 
 #[test]
@@ -90,7 +91,8 @@ fn five_hundred_streams_are_measured_to_a_millisecond() -> Result<()> {
         ttft: 0.001,
         itl: Some(0.001),
     };
-    repeated(|| expect_true(500, tolerance, &measure(500)?))
+    let test = "five_hundred_streams_are_measured_to_a_millisecond";
+    repeated(test, || expect_true(500, tolerance, &measure(500)?))
 }
 
 #[test]
@@ -101,7 +103,8 @@ fn two_thousand_streams_are_measured_to_three_milliseconds_or_doubted() -> Resul
         ttft: 0.003,
         itl: Some(0.003),
     };
-    repeated(|| {
+    let test = "two_thousand_streams_are_measured_to_three_milliseconds_or_doubted";
+    repeated(test, || {
         let compared = measure(2_000)?;
         let Err(off) = expect_true(2_000, tolerance, &compared) else {
             return Ok(());

@@ -41,7 +41,7 @@ struct Cost {
 #[test]
 #[ignore = "a benchmark: it wants a machine without any other load"]
 fn a_chunk_costs_little_more_than_it_must() -> Result<()> {
-    repeated(|| {
+    repeated("a_chunk_costs_little_more_than_it_must", || {
         let workdir = Workdir::new()?;
         let simulator = Simulator::start(&workdir, &["--ttft", "50ms", "--itl", "10ms"])?;
         let baseline = slope(&simulator, |seconds| baseline(&simulator, seconds))?;

@@ -8,6 +8,8 @@ use std::{env, fs};
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::Workdir;
 
+use crate::repeated;
+
 /// For a recipe of 300 lines.
 const VALIDATE_LIMIT: Duration = Duration::from_millis(10);
 /// For a plan of 10,000 trials.
@@ -80,6 +82,10 @@ fn median(program: &str, arguments: &[&str]) -> Result<Duration> {
 
 #[test]
 fn recipes_are_checked_and_planned_at_once() -> Result<()> {
+    repeated("recipes_are_checked_and_planned_at_once", check_and_plan)
+}
+
+fn check_and_plan() -> Result<()> {
     let workdir = Workdir::new()?;
     let program = env::var("HPCBENCH_BIN").context("HPCBENCH_BIN names the optimised program")?;
     let write = |name: &str, text: &str| -> Result<String> {

@@ -42,7 +42,7 @@ fn expect_found(workdir: &Workdir, finished: &Finished) -> Result<Value> {
 
 #[test]
 fn the_capacity_of_a_service_is_found() -> Result<()> {
-    repeated(search)
+    repeated("the_capacity_of_a_service_is_found", search)
 }
 
 fn search() -> Result<()> {
