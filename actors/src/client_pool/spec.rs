@@ -59,6 +59,7 @@ pub(super) fn load_spec(trial: &TrialPlan, share: Share) -> Result<LoadSpec, Str
         seed: attempt_seed(trial.seed, share.attempt),
         threads: workload.engine.threads,
         pin: pin(workload.engine.pin, share.local),
+        keep_awake: workload.engine.keep_awake,
         scratch: share.scratch,
     })
 }

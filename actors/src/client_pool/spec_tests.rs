@@ -69,7 +69,7 @@ fn connections_threads_and_conversations_are_the_recipes() {
     let plan = plan(&[
         "workload.load={shape: closed, concurrency: 3, turns: 4}",
         "workload.connections={policy: reuse, max_age: 90s}",
-        "workload.engine={threads: 2, pin: never}",
+        "workload.engine={threads: 2, pin: never, keep_awake: true}",
         "sweep={}",
     ]);
     let spec = load_spec(&plan.trials[0], share(1)).unwrap();
@@ -81,8 +81,8 @@ fn connections_threads_and_conversations_are_the_recipes() {
     let max_age = Some(std::time::Duration::from_secs(90));
     assert_eq!(spec.connections, Connections::Reuse { max_age });
     assert_eq!(
-        (spec.threads, spec.pin),
-        (std::num::NonZeroU16::new(2), Pin::Never)
+        (spec.threads, spec.pin, spec.keep_awake),
+        (std::num::NonZeroU16::new(2), Pin::Never, true)
     );
 }
 

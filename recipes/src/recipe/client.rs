@@ -36,6 +36,10 @@ pub struct Engine {
     pub threads: Option<NonZeroU16>,
     /// Whether each has a processor core of its own.
     pub pin: Pin,
+    /// Whether the cores that the threads may run on are kept from sleeping while the load runs, by threads that give way to
+    /// everything else. A core that sleeps wakes up late, most of all in a virtual machine, and that counts as the client's
+    /// lag. It takes power, and from the turbo clock of other cores.
+    pub keep_awake: bool,
 }
 
 /// Whether each engine thread has a processor core of its own.

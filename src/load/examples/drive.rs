@@ -150,6 +150,7 @@ fn spec(address: &str, options: &Options, scratch: std::path::PathBuf) -> Result
             .map(|threads| threads.parse())
             .transpose()?,
         pin: Pin::Auto,
+        keep_awake: false,
         connections: Connections::default(),
         scratch,
     })

@@ -39,7 +39,7 @@ fn pick(pin: Pin, allowed: &[usize], online: Option<usize>, threads: usize) -> V
 }
 
 /// The cores that this thread may use, in order; none where the system does not tell.
-fn allowed() -> Vec<usize> {
+pub(crate) fn allowed() -> Vec<usize> {
     let Ok(set) = sched_getaffinity(THIS_THREAD) else {
         return Vec::new();
     };

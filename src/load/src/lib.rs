@@ -13,6 +13,7 @@
 //! Layers, each knowing only those before it: [`ShapeError`]'s schedule, prompts; `stream`, `http` and `dialect` as
 //! pure parsers; `response`, which makes one reader of them; `engine`, the only place with sockets and clocks.
 
+mod awake;
 mod cores;
 mod dialect;
 mod engine;
@@ -39,6 +40,7 @@ mod stream;
 mod tls;
 mod writer;
 
+pub use awake::{Awake, wake_up_p99};
 pub use hpcbench_timing::Monotonic;
 pub use limits::LimitError;
 pub use outcome::{BlockFile, LoadError, LoadFailure, Outcome};

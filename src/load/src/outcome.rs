@@ -58,6 +58,9 @@ pub enum LoadError {
     /// A thread could not be started.
     #[error("cannot start a thread")]
     Spawn(#[source] std::io::Error),
+    /// A thread of the lowest priority could not be had.
+    #[error("cannot keep processor cores awake; leave `workload.engine.keep_awake` out")]
+    KeepAwake(#[source] std::io::Error),
     /// The shape makes no schedule.
     #[error("the load's shape")]
     Shape(#[from] ShapeError),

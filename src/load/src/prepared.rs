@@ -11,6 +11,7 @@ use hpcbench_timing::{ClockReading, Monotonic, StampKeeper};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
+use crate::awake::Awake;
 use crate::engine::{
     ClosedSource, Engine, EngineError, Limit, OpenSource, Source, Talks, ThreadOutcome, ThreadSetup,
     Timeline, Until, WindowEnd,
@@ -78,7 +79,7 @@ impl Prepared {
     /// Starts the load. A time in the past starts it at once, and the records show how late it was.
     ///
     /// # Errors
-    /// No thread can be had.
+    /// No thread can be had, or none of so low a priority that it may keep a core awake.
     pub fn start(self, start: Start) -> Result<Running, LoadError> {
         let clock = read_clocks();
         let t0 = match start {
@@ -93,6 +94,8 @@ impl Prepared {
         // Ends the threads that run already, should another not start.
         let stop = StopOnDrop::new(&shared);
         let cores = self.plan.cores.clone();
+        let awake = self.plan.spec.keep_awake.then(|| Awake::keep(&cores));
+        let awake = awake.transpose().map_err(LoadError::KeepAwake)?;
         let seed = self.plan.spec.seed;
         let tokenizer_hash = self.plan.prompts.tokenizer_hash().map(str::to_owned);
         let plan = Arc::new(self.plan);
@@ -125,6 +128,7 @@ impl Prepared {
             cores,
             seed,
             tokenizer_hash,
+            _awake: awake,
             _keeper: self.keeper,
             _stop: stop,
         })

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use hpcbench_stats::{EngineReport, StampSource, Window};
 use hpcbench_timing::{ClockReading, Monotonic, StampKeeper};
 
+use crate::awake::Awake;
 use crate::engine::{EngineError, ThreadOutcome, Timeline, WindowEnd};
 use crate::outcome::{LoadError, LoadFailure, Outcome};
 use crate::shared::{CancelHandle, Progress, Shared, StopOnDrop};
@@ -24,6 +25,8 @@ pub struct Running {
     pub(crate) cores: Vec<usize>,
     pub(crate) seed: u64,
     pub(crate) tokenizer_hash: Option<String>,
+    /// Cores stay awake until the end, where they are to.
+    pub(crate) _awake: Option<Awake>,
     /// Kernel stamps stay on until the end.
     pub(crate) _keeper: Option<StampKeeper>,
     pub(crate) _stop: StopOnDrop,
@@ -160,6 +163,7 @@ mod tests {
             cores: Vec::new(),
             seed: 1,
             tokenizer_hash: None,
+            _awake: None,
             _keeper: None,
             _stop: StopOnDrop::new(&shared),
             shared,

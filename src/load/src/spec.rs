@@ -60,6 +60,9 @@ pub struct LoadSpec {
     /// Whether each engine thread has a processor core of its own.
     #[serde(default)]
     pub pin: Pin,
+    /// Whether the cores that the threads may run on are kept from sleeping.
+    #[serde(default)]
+    pub keep_awake: bool,
     /// Existing directory for the files of records, one per engine thread.
     pub scratch: PathBuf,
 }

@@ -65,6 +65,9 @@ pub struct EngineThread {
     /// enters, nanoseconds. `None` where the window was cut short, and from clients of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight_ns: Option<u64>,
+    /// The processor cores it may run on were kept from sleeping.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept_awake: bool,
 }
 
 impl EngineReport {
@@ -77,6 +80,7 @@ impl EngineReport {
             long_gaps_ns: 0,
             window: None,
             in_flight_ns: None,
+            kept_awake: false,
         };
         Self {
             threads: vec![thread],
@@ -124,6 +128,15 @@ impl EngineReport {
         }
     }
 
+    /// States whether the cores of this report's own thread are kept awake.
+    #[must_use]
+    pub fn with_cores_awake(mut self, kept_awake: bool) -> Self {
+        if let Some(thread) = self.threads.first_mut() {
+            thread.kept_awake = kept_awake;
+        }
+        self
+    }
+
     /// States for how long requests were in flight in the window by the count of this report's own thread.
     pub fn count_in_flight(&mut self, nanoseconds: Option<u64>) {
         if let Some(thread) = self.threads.first_mut() {
@@ -165,6 +178,11 @@ impl EngineReport {
         self.arrivals_queued += other.arrivals_queued;
         self.peak_queue += other.peak_queue;
         self.closing_endpoints.extend(&other.closing_endpoints);
+    }
+
+    /// Whether all cores that made the load were kept awake.
+    pub fn kept_awake(&self) -> bool {
+        self.threads.iter().all(|thread| thread.kept_awake)
     }
 
     /// The largest CPU share of a thread.

@@ -11,9 +11,10 @@ mod quickstart;
 mod recipes;
 mod search;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use hpcbench_load::{Awake, wake_up_p99};
 use hpcbench_tests::{Running, Workdir, skip};
 
 /// How often the memory of processes is looked at.
@@ -21,20 +22,20 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// How often it is measured: another program may want the machine just then, and that is nobody's fault.
 const TRIES: u32 = 3;
-/// How late sleeps of [`NAP`] may be, p99, where something can be judged. Verdicts doubt a client whose reads are a millisecond late.
+/// How late processors may wake up, p99, where something can be judged. Verdicts doubt a client whose reads are a millisecond late.
 const LATE: Duration = Duration::from_micros(500);
-const NAP: Duration = Duration::from_millis(1);
-const NAPS: usize = 1000;
 
-/// Measures until it comes out well. On a machine whose processors are not its own, where nothing does, it is skipped: there the
+/// Measures until it comes out well, with processors that stay awake: what a virtual machine's host does with sleeping ones is
+/// not what is judged here. Where they are late even so, they are not this machine's own, and it is skipped: there the
 /// measurements doubt themselves, as they should.
 fn repeated(test: &str, measure: impl Fn() -> Result<()>) -> Result<()> {
+    let _awake = Awake::keep(&[])?;
     let mut result = Ok(());
     for _ in 0..TRIES {
         result = measure();
         let Err(error) = &result else { break };
         println!("{error:#}");
-        let late = lateness();
+        let late = wake_up_p99();
         if late > LATE {
             let reason = format!(
                 "1 % of all sleeps are late by {late:?} and more: this machine is not otherwise idle"
@@ -44,18 +45,6 @@ fn repeated(test: &str, measure: impl Fn() -> Result<()>) -> Result<()> {
         }
     }
     result
-}
-
-/// How late one of a hundred short sleeps is, whatever we do.
-fn lateness() -> Duration {
-    let nap = |_| {
-        let before = Instant::now();
-        std::thread::sleep(NAP);
-        before.elapsed().saturating_sub(NAP)
-    };
-    let mut late: Vec<Duration> = (0..NAPS).map(nap).collect();
-    late.sort_unstable();
-    late[NAPS * 99 / 100]
 }
 
 /// The most memory that a client of a run has taken until the run's end, bytes.

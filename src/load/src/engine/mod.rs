@@ -154,7 +154,8 @@ impl Engine {
             source: setup.source,
             deadlines: BTreeSet::new(),
             sink: RecordSink::new(setup.thread, setup.writer),
-            report: EngineReport::new(setup.plan.spec.node.clone(), setup.thread, setup.stamps),
+            report: EngineReport::new(setup.plan.spec.node.clone(), setup.thread, setup.stamps)
+                .with_cores_awake(setup.plan.spec.keep_awake),
             meter: WindowMeter::default(),
             in_flight: 0,
             in_flight_meter: InFlightMeter::new(

@@ -50,6 +50,7 @@ pub(crate) fn spec(address: SocketAddr, scratch: &Path, requests: u64, tokens: u
         seed: 1,
         threads: NonZeroU16::new(1),
         pin: Pin::Never,
+        keep_awake: false,
         scratch: scratch.to_owned(),
     }
 }

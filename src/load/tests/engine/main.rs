@@ -60,6 +60,7 @@ fn spec(address: SocketAddr, scratch: &tempfile::TempDir) -> LoadSpec {
         seed: 1,
         threads: None,
         pin: Pin::Auto,
+        keep_awake: false,
         connections: Connections::default(),
         scratch: scratch.path().to_owned(),
     }

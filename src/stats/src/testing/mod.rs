@@ -146,7 +146,7 @@ pub(crate) fn cancelled(sent_ms: i64, end_ms: i64) -> Record {
 
 /// The report of an engine thread that had an easy time.
 pub(crate) fn calm_engine(window: Window) -> EngineReport {
-    let mut report = EngineReport::new("node", 0, StampSource::Kernel);
+    let mut report = EngineReport::new("node", 0, StampSource::Kernel).with_cores_awake(true);
     report.reads = 10_000;
     report.arrivals = 1_000;
     for _ in 0..100 {

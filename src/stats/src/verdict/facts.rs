@@ -66,6 +66,7 @@ pub(super) struct EngineFacts {
     pub(super) busiest_cpu_share: Option<f64>,
     pub(super) stamps: StampSource,
     pub(super) bad_stamp_share: Option<f64>,
+    pub(super) kept_awake: bool,
 }
 
 impl Facts {
@@ -193,6 +194,7 @@ impl EngineFacts {
             busiest_cpu_share: report.busiest_cpu_share(),
             stamps: report.stamps,
             bad_stamp_share: share(report.stamps_missing + report.stamps_rejected, report.reads),
+            kept_awake: report.kept_awake(),
         }
     }
 }

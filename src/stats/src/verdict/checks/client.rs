@@ -73,13 +73,28 @@ pub(super) fn lateness(facts: &Facts) -> Option<Finding> {
     let late = facts.engine.as_ref()?.lateness_p99?;
     let share_of_ttft = (LATE_SHARE * facts.ttft_p50.unwrap_or(0) as f64) as u64;
     let limit = VERY_LATE_NS.max(share_of_ttft);
-    let reason = |limit| format!("p99 of sent − intended is {}, above {}", ms(late), ms(limit));
+    let reason = |limit| {
+        let advice = advice_on_sleep(facts);
+        format!(
+            "p99 of sent − intended is {}, above {}{advice}",
+            ms(late),
+            ms(limit)
+        )
+    };
     if late > limit {
         Some(Finding::new(ClientBound, reason(limit)))
     } else if late > LATE_NS {
         Some(Finding::new(Suspect, reason(LATE_NS)))
     } else {
         None
+    }
+}
+
+/// What may help where threads run late on cores that are free to sleep.
+fn advice_on_sleep(facts: &Facts) -> &'static str {
+    match &facts.engine {
+        Some(engine) if !engine.kept_awake => "; `workload.engine.keep_awake` may help",
+        _ => "",
     }
 }
 
@@ -94,11 +109,12 @@ pub(super) fn lag(facts: &Facts) -> Option<Finding> {
     let above = |(time, share): (u64, f64)| lag > time && lag as f64 > share * median as f64;
     let reason = |(time, share): (u64, f64)| {
         format!(
-            "p99 of client_lag {} is above {} and {} of the {what} median ({})",
+            "p99 of client_lag {} is above {} and {} of the {what} median ({}){}",
             ms(lag),
             ms(time),
             percent(share),
-            ms(median)
+            ms(median),
+            advice_on_sleep(facts)
         )
     };
     if above(LONG_LAG) {

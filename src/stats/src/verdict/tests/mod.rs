@@ -56,6 +56,7 @@ fn healthy() -> Facts {
             busiest_cpu_share: Some(0.70),
             stamps: StampSource::Kernel,
             bad_stamp_share: Some(0.01),
+            kept_awake: true,
         }),
         counted_and_sent: Some((1_200, 1_200)),
         tokens_counted_and_most: Some((9_600, 9_600)),
@@ -139,6 +140,25 @@ fn waiting_for_max_in_flight() {
     let over = verdict(|f| f.engine.as_mut().unwrap().queued_share = Some(0.11));
     assert_eq!(over.status, Suspect, "it is the server's doing");
     assert!(over.reasons[0].starts_with("over capacity"), "{over:?}");
+}
+
+#[test]
+fn cores_that_may_sleep_are_pointed_out() {
+    let reason = |kept_awake: bool| {
+        let late = verdict(|f| {
+            f.client_lag_p99 = Some(2 * MS);
+            f.engine.as_mut().unwrap().kept_awake = kept_awake;
+        });
+        late.reasons.concat()
+    };
+    assert_eq!(
+        reason(true),
+        "p99 of client_lag 2 ms is above 1 ms and 2 % of the ITL median (10 ms)"
+    );
+    assert_eq!(
+        reason(false),
+        format!("{}; `workload.engine.keep_awake` may help", reason(true))
+    );
 }
 
 #[test]

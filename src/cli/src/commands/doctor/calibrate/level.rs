@@ -165,6 +165,7 @@ fn spec(load: Load, level: u32, node: &Node<'_>, scratch: &Path) -> LoadSpec {
         seed: level.into(),
         threads: None,
         pin: Pin::Auto,
+        keep_awake: true,
         scratch: scratch.to_owned(),
     }
 }

@@ -11,6 +11,8 @@ mod text;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+use hpcbench_load::{Awake, wake_up_p99};
 use serde::Serialize;
 
 use self::level::{Load, Measured, Node};
@@ -36,7 +38,15 @@ pub(super) struct Calibration {
     seconds: f64,
     /// The null server took its processor time from the same node.
     null_server_on_this_node: bool,
+    wake_up: WakeUp,
     ceilings: Vec<Ceiling>,
+}
+
+/// How late a processor core wakes up, p99, milliseconds. The ceilings are those of cores that are kept awake.
+#[derive(Debug, Serialize)]
+struct WakeUp {
+    asleep_p99_ms: f64,
+    kept_awake_p99_ms: f64,
 }
 
 /// The most of one load that was produced without doubts.
@@ -71,6 +81,7 @@ pub(super) fn run(seconds: u32, scratch: &Path) -> anyhow::Result<Calibration> {
     ));
     let total = Duration::from_secs(seconds.into());
     let began = Instant::now();
+    let wake_up = wake_up()?;
     let mut ceilings = Vec::with_capacity(LOADS.len());
     for (index, load) in (1..).zip(LOADS) {
         // What one search leaves is there for the next ones.
@@ -80,7 +91,18 @@ pub(super) fn run(seconds: u32, scratch: &Path) -> anyhow::Result<Calibration> {
     Ok(Calibration {
         seconds: began.elapsed().as_secs_f64(),
         null_server_on_this_node: true,
+        wake_up,
         ceilings,
+    })
+}
+
+fn wake_up() -> anyhow::Result<WakeUp> {
+    let milliseconds = |late: Duration| late.as_secs_f64() * 1e3;
+    let asleep = wake_up_p99();
+    let _awake = Awake::keep(&[]).context("cannot keep processor cores awake")?;
+    Ok(WakeUp {
+        asleep_p99_ms: milliseconds(asleep),
+        kept_awake_p99_ms: milliseconds(wake_up_p99()),
     })
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::level::{Load, Measured};
 use super::search::{LimitedBy, Stop, Tried};
-use super::{Calibration, Ceiling};
+use super::{Calibration, Ceiling, WakeUp};
 
 /// One line for a level that was tried.
 pub(super) fn progress(load: Load, level: u32, tried: &Tried<Measured>) -> String {
@@ -27,6 +27,15 @@ pub(in super::super) fn of(calibration: &Calibration) -> String {
     let mut text = format!(
         "What one client on this node can do ({:.0} s):\n",
         calibration.seconds
+    );
+    let WakeUp {
+        asleep_p99_ms: asleep,
+        kept_awake_p99_ms: awake,
+    } = calibration.wake_up;
+    let _ = writeln!(
+        text,
+        "  processor cores wake up {asleep:.2} ms late (p99); kept awake, as they were for all that follows and as \
+         `workload.engine.keep_awake` does, {awake:.2} ms"
     );
     for ceiling in &calibration.ceilings {
         of_one(&mut text, ceiling);
