@@ -145,6 +145,7 @@ fn a_duration_has_a_warm_up_a_window_and_a_cool_down() {
     spec.shape = closed(3);
     spec.warmup = Duration::from_millis(150);
     spec.length = lasting(400, Cooldown::Load);
+    spec.keep_awake = true;
     let (records, outcome) = run(spec);
     let window = outcome.window;
     assert_eq!(
@@ -169,6 +170,7 @@ fn a_duration_has_a_warm_up_a_window_and_a_cool_down() {
     let engine = &outcome.engine;
     assert!(engine.loop_gaps.count() > 0 && engine.reads > 0);
     assert!(engine.threads[0].cpu_share.is_some());
+    assert!(engine.kept_awake());
     assert_eq!(engine.threads[0].window, Some(window));
     assert_eq!(engine.arrivals, measured as u64);
     expect_all_counted(&records, &outcome);
