@@ -37,8 +37,9 @@ pub struct Engine {
     /// Whether each has a processor core of its own.
     pub pin: Pin,
     /// Whether the cores that the threads may run on are kept from sleeping while the load runs, by threads that give way to
-    /// everything else. A core that sleeps wakes up late, most of all in a virtual machine, and that counts as the client's
-    /// lag. It takes power, and from the turbo clock of other cores.
+    /// everything else in their control group. A core that sleeps wakes up late, most of all in a virtual machine, and that
+    /// counts as the client's lag. Not for cores that a service in another container or another step of the job computes
+    /// on. Left out where the client's processor time is limited, as in some containers: it would use that up.
     pub keep_awake: bool,
 }
 

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, available_parallelism};
 use std::time::{Duration, Instant};
 
 use thread_priority::unix::{
@@ -34,12 +34,16 @@ pub struct Awake {
 }
 
 impl Awake {
-    /// Keeps these cores awake; with none given, all that this process may use.
+    /// Keeps these cores awake; with none given, all that this process may use. None where a control group limits the processor
+    /// time of this process, as in a container: being awake would use it up.
     ///
     /// # Errors
     /// No thread can be had, or not at that priority. Then no core is kept awake.
     pub fn keep(chosen: &[usize]) -> io::Result<Self> {
         let mut awake = Self::default();
+        if time_is_limited() {
+            return Ok(awake);
+        }
         let all = if chosen.is_empty() {
             cores::allowed()
         } else {
@@ -59,6 +63,16 @@ impl Awake {
             .collect::<io::Result<()>>()?;
         Ok(awake)
     }
+
+    /// Whether any core is kept awake.
+    pub fn is_any(&self) -> bool {
+        !self.threads.is_empty()
+    }
+}
+
+/// Whether there is time for fewer cores than this process may use.
+fn time_is_limited() -> bool {
+    available_parallelism().is_ok_and(|enough_for| enough_for.get() < cores::allowed().len())
 }
 
 impl Drop for Awake {

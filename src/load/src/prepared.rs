@@ -96,6 +96,7 @@ impl Prepared {
         let cores = self.plan.cores.clone();
         let awake = self.plan.spec.keep_awake.then(|| Awake::keep(&cores));
         let awake = awake.transpose().map_err(LoadError::KeepAwake)?;
+        let kept_awake = awake.as_ref().is_some_and(Awake::is_any);
         let seed = self.plan.spec.seed;
         let tokenizer_hash = self.plan.prompts.tokenizer_hash().map(str::to_owned);
         let plan = Arc::new(self.plan);
@@ -115,6 +116,7 @@ impl Prepared {
                 thread: thread as u16,
                 source,
                 stamps: self.stamps,
+                kept_awake,
                 writer: sender.clone(),
             })?);
         }

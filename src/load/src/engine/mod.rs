@@ -94,6 +94,7 @@ pub(crate) struct ThreadSetup {
     pub(crate) thread: u16,
     pub(crate) source: Source,
     pub(crate) stamps: StampSource,
+    pub(crate) kept_awake: bool,
     pub(crate) writer: SyncSender<Batch>,
 }
 
@@ -155,7 +156,7 @@ impl Engine {
             deadlines: BTreeSet::new(),
             sink: RecordSink::new(setup.thread, setup.writer),
             report: EngineReport::new(setup.plan.spec.node.clone(), setup.thread, setup.stamps)
-                .with_cores_awake(setup.plan.spec.keep_awake),
+                .with_cores_awake(setup.kept_awake),
             meter: WindowMeter::default(),
             in_flight: 0,
             in_flight_meter: InFlightMeter::new(

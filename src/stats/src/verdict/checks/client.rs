@@ -93,7 +93,7 @@ pub(super) fn lateness(facts: &Facts) -> Option<Finding> {
 /// What may help where threads run late on cores that are free to sleep.
 fn advice_on_sleep(facts: &Facts) -> &'static str {
     match &facts.engine {
-        Some(engine) if !engine.kept_awake => "; `workload.engine.keep_awake` may help",
+        Some(engine) if !engine.kept_awake => "; its processors may sleep, see `workload.engine.keep_awake`",
         _ => "",
     }
 }

@@ -157,7 +157,10 @@ fn cores_that_may_sleep_are_pointed_out() {
     );
     assert_eq!(
         reason(false),
-        format!("{}; `workload.engine.keep_awake` may help", reason(true))
+        format!(
+            "{}; its processors may sleep, see `workload.engine.keep_awake`",
+            reason(true)
+        )
     );
 }
 

@@ -42,11 +42,12 @@ pub(super) struct Calibration {
     ceilings: Vec<Ceiling>,
 }
 
-/// How late a processor core wakes up, p99, milliseconds. The ceilings are those of cores that are kept awake.
+/// How late a processor core wakes up, p99, milliseconds. The ceilings are those of cores that are kept awake, where they can be.
 #[derive(Debug, Serialize)]
 struct WakeUp {
     asleep_p99_ms: f64,
-    kept_awake_p99_ms: f64,
+    /// None where this program's processor time is limited.
+    kept_awake_p99_ms: Option<f64>,
 }
 
 /// The most of one load that was produced without doubts.
@@ -99,10 +100,10 @@ pub(super) fn run(seconds: u32, scratch: &Path) -> anyhow::Result<Calibration> {
 fn wake_up() -> anyhow::Result<WakeUp> {
     let milliseconds = |late: Duration| late.as_secs_f64() * 1e3;
     let asleep = wake_up_p99();
-    let _awake = Awake::keep(&[]).context("cannot keep processor cores awake")?;
+    let awake = Awake::keep(&[]).context("cannot keep processor cores awake")?;
     Ok(WakeUp {
         asleep_p99_ms: milliseconds(asleep),
-        kept_awake_p99_ms: milliseconds(wake_up_p99()),
+        kept_awake_p99_ms: awake.is_any().then(|| milliseconds(wake_up_p99())),
     })
 }
 

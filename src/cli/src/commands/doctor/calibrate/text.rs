@@ -28,15 +28,7 @@ pub(in super::super) fn of(calibration: &Calibration) -> String {
         "What one client on this node can do ({:.0} s):\n",
         calibration.seconds
     );
-    let WakeUp {
-        asleep_p99_ms: asleep,
-        kept_awake_p99_ms: awake,
-    } = calibration.wake_up;
-    let _ = writeln!(
-        text,
-        "  processor cores wake up {asleep:.2} ms late (p99); kept awake, as they were for all that follows and as \
-         `workload.engine.keep_awake` does, {awake:.2} ms"
-    );
+    of_waking(&mut text, &calibration.wake_up);
     for ceiling in &calibration.ceilings {
         of_one(&mut text, ceiling);
     }
@@ -44,6 +36,24 @@ pub(in super::super) fn of(calibration: &Calibration) -> String {
         "The null server ran on this node and took processor time of it: a client on a node of its own can do more.\n",
     );
     text
+}
+
+fn of_waking(text: &mut String, wake_up: &WakeUp) {
+    let _ = write!(
+        text,
+        "  processors: wake up {:.2} ms late (p99)",
+        wake_up.asleep_p99_ms
+    );
+    let _ = match wake_up.kept_awake_p99_ms {
+        Some(awake) => writeln!(
+            text,
+            ", kept awake {awake:.2} ms: `workload.engine.keep_awake` does that, and so it was for what follows"
+        ),
+        None => writeln!(
+            text,
+            "; they cannot be kept awake, since processor time is limited here"
+        ),
+    };
 }
 
 fn of_one(text: &mut String, ceiling: &Ceiling) {
