@@ -233,6 +233,29 @@ fn a_plan_is_read_as_any_build_wrote_it() {
 }
 
 #[test]
+fn prompts_of_a_plan_that_knows_no_salt_have_none() {
+    let source = BASE
+        .replace("sweep:\n", "")
+        .replace("closed}", "closed, concurrency: 3}")
+        .replace(
+            "{source: synthetic, input_tokens: 64, output_tokens: 16}",
+            "{source: file, path: ./there.jsonl}",
+        );
+    let plan = check(&source).plan.unwrap();
+    let salt = |plan: &Plan| match plan.trials[0].workload.prompts {
+        Prompts::File { salt, .. } => salt,
+        Prompts::Synthetic { .. } => panic!("not of a file"),
+    };
+    assert!(salt(&plan), "the recipe's default");
+    let mut document = serde_json::to_value(&plan).unwrap();
+    let prompts = document["trials"][0]["workload"]["prompts"].as_object_mut();
+    assert_eq!(prompts.unwrap().remove("salt"), Some(true.into()));
+    document["hash"] = crate::plan::hash_of(document.clone()).into();
+    let older = Plan::read(document.to_string().as_bytes()).unwrap();
+    assert!(!salt(&older), "the prompts that its run has begun with");
+}
+
+#[test]
 fn defaults_are_explicit_and_paths_absolute() {
     let source = BASE
         .replace("sweep:\n", "")

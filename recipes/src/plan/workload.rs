@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU64;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::recipe::{
     Connections, Cooldown, Endpoint, Engine, Goodput, Load, Prompts, Sampling, Slo, Tolerance, default_stream,
@@ -37,6 +39,7 @@ pub struct WorkloadPlan {
     /// Failures that still allow a verdict other than `invalid`.
     pub tolerance: Tolerance,
     /// Where prompts come from.
+    #[serde(deserialize_with = "planned_prompts")]
     pub prompts: Prompts,
     /// How the service chooses tokens.
     pub sampling: Sampling,
@@ -47,6 +50,17 @@ pub struct WorkloadPlan {
     pub slo: Slo,
     /// Limits that a request must keep to count as good.
     pub goodput: Goodput,
+}
+
+/// A plan's prompts. Builds that knew no salt sent a file's prompts as they are, and whoever goes on with a run of theirs must not
+/// change them.
+fn planned_prompts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Prompts, D::Error> {
+    let mut prompts = Value::deserialize(deserializer)?;
+    let of_file = prompts.get("source").is_some_and(|source| source == "file");
+    if let Some(members) = prompts.as_object_mut().filter(|_| of_file) {
+        members.entry("salt").or_insert(Value::Bool(false));
+    }
+    Prompts::deserialize(prompts).map_err(D::Error::custom)
 }
 
 /// What ends the measured window.
