@@ -54,13 +54,15 @@ pub enum JobCommandError {
 }
 
 impl JobCommand {
-    /// `program job --run-dir run_directory`. The key is the job's comment, by which it is found again.
+    /// `program job --run-dir run_directory --key key`. The key is also the job's comment, by which it is found again.
     ///
     /// # Errors
     /// A path is not absolute, or has characters that do not pass through sbatch; or the key has.
     pub fn new(program: &Path, run_directory: &Path, key: &str) -> Result<Self, JobCommandError> {
         let directory = passable(run_directory)?;
-        let arguments = ["job", "--run-dir", &directory].map(str::to_owned).to_vec();
+        let arguments = ["job", "--run-dir", &directory, "--key", key]
+            .map(str::to_owned)
+            .to_vec();
         Self::with(program, arguments, Purpose::Run, directory, key)
     }
 

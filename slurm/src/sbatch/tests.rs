@@ -122,7 +122,7 @@ fn nothing_of_a_hostile_recipe_is_run() {
     let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
     let out = read("out");
     assert!(
-        out.starts_with(&format!("job\n--run-dir\n{}\n0077\n", run.display())),
+        out.starts_with(&format!("job\n--run-dir\n{}\n--key\nk\n0077\n", run.display())),
         "{out}"
     );
     assert!(

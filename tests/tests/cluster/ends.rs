@@ -73,9 +73,30 @@ fn goes_on_in_a_new_job(submission: &Submission<'_>) -> Result<()> {
         .run()?
         .expect_code(3)?;
     ensure!(second.stderr.contains(&format!("job {job}")), "{second}");
+    expect_the_first_job_to_be_overtaken(submission)?;
     submission.wait_events(1, "run.completed", RUN)?;
     submission.wait_end(&format!("{job}+0"), SOON)?;
     submission.expect_sound(3)
+}
+
+/// The program of the first job, as if that came to light only now, leaves the run to the second one.
+fn expect_the_first_job_to_be_overtaken(submission: &Submission<'_>) -> Result<()> {
+    let events = submission.events()?;
+    let keys: Vec<&str> = of_type(&events, "job.requested")
+        .iter()
+        .filter_map(|event| event["data"]["key"].as_str())
+        .collect();
+    let [first, second] = keys.as_slice() else {
+        anyhow::bail!("not two jobs: {keys:?}");
+    };
+    let late = submission.cluster().hpcbench(submission.workdir())?.arg("job");
+    let late = late.arg("--run-dir").arg(submission.run()).args(["--key", first]);
+    let refused = late.run()?.expect_code(3)?;
+    ensure!(
+        refused.stderr.contains(&format!("another one was, as {second}")),
+        "{refused}"
+    );
+    Ok(())
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub(crate) struct JobArgs {
     /// The run's directory
     #[arg(long, value_name = "DIR")]
     run_dir: PathBuf,
+    /// The key that the job was asked for with
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
 }
 
 /// See to a job whose orchestrator is gone. Agents run it.
@@ -37,14 +40,18 @@ pub(crate) struct OrphanedArgs {
 /// Goes on with a run to its end, or to the end of its job.
 ///
 /// # Errors
-/// The log is damaged, the job is not one for this run, or something that every run needs is missing. How the run itself
+/// The log is damaged, the job is not one for this run, another one was asked for since, or something that every run needs is missing. How the run itself
 /// ended is in the exit code.
 pub(crate) fn run(args: JobArgs) -> anyhow::Result<ExitCode> {
-    let JobArgs { run_dir } = args;
+    let JobArgs { run_dir, key } = args;
     let view = RunView::load(&run_dir)?;
     if let Some(outcome) = &view.state.outcome {
         terminal::say("the run has ended: there is nothing to do for this job");
         return Ok(ExitCode::from(outcome.exit_code()));
+    }
+    let latest = view.requested.as_ref().map(|requested| requested.key.as_str());
+    if let Some(reason) = overtaken(key.as_deref(), latest) {
+        return Err(Failure::Environment(reason).into());
     }
     let target = Target::of(&view.plan)?;
     let in_job = InJob::find(&view.plan, &target, Came::BySubmission)?.ok_or_else(|| {
@@ -59,6 +66,16 @@ pub(crate) fn run(args: JobArgs) -> anyhow::Result<ExitCode> {
     let end = end?;
     run::tell_results(&run_dir, write_reports);
     go_on_afterwards(end, job, run_dir, &target)
+}
+
+/// Why a job leaves its run alone, if it does: another one was asked for since. Where sbatch gives no answer, its job may come to light
+/// after somebody has looked for it in vain and resumed the run. The epochs would keep the two from writing to one log, but the one that
+/// starts last would break off what the other measures.
+fn overtaken(own: Option<&str>, latest: Option<&str>) -> Option<String> {
+    let (own, latest) = own.zip(latest).filter(|(own, latest)| own != latest)?;
+    Some(format!(
+        "this job was asked for as {own}, and since then another one was, as {latest}, which goes on with the run: this one leaves it alone"
+    ))
 }
 
 /// Sees to it that the run goes on, if its job is to be followed by another one.
@@ -151,4 +168,20 @@ pub(crate) fn orphaned(args: &OrphanedArgs) -> anyhow::Result<ExitCode> {
         Err(error) => return Err(error.into()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_job_that_was_asked_for_last_goes_on_with_a_run() {
+        let (first, second) = ("hpcbench:r:1", "hpcbench:r:4");
+        assert_eq!(overtaken(Some(second), Some(second)), None);
+        let reason = overtaken(Some(first), Some(second)).unwrap();
+        assert!(reason.contains(first) && reason.contains(second), "{reason}");
+        // The script of an earlier build says no key.
+        assert_eq!(overtaken(None, Some(second)), None);
+        assert_eq!(overtaken(Some(first), None), None);
+    }
 }
