@@ -33,7 +33,7 @@ pub struct Sweep {
     /// How often each point is measured.
     #[schemars(range(min = 1, max = 1000))]
     pub repetitions: NonZeroU32,
-    /// The order of trials. Trials that share a service always stay together.
+    /// The order of trials. Trials that share a service stay together, unless it is `exact`.
     pub order: Order,
     /// Seed of everything that is drawn at random. 0 to 2^53 - 1.
     #[schemars(range(max = 9_007_199_254_740_991u64))]
