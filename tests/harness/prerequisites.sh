@@ -35,6 +35,7 @@ need patchelf type patchelf
 need squashfs-tools type mksquashfs
 need squashfuse type squashfuse
 need uidmap type newuidmap
+need environment-modules test -e /usr/share/modules/init/sh
 need debootstrap test -x /usr/sbin/debootstrap
 optional=("${packages[@]}")
 

@@ -192,3 +192,83 @@ fn a_run_goes_on_elsewhere_when_the_orchestrators_node_is_gone() -> Result<()> {
     }
     Ok(())
 }
+
+/// A run on two nodes that must not go on without its server.
+fn in_need_of_its_server<'c>(cluster: &'c Cluster, on_node_loss: &str) -> Result<(Submission<'c>, String)> {
+    let launch = format!("on_node_loss: {on_node_loss}, orphan_timeout: 5s");
+    let submission = Submission::of(
+        cluster,
+        &recipe("{servers: {count: 1}, clients: {count: 1}}", &launch),
+    )?;
+    let job = submission.submit()?;
+    Ok((submission, job))
+}
+
+/// The job went back into the queue, and its second start has other nodes.
+fn expect_requeued(submission: &Submission<'_>, job: &str, lost: &str) -> Result<()> {
+    submission.wait_events(1, "run.completed", GONE)?;
+    let ended = submission.wait_end(job, SOON)?;
+    ensure!(!ended.nodes.contains(lost), "it ran on {} again", ended.nodes);
+    let events = submission.events()?;
+    let reason = interruption(&events)?;
+    ensure!(reason.contains("node server was lost"), "{reason}");
+    let paused = of_type(&events, "run.paused");
+    ensure!(
+        paused.len() == 1 && paused[0]["data"]["afterwards"] == "requeue",
+        "{paused:#?}"
+    );
+    ensure!(
+        of_type(&events, "job.started")[1]["data"]["restarts"] == 1,
+        "{}",
+        submission.diagnosis()
+    );
+    let completed = of_type(&events, "trial.completed");
+    let attempts: Vec<&Value> = completed.iter().map(|event| &event["data"]["attempt"]).collect();
+    ensure!(attempts == [1, 2], "attempts: {attempts:?}");
+    expect_verified(submission.workdir()).map(drop)
+}
+
+/// The run ended as one that somebody can resume, and its job with it.
+fn expect_stopped(submission: &Submission<'_>, job: &str) -> Result<()> {
+    let events = submission.wait_events(1, "run.paused", GONE)?;
+    submission.wait_end(job, SOON * 2)?;
+    let paused = &of_type(&events, "run.paused")[0]["data"];
+    ensure!(
+        paused["afterwards"] == "wait" && paused["reason"].to_string().contains("node server was lost"),
+        "{paused:#}"
+    );
+    let reason = interruption(&events)?;
+    ensure!(reason.contains("node server was lost"), "{reason}");
+    let status = submission.status()?;
+    ensure!(
+        status["state"] == "interrupted" && status["trials"]["completed"] == 1,
+        "{status:#}"
+    );
+    expect_verified(submission.workdir()).map(drop)
+}
+
+#[test]
+fn a_lost_server_puts_its_job_back_into_the_queue_or_ends_it() -> Result<()> {
+    let test = "a_lost_server_puts_its_job_back_into_the_queue_or_ends_it";
+    let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
+        return Ok(());
+    };
+    // Both at a time, on four nodes: the fifth is for the job that starts again.
+    let (requeued, first) = in_need_of_its_server(&cluster, "requeue")?;
+    let (stopped, second) = in_need_of_its_server(&cluster, "stop")?;
+    let mut hosts = Vec::new();
+    for submission in [&requeued, &stopped] {
+        let events = submission.wait_events(2, "load.started", RUN)?;
+        hosts.push(host_of(&events, "server")?);
+        Accident::Power.happen(&cluster, &hosts[hosts.len() - 1])?;
+    }
+    expect_stopped(&stopped, &second)?;
+    expect_requeued(&requeued, &first, &hosts[0])?;
+    for host in &hosts {
+        Accident::Power.undo(&cluster, host)?;
+    }
+    for submission in [requeued, stopped] {
+        submission.expect_nothing_left()?;
+    }
+    Ok(())
+}

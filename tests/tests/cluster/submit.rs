@@ -1,11 +1,15 @@
 //! A recipe as a job of five nodes, from its submission to its report.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::sound::expect_verified;
-use hpcbench_tests::{Cluster, Profile, Recipe, Submission, data, of_type, summary, terminal};
+use hpcbench_tests::{
+    Cluster, Process, Profile, Recipe, Submission, data, of_type, processes_of, summary, terminal,
+};
 use serde_json::Value;
 
 use crate::SOON;
@@ -45,7 +49,9 @@ fn a_submitted_run_has_its_five_nodes_and_is_followed_from_the_login_node() -> R
     let Some(cluster) = Cluster::up(test, Profile::Plain)? else {
         return Ok(());
     };
-    let submission = Submission::of(&cluster, &slow())?;
+    let marker = cluster.home().join("of-a-module");
+    let (recipe, has_module) = with_module(&cluster, slow(), test, &marker)?;
+    let submission = Submission::of(&cluster, &recipe)?;
     let job = submission.submit()?;
     let watching = submission
         .with_run("watch")?
@@ -54,6 +60,9 @@ fn a_submitted_run_has_its_five_nodes_and_is_followed_from_the_login_node() -> R
         .start()?;
     submission.wait_events(1, "load.started", RUN)?;
     expect_known_while_it_runs(&submission, &job)?;
+    if has_module {
+        expect_of_the_module(&marker)?;
+    }
     let ended = submission.wait_end(&job, RUN)?;
     let events = submission.events()?;
     let limit = cluster
@@ -88,6 +97,38 @@ fn a_submitted_run_has_its_five_nodes_and_is_followed_from_the_login_node() -> R
         "{status:#}"
     );
     submission.expect_nothing_left()
+}
+
+/// The recipe with a module that puts the marker into a variable which services inherit. Without Environment Modules on this machine
+/// the recipe is as it was, and what is not tested is noted.
+fn with_module(cluster: &Cluster, recipe: Recipe, test: &str, marker: &Path) -> Result<(Recipe, bool)> {
+    if !Path::new("/usr/share/modules/init/sh").exists() {
+        let reason =
+            "no module is loaded: no environment-modules; tests/harness/prerequisites.sh installs it";
+        hpcbench_tests::skip(test, reason);
+        return Ok((recipe, false));
+    }
+    let module = cluster.home().join("module");
+    let text = format!("#%Module1.0\nprepend-path LD_LIBRARY_PATH {}\n", marker.display());
+    fs::write(&module, text)?;
+    let launch = format!(
+        "{{mode: slurm, time_limit: \"00:05:00\", modules: [\"{}\"]}}",
+        module.display()
+    );
+    Ok((recipe.top("launch", &launch), true))
+}
+
+/// What the module sets is there for the job, its steps and their services.
+fn expect_of_the_module(marker: &Path) -> Result<()> {
+    let having = processes_of(marker)?;
+    for subcommand in ["job", "agent", "simulate"] {
+        let has = |process: &Process| process.command.split(' ').nth(1) == Some(subcommand);
+        ensure!(
+            having.iter().any(has),
+            "no {subcommand} has the module's variable: {having:#?}"
+        );
+    }
+    Ok(())
 }
 
 /// Status and list, while the job runs.

@@ -128,7 +128,24 @@ fn without_slurms_programs_nothing_is_created() -> Result<()> {
         "{refused}"
     );
     ensure!(!submission.run().exists(), "a run directory is left");
-    expect_the_bus_server_is_missed(&submission)
+    expect_the_bus_server_is_missed(&submission)?;
+    expect_the_module_is_missed(&cluster)
+}
+
+/// A module that there is not ends the job, which says which one that is.
+fn expect_the_module_is_missed(cluster: &Cluster) -> Result<()> {
+    let launch = "{mode: slurm, time_limit: \"00:05:00\", modules: [no-such/1.0]}";
+    let submission = Submission::of(cluster, &slow().top("launch", launch))?;
+    let job = submission.submit()?;
+    let ended = submission.wait_end(&job, RUN)?;
+    ensure!(ended.state == "FAILED", "{ended:?}");
+    let said = submission.output();
+    ensure!(
+        said.contains("hpcbench: the module no-such/1.0 cannot be loaded"),
+        "{said}"
+    );
+    ensure!(submission.status()?["state"] == "interrupted");
+    Ok(())
 }
 
 /// The login node has a nats-server on its own disk, and no other node has.
