@@ -111,7 +111,7 @@ mod tests {
     use std::path::Path;
 
     use hpcbench_recipes::{DiskFiles, Input, PathBase, RecipeChecker};
-    use hpcbench_services::Registry;
+    use hpcbench_services::REGISTRY;
 
     use super::*;
 
@@ -124,7 +124,7 @@ mod tests {
             directory: recipes,
             home: None,
         };
-        let checked = RecipeChecker::new(&Registry).check(&Input {
+        let checked = RecipeChecker::new(&REGISTRY).check(&Input {
             source: &source,
             overrides: &overrides,
             paths: &paths,

@@ -21,7 +21,7 @@ use hpcbench_core::upcast;
 use hpcbench_recipes::recipe::Timestamps;
 use hpcbench_recipes::trace::{Trace, TraceLayout};
 use hpcbench_recipes::{DiskFiles, Input, PathBase, RecipeChecker};
-use hpcbench_services::Registry;
+use hpcbench_services::REGISTRY;
 use hpcbench_telemetry::{prometheus, service};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -94,7 +94,7 @@ pub fn metrics(data: &[u8]) {
 /// A recipe: its diagnostics lie inside it, and it has a plan or an error.
 pub fn recipe(data: &[u8]) {
     thread_local! {
-        static CHECKER: RecipeChecker<'static> = RecipeChecker::new(&Registry);
+        static CHECKER: RecipeChecker<'static> = RecipeChecker::new(&REGISTRY);
     }
     let paths = PathBase {
         directory: PathBuf::from("/nowhere"),

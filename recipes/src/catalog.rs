@@ -10,6 +10,8 @@ use crate::recipe::{Endpoint, Nodes, Service, ServiceKind, Workload};
 /// A kind of service, as far as recipes are concerned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KindDescription {
+    /// What it is, in a sentence.
+    pub summary: &'static str,
     /// The endpoints that it answers.
     pub endpoints: &'static [Endpoint],
     /// Whether hpcbench starts it; else the recipe lists endpoints that already run.
@@ -84,16 +86,19 @@ pub struct InvalidOptions {
 
 /// The kinds of services that this build can run.
 pub trait ServiceCatalog {
+    /// All kinds, in the order in which they are shown.
+    fn kinds(&self) -> Vec<ServiceKind>;
+
     /// What a kind is like, or `None` if this build cannot run it.
-    fn describe(&self, kind: ServiceKind) -> Option<KindDescription>;
+    fn describe(&self, kind: &ServiceKind) -> Option<KindDescription>;
 
     /// The schema of a kind's options; definitions go into the generator.
-    fn options_schema(&self, kind: ServiceKind, generator: &mut SchemaGenerator) -> Option<Schema>;
+    fn options_schema(&self, kind: &ServiceKind, generator: &mut SchemaGenerator) -> Option<Schema>;
 
     /// The options with every default filled in.
     fn complete_options(
         &self,
-        kind: ServiceKind,
+        kind: &ServiceKind,
         options: &Map<String, Value>,
     ) -> Result<Map<String, Value>, InvalidOptions>;
 

@@ -13,13 +13,17 @@ pub const MAX_TOKEN_LENGTH: usize = 64;
 #[error("{0:?} is not a token: 1 to {MAX_TOKEN_LENGTH} of the characters a-z, 0-9, _ and -")]
 pub struct InvalidToken(pub String);
 
-fn checked(text: &str) -> Result<String, InvalidToken> {
-    let fits = !text.is_empty()
+/// Whether a text may stand in a subject, a path and a file name.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty()
         && text.len() <= MAX_TOKEN_LENGTH
         && text
             .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
-    if fits {
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+}
+
+fn checked(text: &str) -> Result<String, InvalidToken> {
+    if is_token(text) {
         Ok(text.to_owned())
     } else {
         Err(InvalidToken(text.to_owned()))

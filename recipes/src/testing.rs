@@ -35,19 +35,26 @@ impl Default for Options {
     }
 }
 
+const SIMULATOR: ServiceKind = ServiceKind::named("simulator");
+const OPENAI: ServiceKind = ServiceKind::named("openai");
+
 /// Knows a simulator and OpenAI servers.
 pub(crate) struct TestCatalog;
 
 impl ServiceCatalog for TestCatalog {
-    fn describe(&self, kind: ServiceKind) -> Option<KindDescription> {
-        match kind {
-            ServiceKind::Simulator => Some(KindDescription {
+    fn kinds(&self) -> Vec<ServiceKind> {
+        vec![OPENAI, SIMULATOR]
+    }
+
+    fn describe(&self, kind: &ServiceKind) -> Option<KindDescription> {
+        match kind.as_str() {
+            "simulator" => Some(KindDescription {
                 endpoints: &[Endpoint::Chat, Endpoint::Completions, Endpoint::Generate],
                 launches: true,
                 default_model: Some("simulated"),
                 ..KindDescription::default()
             }),
-            ServiceKind::Openai => Some(KindDescription {
+            "openai" => Some(KindDescription {
                 endpoints: &[Endpoint::Chat, Endpoint::Completions],
                 launches: false,
                 default_model: None,
@@ -57,20 +64,23 @@ impl ServiceCatalog for TestCatalog {
         }
     }
 
-    fn options_schema(&self, kind: ServiceKind, generator: &mut SchemaGenerator) -> Option<Schema> {
-        (kind == ServiceKind::Simulator).then(|| generator.subschema_for::<Options>())
+    fn options_schema(&self, kind: &ServiceKind, generator: &mut SchemaGenerator) -> Option<Schema> {
+        (*kind == SIMULATOR).then(|| generator.subschema_for::<Options>())
     }
 
     fn complete_options(
         &self,
-        kind: ServiceKind,
+        kind: &ServiceKind,
         options: &Map<String, Value>,
     ) -> Result<Map<String, Value>, InvalidOptions> {
-        if kind != ServiceKind::Simulator {
+        if *kind != SIMULATOR {
             return Ok(options.clone());
         }
         let typed: Result<Options, _> = serde_json::from_value(Value::Object(options.clone()));
-        let typed = typed.map_err(|source| InvalidOptions { kind, source })?;
+        let typed = typed.map_err(|source| InvalidOptions {
+            kind: kind.clone(),
+            source,
+        })?;
         Ok(serde_json::to_value(typed).unwrap().as_object().unwrap().clone())
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hpcbench_recipes::{DiskFiles, Input, PathBase, Plan, RecipeChecker};
-use hpcbench_services::Registry;
+use hpcbench_services::REGISTRY;
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn plan(overrides: &[&str]) -> Plan {
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes");
     let source = std::fs::read(recipes.join("quickstart.yaml")).unwrap();
     let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-    let checker = RecipeChecker::new(&Registry);
+    let checker = RecipeChecker::new(&REGISTRY);
     let paths = PathBase {
         directory: recipes,
         home: None,

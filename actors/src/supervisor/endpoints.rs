@@ -9,7 +9,7 @@ use crate::shell::describe;
 /// A service's endpoints as its kind declares them, all alike but for their URLs. Those of services that are started have
 /// addresses that only the orchestrator knows.
 pub(crate) fn declared(context: &AgentContext, plan: &ServicePlan) -> Result<Vec<ServiceEndpoint>, String> {
-    let Some(service) = find(plan.kind) else {
+    let Some(service) = find(&plan.kind) else {
         return Ok(Vec::new());
     };
     let anywhere = LaunchContext {

@@ -61,7 +61,7 @@ pub(super) async fn supervise(
 ) {
     let plan = context.plan.services.get(order.service).cloned();
     let plan = plan.ok_or_else(|| "the plan has no such service".to_owned());
-    let found = plan.and_then(|plan| match find(plan.kind) {
+    let found = plan.and_then(|plan| match find(&plan.kind) {
         Some(service) => Ok((plan, service)),
         None => Err(format!("this build has no service {}", plan.kind)),
     });
@@ -190,7 +190,7 @@ impl Instance {
     /// What its processes said last.
     fn last_words(&self) -> LastWords {
         let [output, errors] = STREAMS.map(|stream| self.logs_of(stream));
-        let words = LastWords::read(self.plan.kind, &output, &errors);
+        let words = LastWords::read(self.service, &output, &errors);
         if let Some(found) = &words.diagnosis {
             tracing::warn!(
                 instance = %self.order.id, evidence = found.evidence, "the service failed: {found}"

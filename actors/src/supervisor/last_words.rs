@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use hpcbench_recipes::recipe::ServiceKind;
-use hpcbench_services::{DIAGNOSIS_LINES, Diagnosis, diagnose};
+use hpcbench_services::{DIAGNOSIS_LINES, Diagnosis, Service, diagnose};
 
 use crate::log_collector::log_tail;
 
@@ -23,7 +22,7 @@ pub(super) struct LastWords {
 
 impl LastWords {
     /// Reads the ends of logs: of those of standard output, and of those of standard error. What ends last comes last.
-    pub(super) fn read(kind: ServiceKind, output: &[PathBuf], errors: &[PathBuf]) -> Self {
+    pub(super) fn read(service: &dyn Service, output: &[PathBuf], errors: &[PathBuf]) -> Self {
         let lines = |logs: &[PathBuf]| -> Vec<String> {
             let logs = logs.iter();
             logs.flat_map(|log| log_tail(log, DIAGNOSIS_LINES, DIAGNOSIS_BYTES))
@@ -31,7 +30,7 @@ impl LastWords {
         };
         let (output, errors) = (lines(output), lines(errors));
         // Most servers put the reason for their end into standard error, and vLLM into standard output.
-        let diagnosis = diagnose(kind, &[output.as_slice(), &errors].concat());
+        let diagnosis = diagnose(service, &[output.as_slice(), &errors].concat());
         let evidence = diagnosis.as_ref().map(|found| found.evidence.clone());
         Self {
             shown: shown(evidence, &output, &errors),
@@ -61,6 +60,9 @@ fn shown(evidence: Option<String>, output: &[String], errors: &[String]) -> Vec<
 
 #[cfg(test)]
 mod tests {
+    use hpcbench_recipes::recipe::ServiceKind;
+    use hpcbench_services::find;
+
     use super::*;
 
     fn lines(name: &str, count: usize) -> Vec<String> {
@@ -78,7 +80,8 @@ mod tests {
         assert!(after.len() > 100 * 1024, "it is not far from the end");
         std::fs::write(&output, format!("before\n{cause}\n{after}\n")).unwrap();
         std::fs::write(&errors, lines("warning", 40).join("\n")).unwrap();
-        let words = LastWords::read(ServiceKind::Vllm, &[dir.path().join("none"), output], &[errors]);
+        let service = find(&ServiceKind::named("vllm")).unwrap();
+        let words = LastWords::read(service, &[dir.path().join("none"), output], &[errors]);
         assert_eq!(words.diagnosis.unwrap().evidence, cause);
         assert_eq!(words.shown.len(), SHOWN_LINES);
         assert_eq!(words.shown[0], cause);

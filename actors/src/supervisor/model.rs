@@ -72,7 +72,7 @@ pub(super) enum ModelError {
 /// The plan of a service with its model on this node's own disk, if the recipe wants it there and the service has one that can be
 /// copied.
 pub(super) async fn staged(context: &AgentContext, plan: &ServicePlan) -> Result<ServicePlan, String> {
-    let stored = find(plan.kind).and_then(|service| service.stored_model(plan));
+    let stored = find(&plan.kind).and_then(|service| service.stored_model(plan));
     let Some(stored) = stored.filter(|_| context.plan.storage.stage_model) else {
         return Ok(plan.clone());
     };

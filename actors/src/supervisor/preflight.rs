@@ -1,15 +1,13 @@
 //! What is looked at before an instance starts, inside of its image if it has one: whether the node's GPUs are seen there and
 //! their driver is new enough, and what the kind of service wants to know of its programs.
 
-use std::time::Duration;
+use std::path::Path;
 
-use hpcbench_services::{LaunchCommand, LaunchContext};
+use hpcbench_services::{LaunchCommand, PREFLIGHT_PATIENCE};
 
 use super::instance::Instance;
 use crate::shell::describe;
 
-/// How long the programs of an image may take to say what they are: an image is read, and Python starts.
-const PATIENCE: Duration = Duration::from_mins(2);
 /// The driver's own program, which Apptainer shows inside of an image with the driver.
 const NVIDIA_SMI: &str = "nvidia-smi";
 /// Prints the driver's version, and little of each GPU.
@@ -35,10 +33,10 @@ pub(super) enum Look {
 }
 
 impl Instance {
-    /// The commands to look with.
-    pub(super) fn looks(&self, context: &LaunchContext) -> Result<Vec<(Look, LaunchCommand)>, String> {
+    /// The commands to look with, which may fill the directory `scratch`.
+    pub(super) fn looks(&self, scratch: &Path) -> Result<Vec<(Look, LaunchCommand)>, String> {
         let plan = &self.plan;
-        let programs = self.service.preflight(plan, context);
+        let programs = self.service.preflight(plan, scratch);
         let programs = programs.map_err(|error| describe(&error))?;
         let programs = programs.map(|command| (Look::Programs, command));
         let sees_gpus =
@@ -64,7 +62,7 @@ impl Instance {
         }
         let mut driver = None;
         for (look, command) in looks {
-            let printed = self.processes.print(&command, PATIENCE).await;
+            let printed = self.processes.print(&command, PREFLIGHT_PATIENCE).await;
             match look {
                 Look::Gpus => {
                     let printed = printed

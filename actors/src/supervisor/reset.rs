@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Empties the caches of a service's instances at these URLs, where its kind can do that. A cache that stays is no error: each
 /// trial's prompts are its own.
 pub(crate) async fn reset(context: &AgentContext, plan: &ServicePlan, urls: &[String]) {
-    let Some(path) = find(plan.kind).and_then(|service| service.reset(plan)) else {
+    let Some(path) = find(&plan.kind).and_then(|service| service.reset(plan)) else {
         return;
     };
     for url in urls {

@@ -231,7 +231,7 @@ impl Instance {
 
     /// Looks at what will be started, where it will be.
     async fn preflight(&self, means: &Means) -> Result<Vec<String>, String> {
-        let (looks, tools): (Vec<_>, Vec<_>) = self.looks(&means.context)?.into_iter().unzip();
+        let (looks, tools): (Vec<_>, Vec<_>) = self.looks(&means.context.scratch)?.into_iter().unzip();
         let mut outfitted = Vec::with_capacity(tools.len());
         for tool in tools {
             let [tool] = self.outfit([tool], means).await?;

@@ -188,7 +188,7 @@ impl Observation {
     /// Where the node's instances show their metrics; none where they do not, or where the recipe wants none.
     fn targets(&self) -> Vec<Target> {
         let service = self.service();
-        let metrics = service.and_then(|service| find(service.kind)?.metrics(service));
+        let metrics = service.and_then(|service| find(&service.kind)?.metrics(service));
         let Some(metrics) = metrics.filter(|_| self.context.plan.monitoring.prometheus) else {
             return Vec::new();
         };

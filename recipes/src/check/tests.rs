@@ -355,12 +355,6 @@ const SERVICES: &[Case] = &[
         Code::MissingFile,
         "/service/secrets/KEY/file",
     ),
-    (
-        "simulator}",
-        "vllm, model: m}",
-        Code::Unsupported,
-        "/service/kind",
-    ),
 ];
 
 #[test]

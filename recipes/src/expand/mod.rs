@@ -89,7 +89,7 @@ impl<'a> Expansion<'a> {
     ) -> Result<usize, InvalidOptions> {
         let plan = resolve_service(service, nodes, self.catalog, self.paths)?;
         let explicit = serde_json::to_string(&plan).map_err(|source| InvalidOptions {
-            kind: service.kind,
+            kind: service.kind.clone(),
             source,
         })?;
         let next = self.services.len();
@@ -210,7 +210,7 @@ fn resolve_service(
     paths: &PathBase,
 ) -> Result<ServicePlan, InvalidOptions> {
     let default_model = catalog
-        .describe(service.kind)
+        .describe(&service.kind)
         .and_then(|kind| kind.default_model)
         .unwrap_or_default();
     let image = service.image.as_ref().map(|image| Image {
@@ -228,10 +228,10 @@ fn resolve_service(
             .collect(),
     };
     Ok(ServicePlan {
-        kind: service.kind,
+        kind: service.kind.clone(),
         model: service.model.clone().unwrap_or_else(|| default_model.to_owned()),
         image,
-        options: catalog.complete_options(service.kind, &service.options)?,
+        options: catalog.complete_options(&service.kind, &service.options)?,
         endpoints: service.endpoints.clone(),
         server_nodes: Some(nodes.servers.count),
         instances_per_node: nodes.servers.instances_per_node.get(),

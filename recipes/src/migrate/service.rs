@@ -7,7 +7,11 @@ use super::old::Old;
 use super::{put_counts, refused};
 use crate::diagnostic::Diagnostic;
 use crate::draft::Draft;
-use crate::recipe::ServiceKind;
+
+/// The kinds that the old toolkit had.
+pub(super) const OLLAMA: &str = "ollama";
+const VLLM: &str = "vllm";
+const VLLM_RAY: &str = "vllm-ray";
 
 /// Where the old containers looked for Ollama's files, and for Hugging Face's.
 const OLLAMA_HOME: &str = ".ollama";
@@ -23,7 +27,7 @@ const SAY_WHERE: &str = "say where models are: an absolute path that all server 
 ///
 /// # Errors
 /// It is none that hpcbench benchmarks.
-pub(super) fn kind(old: &mut Old<'_>) -> Result<ServiceKind, Box<Diagnostic>> {
+pub(super) fn kind(old: &mut Old<'_>) -> Result<&'static str, Box<Diagnostic>> {
     let component = old.take("workload.component");
     let name = old.take("workload.service");
     let text = |node: Option<&crate::tree::Node>| node.and_then(super::old::text_of);
@@ -34,17 +38,13 @@ pub(super) fn kind(old: &mut Old<'_>) -> Result<ServiceKind, Box<Diagnostic>> {
         return Err(Box::new(refused(node.span, "/workload/component", message)));
     }
     match (text(name).as_deref(), name) {
-        (Some("ollama"), _) => Ok(ServiceKind::Ollama),
-        (Some("vllm"), _) => {
+        (Some(OLLAMA), _) => Ok(OLLAMA),
+        (Some(VLLM), _) => {
             let distributed = "servers.service_config.distributed";
             let is_on = old.truth(&format!("{distributed}.enabled")).unwrap_or(false);
             let backend = old.text(&format!("{distributed}.backend"));
             let by_ray = backend.is_none_or(|backend| backend == "ray");
-            Ok(if is_on && by_ray {
-                ServiceKind::VllmRay
-            } else {
-                ServiceKind::Vllm
-            })
+            Ok(if is_on && by_ray { VLLM_RAY } else { VLLM })
         }
         (Some(other), Some(node)) => {
             let message = format!(
@@ -60,14 +60,14 @@ pub(super) fn kind(old: &mut Old<'_>) -> Result<ServiceKind, Box<Diagnostic>> {
     }
 }
 
-pub(super) fn service(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, nodes: NodeCounts) {
-    new.put("service.kind", kind.as_str());
+pub(super) fn service(old: &mut Old<'_>, new: &mut Draft, kind: &str, nodes: NodeCounts) {
+    new.put("service.kind", kind);
     model(old, new, kind);
     image(old, new);
     let binds = old.texts("binds");
     let binds: Vec<(&str, &str)> = binds.iter().filter_map(|bind| bind.split_once(':')).collect();
     match kind {
-        ServiceKind::Ollama => ollama(old, new, &binds),
+        OLLAMA => ollama(old, new, &binds),
         _ => vllm(old, new, kind, nodes, &binds),
     }
     let others: Vec<String> = binds
@@ -79,7 +79,7 @@ pub(super) fn service(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, nod
         new.put("service.binds", others);
     }
     health(old, new);
-    if old.has("servers.service_config.trust_remote_code") && kind == ServiceKind::Ollama {
+    if old.has("servers.service_config.trust_remote_code") && kind == OLLAMA {
         old.lose(
             "servers.service_config.trust_remote_code",
             "Ollama runs no code of models",
@@ -87,9 +87,9 @@ pub(super) fn service(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, nod
     }
 }
 
-fn model(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind) {
+fn model(old: &mut Old<'_>, new: &mut Draft, kind: &str) {
     match old.text("workload.model") {
-        Some(model) if kind == ServiceKind::Ollama && !model.contains(':') => {
+        Some(model) if kind == OLLAMA && !model.contains(':') => {
             new.put_with(
                 "service.model",
                 format!("{model}:latest"),
@@ -151,7 +151,7 @@ fn ollama(old: &mut Old<'_>, new: &mut Draft, binds: &[(&str, &str)]) {
     );
 }
 
-fn vllm(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, nodes: NodeCounts, binds: &[(&str, &str)]) {
+fn vllm(old: &mut Old<'_>, new: &mut Draft, kind: &str, nodes: NodeCounts, binds: &[(&str, &str)]) {
     let home = binds
         .iter()
         .find(|(_, inside)| inside.ends_with(HUGGING_FACE_HOME))
@@ -168,7 +168,7 @@ fn vllm(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, nodes: NodeCounts
             count.or_else(|| old.count(&format!("{config}.{size}"))),
         );
     }
-    if kind == ServiceKind::Vllm && old.truth(&format!("{config}.distributed.enabled")) == Some(true) {
+    if kind == VLLM && old.truth(&format!("{config}.distributed.enabled")) == Some(true) {
         new.put("service.options.nodes_per_instance", nodes.servers);
     }
     new.put_some(

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::job::NodeCounts;
 use super::old::{Old, count_of, duration_of, text_of};
 use super::put_counts;
+use super::service::OLLAMA;
 use crate::draft::Draft;
-use crate::recipe::ServiceKind;
 use crate::tree::Node;
 use crate::units::Duration;
 
@@ -24,12 +24,8 @@ const BURSTINESS: f64 = 0.25;
 
 const SWEPT: &str = "the sweep below sets this";
 
-pub(super) fn workload(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, nodes: NodeCounts) {
-    let endpoint = if kind == ServiceKind::Ollama {
-        "generate"
-    } else {
-        "completions"
-    };
+pub(super) fn workload(old: &mut Old<'_>, new: &mut Draft, kind: &str, nodes: NodeCounts) {
+    let endpoint = if kind == OLLAMA { "generate" } else { "completions" };
     new.put("workload.endpoint", endpoint);
     let suite = suite(old, nodes);
     load(old, new, &suite, nodes);
@@ -39,7 +35,7 @@ pub(super) fn workload(old: &mut Old<'_>, new: &mut Draft, kind: ServiceKind, no
     );
     window(old, new, &suite);
     prompts(old, new);
-    if kind == ServiceKind::Ollama {
+    if kind == OLLAMA {
         new.put_with(
             "workload.sampling.ignore_eos",
             false,

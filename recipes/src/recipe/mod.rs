@@ -4,6 +4,7 @@
 //! the guide.
 
 mod client;
+mod kind;
 mod launch;
 mod load;
 mod nodes;
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use client::{Connections, Engine, Pin};
+pub use kind::ServiceKind;
 pub use launch::{Launch, LaunchMode, Network, OnNodeLoss, OnTimeLimit, Storage};
 pub use load::{Load, Timestamps};
 pub use nodes::{
@@ -29,7 +31,7 @@ pub use objectives::{Goodput, InvalidSloTarget, Metric, Percentile, Slo, SloTarg
 pub use observe::{GpuMonitoring, LogCategory, LogFormat, Logging, Monitoring, Report, ReportFormat};
 pub use prompts::{ChoiceCount, FileFormat, NormalCount, Prompts, TokenCount};
 pub use search::{Search, SearchedParameter};
-pub use service::{Health, Image, Restart, SecretFile, Secrets, Service, ServiceKind};
+pub use service::{Health, Image, Restart, SecretFile, Secrets, Service};
 pub use sweep::{Order, Sweep};
 pub(crate) use workload::default_stream;
 pub use workload::{Cooldown, Endpoint, Sampling, Workload};

@@ -1,11 +1,11 @@
 //! The service that is benchmarked.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::kind::ServiceKind;
 use crate::units::Duration;
 
 /// The service that is benchmarked.
@@ -46,58 +46,6 @@ pub struct Service {
     /// Whether it may run without protection that its version does not have: other users of the cluster can then use it.
     #[serde(default)]
     pub insecure: bool,
-}
-
-/// A kind of service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ServiceKind {
-    /// Ollama.
-    Ollama,
-    /// vLLM, on one node or on several by its own means.
-    Vllm,
-    /// vLLM distributed over Ray.
-    VllmRay,
-    /// llama.cpp's server.
-    LlamaCpp,
-    /// Servers that already run and speak OpenAI's API.
-    Openai,
-    /// The simulated service.
-    Simulator,
-    /// A service that the recipe describes itself.
-    Custom,
-}
-
-impl ServiceKind {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Ollama,
-        Self::Vllm,
-        Self::VllmRay,
-        Self::LlamaCpp,
-        Self::Openai,
-        Self::Simulator,
-        Self::Custom,
-    ];
-
-    /// The kind's name, as in a recipe.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ollama => "ollama",
-            Self::Vllm => "vllm",
-            Self::VllmRay => "vllm-ray",
-            Self::LlamaCpp => "llama-cpp",
-            Self::Openai => "openai",
-            Self::Simulator => "simulator",
-            Self::Custom => "custom",
-        }
-    }
-}
-
-impl fmt::Display for ServiceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// A container image.

@@ -79,7 +79,6 @@ const OF_A_POINT: &[Rule] = &[
     service::image,
     service::of_the_kind,
     service::of_the_kind_on_its_nodes,
-    unsupported::service_kind,
 ];
 
 /// Rules about all trials together.

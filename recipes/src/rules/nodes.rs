@@ -56,7 +56,7 @@ pub(super) fn of_running_service(subject: &Subject<'_>) -> Vec<Problem> {
     let (Some(service), Some(nodes)) = (subject.service, subject.nodes) else {
         return Vec::new();
     };
-    let kind = subject.catalog.describe(service.kind);
+    let kind = subject.catalog.describe(&service.kind);
     if kind.is_none_or(|kind| kind.launches) {
         return Vec::new();
     }

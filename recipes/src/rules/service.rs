@@ -14,7 +14,7 @@ use crate::tree::Pointer;
 
 /// Not every kind has a model that is copied to the nodes' own disks.
 pub(super) fn staged_model(plan: &Plan, catalog: &dyn ServiceCatalog) -> Vec<Problem> {
-    let mut kinds = plan.services.iter().map(|service| service.kind);
+    let mut kinds = plan.services.iter().map(|service| &service.kind);
     let stays = |kind| match catalog.describe(kind).unwrap_or_default().staging {
         Staging::Copied => None,
         Staging::Stays => Some((kind, None)),
@@ -32,7 +32,7 @@ pub(super) fn endpoint_dialect(subject: &Subject<'_>) -> Vec<Problem> {
     let (Some(service), Some(workload)) = (subject.service, subject.workload) else {
         return Vec::new();
     };
-    let Some(kind) = subject.catalog.describe(service.kind) else {
+    let Some(kind) = subject.catalog.describe(&service.kind) else {
         return Vec::new();
     };
     if kind.endpoints.contains(&workload.endpoint) {
@@ -52,7 +52,7 @@ pub(super) fn endpoints(subject: &Subject<'_>) -> Vec<Problem> {
     let Some(service) = subject.service else {
         return Vec::new();
     };
-    let Some(kind) = subject.catalog.describe(service.kind) else {
+    let Some(kind) = subject.catalog.describe(&service.kind) else {
         return Vec::new();
     };
     match (kind.launches, service.endpoints.is_empty()) {
@@ -90,7 +90,7 @@ pub(super) fn model(subject: &Subject<'_>) -> Vec<Problem> {
     let Some(service) = subject.service else {
         return Vec::new();
     };
-    let Some(kind) = subject.catalog.describe(service.kind) else {
+    let Some(kind) = subject.catalog.describe(&service.kind) else {
         return Vec::new();
     };
     if service.model.is_some() || kind.default_model.is_some() {

@@ -1,34 +1,13 @@
 //! What a recipe may say, but this build cannot run. Each rule goes when its feature comes.
 
-use super::{Subject, in_service, place};
+use super::{Subject, place};
 use crate::code::Code;
 use crate::problem::Problem;
-use crate::recipe::{ClientPlacement, CpuBind, LaunchMode, ReportFormat, ServiceKind};
-use crate::schema::suggest;
+use crate::recipe::{ClientPlacement, CpuBind, LaunchMode, ReportFormat};
 use crate::tree::Pointer;
 
 fn unsupported(pointer: Pointer, message: impl Into<String>) -> Problem {
     Problem::value(Code::Unsupported, pointer, message)
-}
-
-/// Kinds of services that the catalog does not have.
-pub(super) fn service_kind(subject: &Subject<'_>) -> Vec<Problem> {
-    let Some(service) = subject.service else {
-        return Vec::new();
-    };
-    if subject.catalog.describe(service.kind).is_some() {
-        return Vec::new();
-    }
-    let runnable = ServiceKind::ALL
-        .into_iter()
-        .filter(|kind| subject.catalog.describe(*kind).is_some());
-    let names: Vec<&str> = runnable.map(ServiceKind::as_str).collect();
-    let message = format!("this build cannot run services of kind {} yet", service.kind);
-    let help = format!(
-        "it runs {}; a server that already runs is benchmarked with `openai`",
-        suggest::list(&names)
-    );
-    vec![unsupported(in_service(["kind"]), message).with_help(help)]
 }
 
 /// What nodes can be asked for, but not given yet.

@@ -24,16 +24,16 @@ use crate::units::{Duration, Size};
 
 /// The recipe's JSON Schema (draft 2020-12), with the options of each kind of service that the catalog knows.
 pub fn json_schema(catalog: &dyn ServiceCatalog) -> Value {
-    schema_with(catalog, &ServiceKind::ALL)
+    schema_with(catalog, &catalog.kinds())
 }
 
-/// The schema with the options of these kinds.
+/// The schema with the names of all kinds and the options of these.
 fn schema_with(catalog: &dyn ServiceCatalog, kinds: &[ServiceKind]) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let branches: Vec<Value> = kinds
         .iter()
         .filter_map(|kind| {
-            let options = catalog.options_schema(*kind, &mut generator)?;
+            let options = catalog.options_schema(kind, &mut generator)?;
             Some(json!({
                 "if": { "properties": { "kind": { "const": kind.as_str() } }, "required": ["kind"] },
                 "then": { "properties": { "options": options.to_value() } },
@@ -48,8 +48,23 @@ fn schema_with(catalog: &dyn ServiceCatalog, kinds: &[ServiceKind]) -> Value {
     {
         service.insert("allOf".to_owned(), Value::Array(branches));
     }
+    name_kinds(&mut schema, catalog);
     bound_integers(&mut schema);
     schema
+}
+
+/// Gives the definition of a kind, which takes any name, the names that there are.
+fn name_kinds(schema: &mut Value, catalog: &dyn ServiceCatalog) {
+    let Some(definition) = schema.pointer_mut("/$defs/ServiceKind") else {
+        return;
+    };
+    let names = catalog.kinds().into_iter().map(|kind| {
+        let summary = catalog.describe(&kind).unwrap_or_default().summary;
+        json!({ "type": "string", "const": kind.as_str(), "description": summary })
+    });
+    let names: Vec<Value> = names.collect();
+    let description = definition.get("description").cloned();
+    *definition = json!({ "oneOf": names, "description": description });
 }
 
 /// The schema as `hpcbench schema` prints it and `recipes/schema/recipe.schema.json` has it.
@@ -84,16 +99,18 @@ fn bound_integer(members: &mut Map<String, Value>) {
     }
 }
 
-/// All kinds.
-static KINDS: [ServiceKind; ServiceKind::ALL.len()] = ServiceKind::ALL;
-
 /// Checks documents. To compile the options of all kinds would take longer than all the rest, so each kind's are compiled when a
 /// document has a service of it.
 pub(crate) struct Checker<'c> {
     catalog: &'c dyn ServiceCatalog,
-    /// What there is for each of [`KINDS`], and last for a service of no kind.
-    compiled: [OnceLock<Result<Compiled, Box<Problem>>>; KINDS.len() + 1],
+    /// What there is for each kind of the catalog.
+    of_kinds: Vec<(ServiceKind, OnceCompiled)>,
+    /// What there is for a service of no kind.
+    of_none: OnceCompiled,
 }
+
+/// Compiled when it is needed first.
+type OnceCompiled = OnceLock<Result<Compiled, Box<Problem>>>;
 
 /// Removes what is there for readers. A property that is called `description` has a schema, no text.
 fn without_descriptions(schema: &mut Value) {
@@ -109,16 +126,18 @@ fn without_descriptions(schema: &mut Value) {
 
 /// The schema with the options of these kinds, ready to check documents.
 struct Compiled {
-    kinds: &'static [ServiceKind],
+    kinds: Vec<ServiceKind>,
     validator: Validator,
 }
 
 impl<'c> Checker<'c> {
     /// A checker that knows these services.
     pub(crate) fn new(catalog: &'c dyn ServiceCatalog) -> Self {
+        let kinds = catalog.kinds().into_iter();
         Self {
             catalog,
-            compiled: Default::default(),
+            of_kinds: kinds.map(|kind| (kind, OnceLock::new())).collect(),
+            of_none: OnceLock::new(),
         }
     }
 
@@ -136,7 +155,7 @@ impl<'c> Checker<'c> {
         };
         let mut problems = Vec::new();
         // Most documents have no errors, and only those need the descriptions.
-        let schema = LazyCell::new(|| schema_with(self.catalog, compiled.kinds));
+        let schema = LazyCell::new(|| schema_with(self.catalog, &compiled.kinds));
         for error in compiled.validator.iter_errors(document) {
             explain::explain(&error, &schema, &mut problems);
         }
@@ -146,10 +165,12 @@ impl<'c> Checker<'c> {
     /// The schema with the options of the document's kind of service.
     fn compiled(&self, document: &Value) -> Result<&Compiled, &Problem> {
         let name = document.pointer("/service/kind").and_then(Value::as_str);
-        let index = KINDS.iter().position(|kind| Some(kind.as_str()) == name);
-        let index = index.unwrap_or(KINDS.len());
-        let kinds: &'static [ServiceKind] = KINDS.get(index).map_or(&[], std::slice::from_ref);
-        self.compiled[index]
+        let known = self.of_kinds.iter().find(|(kind, _)| Some(kind.as_str()) == name);
+        let (kinds, compiled) = match known {
+            Some((kind, compiled)) => (vec![kind.clone()], compiled),
+            None => (Vec::new(), &self.of_none),
+        };
+        compiled
             .get_or_init(|| Compiled::new(self.catalog, kinds))
             .as_ref()
             .map_err(|problem| &**problem)
@@ -158,8 +179,8 @@ impl<'c> Checker<'c> {
 
 impl Compiled {
     /// What fails here is a mistake in this program or in a service's options, which tests of all kinds would have shown.
-    fn new(catalog: &dyn ServiceCatalog, kinds: &'static [ServiceKind]) -> Result<Self, Box<Problem>> {
-        let mut schema = schema_with(catalog, kinds);
+    fn new(catalog: &dyn ServiceCatalog, kinds: Vec<ServiceKind>) -> Result<Self, Box<Problem>> {
+        let mut schema = schema_with(catalog, &kinds);
         without_descriptions(&mut schema);
         let validator = jsonschema::draft202012::options()
             // Linear time, whatever the text: no backtracking.

@@ -9,7 +9,7 @@ use hpcbench_recipes::{
     Checked, Code, Diagnostic, DiskFiles, Input, MAX_SOURCE_BYTES, PathBase, Plan, RecipeChecker, Sources,
     problem_at, render,
 };
-use hpcbench_services::Registry;
+use hpcbench_services::REGISTRY;
 
 use crate::exit::Failure;
 
@@ -149,5 +149,5 @@ fn path_base(path: &Path) -> std::io::Result<PathBase> {
 /// A checker that knows the services of this build.
 pub(crate) fn checker() -> &'static RecipeChecker<'static> {
     // A command makes one. It ends with the process: taking it apart before would cost each check some of its time.
-    Box::leak(Box::new(RecipeChecker::new(&Registry)))
+    Box::leak(Box::new(RecipeChecker::new(&REGISTRY)))
 }

@@ -1,5 +1,7 @@
 //! What the kinds' options have in common: reading, completing, and problems with them.
 
+use std::path::Path;
+
 use hpcbench_recipes::ServiceProblem;
 use hpcbench_recipes::plan::ServicePlan;
 use hpcbench_recipes::recipe::{Secrets, Service as ServiceSection};
@@ -8,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::endpoint::ApiKey;
-use crate::launch::{LaunchCommand, LaunchContext, Token};
+use crate::launch::{LaunchCommand, Token};
 use crate::service::ServiceError;
 
 /// A program: an absolute path, or a name to look up in PATH.
@@ -22,7 +24,7 @@ pub(crate) type Reserved = (&'static str, &'static str);
 /// The options of a plan.
 pub(crate) fn read<T: DeserializeOwned>(plan: &ServicePlan) -> Result<T, ServiceError> {
     T::deserialize(&plan.options).map_err(|source| ServiceError::Options {
-        kind: plan.kind,
+        kind: plan.kind.clone(),
         source,
     })
 }
@@ -142,13 +144,17 @@ pub(crate) fn give_key(command: &mut LaunchCommand, plan: &ServicePlan, variable
     }
 }
 
-/// Has a server's program say its version inside of the plan's image: what it lacks there is told before it loads a model. A
-/// program of the node itself tells that as quickly by its start.
-pub(crate) fn version(program: &str, plan: &ServicePlan, context: &LaunchContext) -> Option<LaunchCommand> {
-    plan.image.as_ref()?;
+/// Has a program say its version.
+pub(crate) fn version(program: &str, plan: &ServicePlan, scratch: &Path) -> LaunchCommand {
     let mut command = LaunchCommand::tool(program, &["--version"], plan);
-    command.set_default("HOME", context.scratch.clone());
-    Some(command)
+    command.set_default("HOME", scratch);
+    command
+}
+
+/// The same inside of the plan's image, if there is one: what a server lacks there is told before it loads a model. A program of
+/// the node itself tells that as quickly by its start.
+pub(crate) fn version_in_image(program: &str, plan: &ServicePlan, scratch: &Path) -> Option<LaunchCommand> {
+    plan.image.is_some().then(|| version(program, plan, scratch))
 }
 
 #[cfg(test)]

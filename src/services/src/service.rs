@@ -1,6 +1,8 @@
 //! What a kind of service has to say about itself.
 
 use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::Duration;
 
 use hpcbench_recipes::plan::ServicePlan;
 use hpcbench_recipes::recipe::{Nodes, Service as ServiceSection, ServiceKind, Workload};
@@ -8,12 +10,16 @@ use hpcbench_recipes::{KindDescription, Placement, ServiceProblem};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
+use crate::diagnose::Trouble;
 use crate::endpoint::{InvalidUrl, ServiceEndpoint};
 use crate::launch::{LaunchCommand, LaunchContext, Needs, Start, StopPolicy};
 use crate::rank::Rank;
 use crate::readiness::Readiness;
 use crate::stored::StoredModel;
 use crate::warmup::{FirstRequest, Warmup};
+
+/// How long the programs of an image may take to say what they are: the image is read, and Python starts.
+pub const PREFLIGHT_PATIENCE: Duration = Duration::from_mins(2);
 
 /// A kind of service. The methods stand in the order in which a service's life needs them.
 pub trait Service: Sync {
@@ -59,12 +65,9 @@ pub trait Service: Sync {
     }
 
     /// A command that is run to its end before anything else, on each node, and prints what can be said about the programs there.
-    /// None where asking takes about as long as starting, such as vLLM's program, which loads its libraries first.
-    fn preflight(
-        &self,
-        _plan: &ServicePlan,
-        _context: &LaunchContext,
-    ) -> Result<Option<LaunchCommand>, ServiceError> {
+    /// None where asking takes about as long as starting, such as vLLM's program, which loads its libraries first. It may fill the
+    /// directory `scratch`, and takes [`PREFLIGHT_PATIENCE`] at most.
+    fn preflight(&self, _plan: &ServicePlan, _scratch: &Path) -> Result<Option<LaunchCommand>, ServiceError> {
         Ok(None)
     }
 
@@ -86,7 +89,9 @@ pub trait Service: Sync {
         _context: &LaunchContext,
         _rank: &Rank,
     ) -> Result<Start, ServiceError> {
-        Err(ServiceError::OneNode { kind: plan.kind })
+        Err(ServiceError::OneNode {
+            kind: plan.kind.clone(),
+        })
     }
 
     /// What is missing of the cluster that an instance needs, by what its [status](crate::OnCluster::status) command has printed.
@@ -132,6 +137,11 @@ pub trait Service: Sync {
 
     /// Where it shows its own metrics, if it does.
     fn metrics(&self, plan: &ServicePlan) -> Option<Metrics>;
+
+    /// What to do about a cause of its failure, in its own options.
+    fn advice(&self, trouble: Trouble) -> &'static str {
+        trouble.advice()
+    }
 
     /// How it is ended.
     fn stop(&self) -> StopPolicy;

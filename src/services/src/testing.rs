@@ -2,21 +2,17 @@
 
 use hpcbench_recipes::ServiceProblem;
 use hpcbench_recipes::plan::ServicePlan;
-use hpcbench_recipes::recipe::{Service as ServiceSection, ServiceKind, Workload};
+use hpcbench_recipes::recipe::{Service as ServiceSection, Workload};
 use serde_json::{Value, json};
 
 use crate::launch::{Extras, LaunchCommand, LaunchContext, Start};
-use crate::registry::find;
 use crate::service::Service;
 
 /// The plan of a service with these options; the rest are defaults.
-pub(crate) fn plan(kind: ServiceKind, model: &str, options: &Value) -> ServicePlan {
-    let options = find(kind)
-        .unwrap()
-        .complete_options(options.as_object().unwrap())
-        .unwrap();
+pub(crate) fn plan(service: &dyn Service, model: &str, options: &Value) -> ServicePlan {
+    let options = service.complete_options(options.as_object().unwrap()).unwrap();
     ServicePlan {
-        kind,
+        kind: service.kind(),
         model: model.to_owned(),
         image: None,
         options,
@@ -79,8 +75,8 @@ pub(crate) fn workload(input: u32, output: u32) -> Workload {
 }
 
 /// The section of a recipe.
-pub(crate) fn section(kind: ServiceKind, model: &str, options: &Value) -> ServiceSection {
-    serde_json::from_value(json!({"kind": kind, "model": model, "options": options})).unwrap()
+pub(crate) fn section(service: &dyn Service, model: &str, options: &Value) -> ServiceSection {
+    serde_json::from_value(json!({"kind": service.kind(), "model": model, "options": options})).unwrap()
 }
 
 /// Problems of a recipe.
@@ -90,7 +86,7 @@ pub(crate) fn problems(
     options: &Value,
     workload: &Workload,
 ) -> Vec<ServiceProblem> {
-    service.check(&section(service.kind(), model, options), workload)
+    service.check(&section(service, model, options), workload)
 }
 
 /// Where the problems are.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hpcbench_recipes::{Checked, Code, Files, Input, PathBase, RecipeChecker};
-use hpcbench_services::Registry;
+use hpcbench_services::REGISTRY;
 use serde_json::{Map, Value, json};
 
 /// Keys that tell the forms of a mapping apart: an example with one of them says all of the mapping.
@@ -89,7 +89,7 @@ fn check(example: &str) -> Checked {
         directory: PathBuf::from("/recipes"),
         home: Some(PathBuf::from("/home/ada")),
     };
-    RecipeChecker::new(&Registry).check(&Input {
+    RecipeChecker::new(&REGISTRY).check(&Input {
         source: source.as_bytes(),
         overrides: &overrides,
         paths: &paths,

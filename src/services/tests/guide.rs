@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use hpcbench_recipes::{Code, guide_text};
-use hpcbench_services::Registry;
+use hpcbench_services::REGISTRY;
 
 /// Set to write the reference instead of comparing it.
 const UPDATE_VARIABLE: &str = "HPCBENCH_UPDATE";
@@ -12,7 +12,7 @@ const UPDATE_VARIABLE: &str = "HPCBENCH_UPDATE";
 #[test]
 fn the_guide_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/recipes.md");
-    let current = guide_text(&Registry);
+    let current = guide_text(&REGISTRY);
     if env::var_os(UPDATE_VARIABLE).is_some() {
         fs::write(&path, &current).expect("the guide can be written");
     }
@@ -25,7 +25,7 @@ fn the_guide_is_current() {
 
 #[test]
 fn the_guide_has_every_section_option_and_rule() {
-    let guide = guide_text(&Registry);
+    let guide = guide_text(&REGISTRY);
     for place in [
         "## `launch`",
         "### `nodes.servers`",

@@ -1,7 +1,7 @@
 //! The kinds in whole recipes: where problems are shown, and what is not run.
 
 use hpcbench_recipes::{Checked, DiskFiles, Input, PathBase, RecipeChecker};
-use hpcbench_services::Registry;
+use hpcbench_services::REGISTRY;
 
 /// A recipe with this service and these nodes, both in YAML's flow style, and this endpoint.
 fn check_endpoint(service: &str, nodes: &str, endpoint: &str) -> Checked {
@@ -16,7 +16,7 @@ fn check_endpoint(service: &str, nodes: &str, endpoint: &str) -> Checked {
         directory: "/".into(),
         home: None,
     };
-    RecipeChecker::new(&Registry).check(&Input {
+    RecipeChecker::new(&REGISTRY).check(&Input {
         source: source.as_bytes(),
         overrides: &[],
         paths: &paths,
@@ -89,6 +89,19 @@ fn a_wrong_option_is_shown_with_the_nearest_right_one() {
         let help = checked.diagnostics[0].help.as_deref().unwrap_or_default();
         assert!(help.contains(&format!("`{nearest}`")), "{help}");
     }
+}
+
+#[test]
+fn a_kind_that_there_is_not_is_shown_with_the_nearest_one() {
+    let checked = check("{kind: vllm-rai, model: m}", "{}");
+    assert_eq!(found(&checked), [("wrong-value", "/service/kind")]);
+    let problem = &checked.diagnostics[0];
+    let message = &problem.message;
+    assert!(
+        message.starts_with("`vllm-rai` is not one of `ollama`, `vllm`"),
+        "{message}"
+    );
+    assert_eq!(problem.help.as_deref(), Some("did you mean `vllm-ray`?"));
 }
 
 #[test]

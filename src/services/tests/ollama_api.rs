@@ -51,15 +51,14 @@ impl Drop for Running {
     }
 }
 
+const OLLAMA: ServiceKind = ServiceKind::named("ollama");
+
 fn plan(model: &str) -> ServicePlan {
     ServicePlan {
-        kind: ServiceKind::Ollama,
+        kind: OLLAMA,
         model: model.to_owned(),
         image: None,
-        options: find(ServiceKind::Ollama)
-            .unwrap()
-            .complete_options(&Map::new())
-            .unwrap(),
+        options: find(&OLLAMA).unwrap().complete_options(&Map::new()).unwrap(),
         endpoints: Vec::new(),
         server_nodes: None,
         instances_per_node: 1,
@@ -76,7 +75,7 @@ fn plan(model: &str) -> ServicePlan {
 #[test]
 fn a_server_is_ready_when_it_lists_the_model() {
     let server = Running::start();
-    let service = find(ServiceKind::Ollama).unwrap();
+    let service = find(&OLLAMA).unwrap();
     let readiness = service.readiness(&plan(MODEL)).unwrap();
     let (status, _) = server.ask("GET", &readiness.probe.path, "");
     assert_eq!(readiness.probe.judge(status), ProbeResult::Ready);
@@ -93,7 +92,7 @@ fn a_server_is_ready_when_it_lists_the_model() {
 #[test]
 fn an_empty_prompt_loads_the_model() {
     let server = Running::start();
-    let warmup = find(ServiceKind::Ollama).unwrap().warmup(&plan(MODEL)).unwrap();
+    let warmup = find(&OLLAMA).unwrap().warmup(&plan(MODEL)).unwrap();
     let loaded = || {
         warmup
             .loaded(&server.ask("GET", warmup.loaded_path, "").1)

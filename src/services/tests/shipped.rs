@@ -9,7 +9,7 @@ use hpcbench_recipes::recipe::ServiceKind;
 use hpcbench_recipes::{
     Checked, Code, DiskFiles, Input, PathBase, Plan, RecipeChecker, json_schema, schema_text,
 };
-use hpcbench_services::{LaunchContext, Registry, Start, find};
+use hpcbench_services::{LaunchContext, REGISTRY, Start, find};
 use hpcbench_sim::SimulatorConfig;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn recipes() -> PathBuf {
 }
 
 fn checker() -> RecipeChecker<'static> {
-    RecipeChecker::new(&Registry)
+    RecipeChecker::new(&REGISTRY)
 }
 
 fn check(checker: &RecipeChecker<'_>, source: &[u8]) -> Checked {
@@ -84,7 +84,7 @@ fn shipped_recipes_are_valid_without_a_warning() {
 #[test]
 fn schema_is_current() {
     let path = recipes().join("schema/recipe.schema.json");
-    let current = schema_text(&Registry);
+    let current = schema_text(&REGISTRY);
     if env::var_os(UPDATE_VARIABLE).is_some() {
         fs::write(&path, &current).unwrap();
     }
@@ -123,7 +123,7 @@ fn every_field_is_documented() {
         }
     }
     let mut found = Vec::new();
-    undocumented("", &json_schema(&Registry), &mut found);
+    undocumented("", &json_schema(&REGISTRY), &mut found);
     // Objectives are named by pattern: ttft_p99 needs no sentence of its own.
     found.retain(|path| !path.contains("/Slo/"));
     assert_eq!(found, Vec::<String>::new());
@@ -206,7 +206,7 @@ fn simulator_is_launched_without_a_shell() {
         gpus: 0,
         extras: hpcbench_services::Extras::default(),
     };
-    let service = find(plan.services[0].kind).unwrap();
+    let service = find(&plan.services[0].kind).unwrap();
     let Start::Launch(command) = service.start(&plan.services[0], &context).unwrap() else {
         panic!("not launched")
     };
@@ -236,7 +236,7 @@ fn simulator_is_launched_without_a_shell() {
 
 #[test]
 fn the_simulator_understands_its_options() {
-    let service = find(ServiceKind::Simulator).unwrap();
+    let service = find(&ServiceKind::named("simulator")).unwrap();
     let read = |options: Value| -> SimulatorConfig {
         let complete = service.complete_options(options.as_object().unwrap()).unwrap();
         serde_json::from_value(Value::Object(complete)).unwrap()

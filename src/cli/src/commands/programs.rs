@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use hpcbench_actors::supervisor::environment;
 use hpcbench_apptainer::{Apptainer, Bind, Container, Image, exec, prepare};
 use hpcbench_recipes::{Plan, ServicePlan};
-use hpcbench_services::{HostPath, LaunchCommand};
+use hpcbench_services::{HostPath, LaunchCommand, PREFLIGHT_PATIENCE};
 use tempfile::TempDir;
 
 use super::run;
@@ -35,8 +35,6 @@ const NETWORK: [&str; 9] = [
 ];
 /// Seconds from the request to end until the end is forced.
 const GRACE_SECONDS: &str = "5";
-/// How long a program may take to say what it is: an image is read, and Python starts.
-const PATIENCE: Duration = Duration::from_mins(2);
 /// Pause between two looks at whether it has ended.
 const POLL: Duration = Duration::from_millis(20);
 /// Most that is read of what it says.
@@ -138,7 +136,7 @@ impl Programs {
         self.scratch.path()
     }
 
-    /// Runs a command, which gets no secrets, to its end and returns what it prints.
+    /// Runs a command that tells what a program is, and gets no secrets, to its end and returns what it prints.
     pub(super) fn print(&self, mut command: LaunchCommand) -> anyhow::Result<String> {
         command.secrets.clear();
         command.tokens.clear();
@@ -152,8 +150,8 @@ impl Programs {
             if let Some(status) = running.has_ended()? {
                 break status;
             }
-            if since.elapsed() > PATIENCE {
-                bail!("{name} did not end within {} s", PATIENCE.as_secs());
+            if since.elapsed() > PREFLIGHT_PATIENCE {
+                bail!("{name} did not end within {} s", PREFLIGHT_PATIENCE.as_secs());
             }
             std::thread::sleep(POLL);
         };

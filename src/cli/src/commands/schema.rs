@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use hpcbench_recipes::schema_text;
-use hpcbench_services::Registry;
+use hpcbench_services::REGISTRY;
 
 use crate::terminal;
 
@@ -16,6 +16,6 @@ pub(crate) struct SchemaArgs {}
 /// # Errors
 /// It cannot be printed.
 pub(crate) fn run(_: &SchemaArgs) -> anyhow::Result<ExitCode> {
-    terminal::print(&schema_text(&Registry))?;
+    terminal::print(&schema_text(&REGISTRY))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,9 @@ use std::fs;
 use crate::common::World;
 use crate::pty::{DOWN, ENTER, Pty};
 
+/// The key that goes up in a list, and from its top to its end.
+const UP: &str = "\u{1b}[A";
+
 #[test]
 fn without_a_terminal_there_are_no_questions() {
     let world = World::new();
@@ -19,10 +22,11 @@ fn answers_become_a_valid_recipe() {
     let world = World::new();
     let mut pty = Pty::start(world.command(&["init", "my test.yaml"]));
     pty.answer("Name of the benchmark", "")
-        // The second choice from the end: a server that runs.
+        // The third choice from the end: a server that runs.
         .wait_for("What is to be benchmarked?")
-        .press("\u{1b}[A")
-        .press("\u{1b}[A")
+        .press(UP)
+        .press(UP)
+        .press(UP)
         .press(ENTER)
         .answer("Where?", "")
         .answer("The server's URL", "");
@@ -62,12 +66,50 @@ fn answers_become_a_valid_recipe() {
 }
 
 #[test]
+fn a_server_that_hpcbench_does_not_know_is_described_by_its_command() {
+    let world = World::new();
+    let mut pty = Pty::start(world.command(&["init"]));
+    pty.answer("Name of the benchmark", "")
+        .wait_for("custom: A service that the recipe describes itself")
+        .press(UP)
+        .press(ENTER)
+        .answer("Where?", "")
+        .answer("Model, as requests name it", "")
+        .answer("Its command", "server --listen={port}");
+    pty.answer("Path that answers once it is ready", "/ready")
+        .answer("Container image", "")
+        .answer("What kind of load?", "");
+    for question in [
+        "Clients at once",
+        "Warm-up",
+        "Measured for",
+        "Tokens of a prompt",
+        "Tokens of an answer",
+        "How often",
+    ] {
+        pty.answer(question, "");
+    }
+    pty.wait_for("Write this to recipe.yaml?").press("y");
+    let (code, screen) = pty.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    let text = fs::read_to_string(world.path().join("recipe.yaml")).unwrap();
+    for words in [
+        "kind: custom\n",
+        "server, \"--listen={port}\"",
+        "health_path: /ready",
+    ] {
+        assert!(text.contains(words), "no {words}:\n{text}");
+    }
+}
+
+#[test]
 fn nothing_is_written_that_nobody_wants() {
     let world = World::new();
     let mut pty = Pty::start(world.command(&["init"]));
     pty.answer("Name of the benchmark", "");
     pty.wait_for("What is to be benchmarked?")
-        .press("\u{1b}[A")
+        .press(UP)
+        .press(UP)
         .press(ENTER);
     pty.answer("Where?", "").answer("What kind of load?", "");
     for question in [

@@ -10,11 +10,18 @@ use hpcbench_recipes::{
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
+/// The one kind.
+const SIMULATOR: ServiceKind = ServiceKind::named("simulator");
+
 struct Catalog;
 
 impl ServiceCatalog for Catalog {
-    fn describe(&self, kind: ServiceKind) -> Option<KindDescription> {
-        (kind == ServiceKind::Simulator).then_some(KindDescription {
+    fn kinds(&self) -> Vec<ServiceKind> {
+        vec![SIMULATOR]
+    }
+
+    fn describe(&self, kind: &ServiceKind) -> Option<KindDescription> {
+        (*kind == SIMULATOR).then_some(KindDescription {
             endpoints: &[Endpoint::Chat],
             launches: true,
             default_model: Some("simulated"),
@@ -22,13 +29,13 @@ impl ServiceCatalog for Catalog {
         })
     }
 
-    fn options_schema(&self, _: ServiceKind, _: &mut SchemaGenerator) -> Option<Schema> {
+    fn options_schema(&self, _: &ServiceKind, _: &mut SchemaGenerator) -> Option<Schema> {
         None
     }
 
     fn complete_options(
         &self,
-        _: ServiceKind,
+        _: &ServiceKind,
         options: &Map<String, Value>,
     ) -> Result<Map<String, Value>, InvalidOptions> {
         Ok(options.clone())

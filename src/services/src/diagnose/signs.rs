@@ -1,6 +1,4 @@
-//! What servers write when they fail, and what to do about it.
-
-use hpcbench_recipes::recipe::ServiceKind;
+//! What servers write when they fail.
 
 use super::Trouble;
 
@@ -147,65 +145,3 @@ pub(super) const SIGNS: &[Sign] = &[
         &["libcuda.so.1: cannot open shared object file"],
     ),
 ];
-
-/// What to do about a cause, in the options of the kind.
-pub(super) const fn advice(trouble: Trouble, kind: ServiceKind) -> &'static str {
-    match trouble {
-        Trouble::ImageMissing => "look at service.image.path, and whether the node sees that directory",
-        Trouble::ProgramMissing => "look at options.program and PATH, or name an image that has it",
-        Trouble::BadArgument => "look at options.extra_args and at the server's version",
-        Trouble::PortTaken => {
-            "start it again: another port is chosen; look at network.interface if it recurs"
-        }
-        Trouble::ModelForbidden => {
-            "accept the model's licence, and give a token: secrets: {HF_TOKEN: {file: ~/.hf_token}}"
-        }
-        Trouble::ModelMissing => missing(kind),
-        Trouble::ModelDamaged => "fetch it again, and look whether the server's version knows its format",
-        Trouble::ContextTooLong => "lower options.max_model_len, or give the server more GPU memory",
-        Trouble::BadParallelism => {
-            "choose an options.tensor_parallel_size that divides the model's attention heads"
-        }
-        Trouble::GpuMemory => gpu_memory(kind),
-        Trouble::NodeMemory => node_memory(kind),
-        Trouble::DriverTooOld => "use an image built for an older CUDA version, or nodes with a newer driver",
-        Trouble::GpuAbsent => {
-            "ask for GPUs (nodes.servers.gpus), and look at CUDA_VISIBLE_DEVICES on the node"
-        }
-        Trouble::DiskFull => "free some space, or move storage.scratch and the model's directory elsewhere",
-    }
-}
-
-const fn missing(kind: ServiceKind) -> &'static str {
-    match kind {
-        ServiceKind::LlamaCpp => "look at options.model_path, and whether the node sees that directory",
-        ServiceKind::Ollama => "fetch it into options.models_dir with `hpcbench models pull RECIPE`",
-        ServiceKind::Vllm | ServiceKind::VllmRay => {
-            "look at model, options.model_path and options.hf_home, or fetch it with `hpcbench models pull RECIPE`"
-        }
-        _ => "look at the model's name and at the server's directory of models",
-    }
-}
-
-const fn gpu_memory(kind: ServiceKind) -> &'static str {
-    match kind {
-        ServiceKind::LlamaCpp => "lower options.gpu_layers, options.slots or options.context",
-        ServiceKind::Ollama => "lower options.num_parallel or options.context_length, or use a smaller model",
-        ServiceKind::Vllm | ServiceKind::VllmRay => {
-            "lower options.max_model_len or max_num_seqs, use more GPUs, and look whether others use these"
-        }
-        _ => "give it a smaller model or more GPUs",
-    }
-}
-
-const fn node_memory(kind: ServiceKind) -> &'static str {
-    match kind {
-        ServiceKind::LlamaCpp => {
-            "lower options.slots or options.context, or ask for more memory (nodes.servers.memory)"
-        }
-        ServiceKind::Ollama => {
-            "lower options.num_parallel or options.context_length, or ask for more memory (nodes.servers.memory)"
-        }
-        _ => "ask for more memory (nodes.servers.memory), or use a smaller model",
-    }
-}

@@ -14,6 +14,11 @@ pub(super) fn value(answer: &str) -> Value {
     number.map_or_else(|| json!(answer), Value::Number)
 }
 
+/// A command's words, as no shell reads them: nothing but spaces parts them.
+pub(super) fn words(answer: &str) -> Value {
+    answer.split_whitespace().collect()
+}
+
 /// A name for a recipe from its file's: what cannot stand in one becomes `-`.
 pub(super) fn name(stem: &str) -> String {
     let name: String = stem
@@ -45,6 +50,7 @@ mod tests {
         assert_eq!(values("many"), [json!("many")]);
         assert_eq!(values(""), Vec::<Value>::new());
         assert_eq!(value("0.5"), json!(0.5));
+        assert_eq!(words(" a  --b={c} 1"), json!(["a", "--b={c}", "1"]));
     }
 
     #[test]

@@ -2,27 +2,27 @@
 
 use std::path::Path;
 
-use hpcbench_recipes::recipe::ServiceKind;
-use hpcbench_recipes::{Diagnostic, Draft, RecipeChecker};
-use hpcbench_services::find;
+use hpcbench_recipes::recipe::{Endpoint, ServiceKind};
+use hpcbench_recipes::{Diagnostic, Draft, KindDescription, RecipeChecker, ServiceCatalog};
+use hpcbench_services::REGISTRY;
 use serde_json::{Value, json};
 
 use super::answers;
 use crate::prompt::Prompt;
 use crate::recipe_file::RecipeFile;
 
-/// What each kind of service is, for those that few words can set up.
-const KINDS: [(ServiceKind, &str); 6] = [
-    (ServiceKind::Ollama, "Ollama"),
-    (ServiceKind::Vllm, "vLLM"),
-    (ServiceKind::VllmRay, "vLLM on several nodes, by Ray"),
-    (ServiceKind::LlamaCpp, "llama.cpp's server"),
-    (
-        ServiceKind::Openai,
-        "a server that already runs and speaks OpenAI's API",
-    ),
-    (ServiceKind::Simulator, "the simulated service: needs no model"),
-];
+/// What is to be benchmarked.
+struct Chosen {
+    kind: ServiceKind,
+    about: KindDescription,
+}
+
+impl Chosen {
+    /// Whether somebody has to say which model it has.
+    fn needs_model(&self) -> bool {
+        self.about.default_model.is_none()
+    }
+}
 
 /// Load shapes, and the key that says how much of it there is.
 const SHAPES: [(&str, &str, &str); 3] = [
@@ -70,10 +70,10 @@ impl<'a> Interview<'a> {
         self.draft.put("schema", "hpcbench/v1");
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
         self.text("name", "Name of the benchmark", &answers::name(&stem), None)?;
-        let kind = self.kind()?;
-        let on_cluster = self.place(kind)?;
-        self.service(kind, on_cluster)?;
-        self.load(kind)?;
+        let chosen = self.kind()?;
+        let on_cluster = self.place(&chosen)?;
+        self.service(&chosen, on_cluster)?;
+        self.load(&chosen)?;
         self.window()
     }
 
@@ -140,23 +140,25 @@ impl<'a> Interview<'a> {
         }
     }
 
-    fn kind(&mut self) -> anyhow::Result<ServiceKind> {
-        let known: Vec<_> = KINDS
-            .into_iter()
-            .filter(|(kind, _)| find(*kind).is_some())
+    fn kind(&mut self) -> anyhow::Result<Chosen> {
+        let kinds = REGISTRY.kinds().into_iter();
+        let mut known: Vec<Chosen> = kinds
+            .filter_map(|kind| {
+                let about = REGISTRY.describe(&kind)?;
+                Some(Chosen { kind, about })
+            })
             .collect();
         let choices: Vec<String> = known
             .iter()
-            .map(|(kind, words)| format!("{kind}: {words}"))
+            .map(|Chosen { kind, about }| format!("{kind}: {}", about.summary.trim_end_matches('.')))
             .collect();
-        let chosen = self.prompt.choose("What is to be benchmarked?", &choices)?;
-        Ok(known
-            .get(chosen)
-            .map_or(ServiceKind::Simulator, |(kind, _)| *kind))
+        let index = self.prompt.choose("What is to be benchmarked?", &choices)?;
+        anyhow::ensure!(index < known.len(), "this build has no kinds of services");
+        Ok(known.swap_remove(index))
     }
 
     /// Where the run happens; true: as a Slurm job.
-    fn place(&mut self, kind: ServiceKind) -> anyhow::Result<bool> {
+    fn place(&mut self, chosen: &Chosen) -> anyhow::Result<bool> {
         let choices = ["on this machine".to_owned(), "as a Slurm job".to_owned()];
         if self.prompt.choose("Where?", &choices)? == 0 {
             return Ok(false);
@@ -171,9 +173,9 @@ impl<'a> Interview<'a> {
         self.text("launch.account", "Project account (none: your default)", "", None)?;
         self.text("launch.partition", "Partition (none: the site's)", "", None)?;
         self.needed("launch.time_limit", "Time limit of the job", "01:00:00", None)?;
-        if kind != ServiceKind::Openai {
+        if chosen.about.launches {
             self.text("nodes.servers.count", "Server nodes", "1", None)?;
-            if kind != ServiceKind::Simulator {
+            if chosen.needs_model() {
                 self.text("nodes.servers.gpus", "GPUs of each server node", "1", None)?;
             }
         }
@@ -181,74 +183,107 @@ impl<'a> Interview<'a> {
         Ok(true)
     }
 
-    fn service(&mut self, kind: ServiceKind, on_cluster: bool) -> anyhow::Result<()> {
+    /// What is asked of a service. Kinds that need more than a model have questions of their own.
+    fn service(&mut self, chosen: &Chosen, on_cluster: bool) -> anyhow::Result<()> {
+        let Chosen { kind, about } = chosen;
         self.draft.put("service.kind", kind.as_str());
-        match kind {
-            ServiceKind::Ollama => {
-                self.needed("service.model", "Model, with its tag", "llama3.1:8b", None)?;
-                self.needed(
-                    "service.options.models_dir",
-                    "Directory with Ollama's models",
-                    "/path/to/ollama/models",
-                    Some("seen by all server nodes; servers only read it"),
-                )?;
-                self.text(
-                    "service.options.num_parallel",
-                    "Requests that an instance serves at once",
-                    "32",
-                    Some("further ones wait in its queue"),
-                )?;
-            }
-            ServiceKind::Vllm | ServiceKind::VllmRay => {
-                self.needed("service.model", "Model", "meta-llama/Llama-3.1-8B-Instruct", None)?;
-                self.text(
-                    "service.options.hf_home",
-                    "Hugging Face's directory (none: the user's own)",
-                    if on_cluster { "/path/to/huggingface" } else { "" },
-                    Some("seen by all server nodes; nothing is fetched"),
-                )?;
-                self.text(
-                    "service.options.tensor_parallel_size",
-                    "GPUs that share each layer",
-                    "1",
-                    Some("tensor × pipeline × data parallel = an instance's GPUs"),
-                )?;
-            }
-            ServiceKind::LlamaCpp => {
-                self.needed("service.model", "Name that requests carry", "local", None)?;
-                self.needed(
-                    "service.options.model_path",
-                    "The model's GGUF file",
-                    "/path/to/model.gguf",
-                    None,
-                )?;
-                self.text(
-                    "service.options.slots",
-                    "Requests served at once",
-                    "4",
-                    Some("the others wait"),
-                )?;
-            }
-            ServiceKind::Openai => {
-                self.endpoint()?;
+        if !about.launches {
+            self.endpoint()?;
+        }
+        match kind.as_str() {
+            "ollama" => self.ollama()?,
+            "vllm" | "vllm-ray" => self.vllm(on_cluster)?,
+            "llama-cpp" => self.llama_cpp()?,
+            "custom" => self.custom()?,
+            _ if chosen.needs_model() => {
                 self.needed("service.model", "Model, as the server lists it", "default", None)?;
             }
-            _ => return Ok(()),
+            _ => {}
         }
-        if kind != ServiceKind::Openai {
-            let default = if on_cluster {
-                format!("images/{kind}.sif")
-            } else {
-                String::new()
-            };
-            self.text(
-                "service.image.path",
-                "Container image (none: the program on PATH)",
-                &default,
-                Some("fetched before the run: `hpcbench images pull`"),
-            )?;
+        if !about.launches || !chosen.needs_model() {
+            return Ok(());
         }
-        Ok(())
+        let default = if on_cluster {
+            format!("images/{kind}.sif")
+        } else {
+            String::new()
+        };
+        self.text(
+            "service.image.path",
+            "Container image (none: the program on PATH)",
+            &default,
+            Some("fetched before the run: `hpcbench images pull`"),
+        )
+    }
+
+    fn ollama(&mut self) -> anyhow::Result<()> {
+        self.needed("service.model", "Model, with its tag", "llama3.1:8b", None)?;
+        self.needed(
+            "service.options.models_dir",
+            "Directory with Ollama's models",
+            "/path/to/ollama/models",
+            Some("seen by all server nodes; servers only read it"),
+        )?;
+        self.text(
+            "service.options.num_parallel",
+            "Requests that an instance serves at once",
+            "32",
+            Some("further ones wait in its queue"),
+        )
+    }
+
+    fn vllm(&mut self, on_cluster: bool) -> anyhow::Result<()> {
+        self.needed("service.model", "Model", "meta-llama/Llama-3.1-8B-Instruct", None)?;
+        self.text(
+            "service.options.hf_home",
+            "Hugging Face's directory (none: the user's own)",
+            if on_cluster { "/path/to/huggingface" } else { "" },
+            Some("seen by all server nodes; nothing is fetched"),
+        )?;
+        self.text(
+            "service.options.tensor_parallel_size",
+            "GPUs that share each layer",
+            "1",
+            Some("tensor × pipeline × data parallel = an instance's GPUs"),
+        )
+    }
+
+    fn llama_cpp(&mut self) -> anyhow::Result<()> {
+        self.needed("service.model", "Name that requests carry", "local", None)?;
+        self.needed(
+            "service.options.model_path",
+            "The model's GGUF file",
+            "/path/to/model.gguf",
+            None,
+        )?;
+        self.text(
+            "service.options.slots",
+            "Requests served at once",
+            "4",
+            Some("the others wait"),
+        )
+    }
+
+    fn custom(&mut self) -> anyhow::Result<()> {
+        self.needed("service.model", "Model, as requests name it", "default", None)?;
+        let path = "service.options.command";
+        let answer = {
+            let (draft, checker, file) = (&*self.draft, self.checker, self.path);
+            let check = |answer: &str| wrong(draft, checker, file, path, answers::words(answer));
+            self.prompt.text(
+                "Its command, with {host}, {port} and {model} where they belong",
+                "server --host {host} --port {port} --model {model}",
+                &check,
+            )?
+        };
+        let remark = "no shell reads it: a word with spaces in it is one text of this list";
+        self.draft.put_with(path, answers::words(&answer), remark);
+        self.needed(
+            "service.options.health_path",
+            "Path that answers once it is ready",
+            "/health",
+            None,
+        )
     }
 
     fn endpoint(&mut self) -> anyhow::Result<()> {
@@ -263,13 +298,14 @@ impl<'a> Interview<'a> {
         Ok(())
     }
 
-    fn load(&mut self, kind: ServiceKind) -> anyhow::Result<()> {
-        let endpoint = if kind == ServiceKind::Ollama {
-            "ollama-chat"
-        } else {
-            "chat"
+    fn load(&mut self, chosen: &Chosen) -> anyhow::Result<()> {
+        let answered = chosen.about.endpoints;
+        let endpoint = match chosen.kind.as_str() {
+            "ollama" => Endpoint::OllamaChat,
+            _ if answered.contains(&Endpoint::Chat) => Endpoint::Chat,
+            _ => answered.first().copied().unwrap_or(Endpoint::Chat),
         };
-        self.draft.put("workload.endpoint", endpoint);
+        self.draft.put("workload.endpoint", endpoint.as_str());
         let choices: Vec<String> = SHAPES
             .iter()
             .map(|(shape, _, words)| format!("{shape}: {words}"))

@@ -95,7 +95,7 @@ fn pull(service: &ServicePlan, programs: &Programs) -> anyhow::Result<()> {
             );
         }
     }
-    match find(service.kind).and_then(Service::model_source) {
+    match find(&service.kind).and_then(Service::model_source) {
         Some(ModelSource::Ollama) => ollama::pull(service, programs),
         Some(ModelSource::HuggingFace) => huggingface::pull(service, programs),
         None => {

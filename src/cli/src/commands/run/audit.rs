@@ -6,8 +6,10 @@ use hpcbench_actors::shell::{hostname, user};
 use hpcbench_core::RunId;
 use hpcbench_core::event::{RunCreated, RunResumed};
 use hpcbench_recipes::Plan;
+use hpcbench_services::unknown_kind;
 
 use super::{bus_server, containers, words};
+use crate::exit::Failure;
 use crate::program;
 
 /// Versions of the tools that a run uses, by name.
@@ -16,8 +18,14 @@ pub(in crate::commands) type Tools = BTreeMap<String, String>;
 /// The tools that the plan's runs use.
 ///
 /// # Errors
-/// There is no nats-server; an image is missing, or what starts containers.
+/// There is no nats-server; an image is missing, or what starts containers. The plan is another build's and has a kind of service that
+/// this one does not know.
 pub(in crate::commands) fn tools(plan: &Plan) -> anyhow::Result<Tools> {
+    if let Some(kind) = unknown_kind(plan) {
+        let words =
+            format!("this build of hpcbench has no services of kind {kind}: use the one that made the plan");
+        return Err(Failure::Environment(words).into());
+    }
     let nats_server = ("nats-server".to_owned(), bus_server::version()?);
     let apptainer = containers::version(plan)?.map(|version| ("apptainer".to_owned(), version));
     Ok([nats_server].into_iter().chain(apptainer).collect())

@@ -1,14 +1,13 @@
 //! What can be known of the services' programs before there is a job: the nodes that are waited for would find the same.
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 
 use hpcbench_recipes::{Plan, ServicePlan};
-use hpcbench_services::{Extras, LaunchContext, Service, find};
+use hpcbench_services::{Service, find};
 
 use crate::commands::programs::Programs;
 use crate::exit::Failure;
-use crate::{program, terminal};
+use crate::terminal;
 
 /// Asks the programs of the services' images, and those on PATH where a service has none, what they are.
 ///
@@ -18,7 +17,7 @@ use crate::{program, terminal};
 pub(super) fn refuse_programs(plan: &Plan) -> Result<(), Failure> {
     let mut asked: Vec<&ServicePlan> = Vec::new();
     for service in &plan.services {
-        let Some(kind) = find(service.kind) else { continue };
+        let Some(kind) = find(&service.kind) else { continue };
         if asked.iter().any(|other| has_same_programs(other, service)) {
             continue;
         }
@@ -51,27 +50,10 @@ fn has_same_programs(one: &ServicePlan, other: &ServicePlan) -> bool {
 /// What the programs say of themselves. None: there is nothing to ask.
 fn printed(plan: &Plan, service: &ServicePlan, kind: &dyn Service) -> anyhow::Result<Option<String>> {
     // Whether there is does not depend on where they may write.
-    if kind.preflight(service, &context(Path::new("/"))?)?.is_none() {
+    if kind.preflight(service, Path::new("/"))?.is_none() {
         return Ok(None);
     }
     let programs = Programs::of(plan, service)?;
-    let command = kind.preflight(service, &context(programs.scratch())?)?;
+    let command = kind.preflight(service, programs.scratch())?;
     command.map(|command| programs.print(command)).transpose()
-}
-
-/// Where an instance would start, as far as it concerns a program that only tells what it is.
-fn context(scratch: &Path) -> anyhow::Result<LaunchContext> {
-    Ok(LaunchContext {
-        host: Ipv4Addr::LOCALHOST.into(),
-        port: 0,
-        hpcbench_exe: program::executable()?,
-        run_dir: scratch.to_path_buf(),
-        scratch: scratch.to_path_buf(),
-        instance: 0,
-        gpus: 0,
-        extras: Extras {
-            ports: Vec::new(),
-            short_path: scratch.to_path_buf(),
-        },
-    })
 }

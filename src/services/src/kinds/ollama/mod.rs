@@ -4,6 +4,7 @@ mod options;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::time::Duration;
 
 use hpcbench_recipes::plan::ServicePlan;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use self::options::Options;
+use crate::diagnose::Trouble;
 use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
@@ -35,11 +37,12 @@ pub(crate) struct Ollama;
 
 impl Service for Ollama {
     fn kind(&self) -> ServiceKind {
-        ServiceKind::Ollama
+        ServiceKind::named("ollama")
     }
 
     fn describe(&self) -> KindDescription {
         KindDescription {
+            summary: "Ollama.",
             endpoints: &[
                 Endpoint::Generate,
                 Endpoint::OllamaChat,
@@ -83,13 +86,9 @@ impl Service for Ollama {
         StoredModel::of_ollama(plan)
     }
 
-    fn preflight(
-        &self,
-        plan: &ServicePlan,
-        context: &LaunchContext,
-    ) -> Result<Option<LaunchCommand>, ServiceError> {
+    fn preflight(&self, plan: &ServicePlan, scratch: &Path) -> Result<Option<LaunchCommand>, ServiceError> {
         let options: Options = common::read(plan)?;
-        Ok(common::version(&options.program, plan, context))
+        Ok(common::version_in_image(&options.program, plan, scratch))
     }
 
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {
@@ -155,6 +154,19 @@ impl Service for Ollama {
 
     fn metrics(&self, _: &ServicePlan) -> Option<Metrics> {
         None
+    }
+
+    fn advice(&self, trouble: Trouble) -> &'static str {
+        match trouble {
+            Trouble::ModelMissing => "fetch it into options.models_dir with `hpcbench models pull RECIPE`",
+            Trouble::GpuMemory => {
+                "lower options.num_parallel or options.context_length, or use a smaller model"
+            }
+            Trouble::NodeMemory => {
+                "lower options.num_parallel or options.context_length, or ask for more memory (nodes.servers.memory)"
+            }
+            other => other.advice(),
+        }
     }
 
     fn stop(&self) -> StopPolicy {

@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::demand::longest_request;
+use crate::diagnose::Trouble;
 use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
+use crate::kinds::openai::MODELS_PATH;
 use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
-use crate::openai::MODELS_PATH;
 use crate::options::{self, ABSOLUTE, PROGRAM, Reserved};
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, MetricsDialect, Service, ServiceError};
@@ -115,11 +116,12 @@ pub(crate) struct LlamaCpp;
 
 impl Service for LlamaCpp {
     fn kind(&self) -> ServiceKind {
-        ServiceKind::LlamaCpp
+        ServiceKind::named("llama-cpp")
     }
 
     fn describe(&self) -> KindDescription {
         KindDescription {
+            summary: "llama.cpp's server.",
             endpoints: &[Endpoint::Chat, Endpoint::Completions],
             launches: true,
             default_model: None,
@@ -154,13 +156,9 @@ impl Service for LlamaCpp {
         StoredModel::by_path_or_home(plan)
     }
 
-    fn preflight(
-        &self,
-        plan: &ServicePlan,
-        context: &LaunchContext,
-    ) -> Result<Option<LaunchCommand>, ServiceError> {
+    fn preflight(&self, plan: &ServicePlan, scratch: &Path) -> Result<Option<LaunchCommand>, ServiceError> {
         let options: Options = options::read(plan)?;
-        Ok(options::version(&options.program, plan, context))
+        Ok(options::version_in_image(&options.program, plan, scratch))
     }
 
     fn start(&self, plan: &ServicePlan, context: &LaunchContext) -> Result<Start, ServiceError> {
@@ -208,6 +206,17 @@ impl Service for LlamaCpp {
             path: "/metrics",
             dialect: MetricsDialect::LlamaCpp,
         })
+    }
+
+    fn advice(&self, trouble: Trouble) -> &'static str {
+        match trouble {
+            Trouble::ModelMissing => "look at options.model_path, and whether the node sees that directory",
+            Trouble::GpuMemory => "lower options.gpu_layers, options.slots or options.context",
+            Trouble::NodeMemory => {
+                "lower options.slots or options.context, or ask for more memory (nodes.servers.memory)"
+            }
+            other => other.advice(),
+        }
     }
 
     fn stop(&self) -> StopPolicy {
@@ -285,7 +294,7 @@ mod tests {
     #[test]
     fn slots_share_the_context() {
         let options = json!({"model_path": "/data/m.gguf", "slots": 8, "context": 2048, "gpu_layers": 0, "threads": 2, "extra_args": ["--no-warmup"]});
-        let plan = testing::plan(ServiceKind::LlamaCpp, "tiny", &options);
+        let plan = testing::plan(&LlamaCpp, "tiny", &options);
         let command = testing::command(&LlamaCpp, &plan);
         assert_eq!(
             testing::words(&command).join(" "),
@@ -298,20 +307,21 @@ mod tests {
 
     #[test]
     fn a_program_in_an_image_says_its_version_first_and_learns_no_secret() {
-        let mut plan = testing::plan(ServiceKind::LlamaCpp, "/data/m.gguf", &json!({}));
-        let look = |plan: &ServicePlan| LlamaCpp.preflight(plan, &testing::context()).unwrap();
+        let mut plan = testing::plan(&LlamaCpp, "/data/m.gguf", &json!({}));
+        let look = |plan: &ServicePlan| LlamaCpp.preflight(plan, Path::new("/scratch/i")).unwrap();
         assert_eq!(look(&plan), None);
         plan.image = Some(serde_json::from_value(json!({"path": "/llama.sif"})).unwrap());
         plan.secrets = serde_json::from_value(json!({"HF_TOKEN": {"file": "/token"}})).unwrap();
         let command = look(&plan).unwrap();
         assert_eq!(command.program, Path::new("llama-server"));
         assert_eq!(testing::words(&command), ["--version"]);
+        assert_eq!(command.environment["HOME"], "/scratch/i");
         assert!(command.secrets.is_empty());
     }
 
     #[test]
     fn a_models_path_can_be_its_name() {
-        let plan = testing::plan(ServiceKind::LlamaCpp, "/data/m.gguf", &json!({}));
+        let plan = testing::plan(&LlamaCpp, "/data/m.gguf", &json!({}));
         let words = testing::command(&LlamaCpp, &plan);
         assert!(testing::words(&words).starts_with(&["--model", "/data/m.gguf", "--alias", "/data/m.gguf"]));
     }

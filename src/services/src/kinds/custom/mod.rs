@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use self::options::Options;
 use self::placeholders::{KEY, fill};
+use crate::diagnose::Trouble;
 use crate::endpoint::{ApiKey, BaseUrl, ServiceEndpoint, Trust};
 use crate::launch::{LaunchCommand, LaunchContext, Needs, Start, StopPolicy, Token};
 use crate::models::ModelList;
@@ -32,11 +33,12 @@ pub(crate) struct Custom;
 
 impl Service for Custom {
     fn kind(&self) -> ServiceKind {
-        ServiceKind::Custom
+        ServiceKind::named("custom")
     }
 
     fn describe(&self) -> KindDescription {
         KindDescription {
+            summary: "A service that the recipe describes itself.",
             endpoints: &[
                 Endpoint::Chat,
                 Endpoint::Completions,
@@ -121,7 +123,7 @@ impl Service for Custom {
             Some(path) => format!("{base}{path}")
                 .parse()
                 .map_err(|source| ServiceError::Endpoint {
-                    kind: plan.kind,
+                    kind: plan.kind.clone(),
                     source,
                 })?,
             None => base,
@@ -140,6 +142,14 @@ impl Service for Custom {
             path: "/metrics",
             dialect: names.dialect(),
         })
+    }
+
+    fn advice(&self, trouble: Trouble) -> &'static str {
+        match trouble {
+            Trouble::ProgramMissing => "look at options.command and PATH, or name an image that has it",
+            Trouble::BadArgument => "look at options.command and at the server's version",
+            other => other.advice(),
+        }
     }
 
     fn stop(&self) -> StopPolicy {

@@ -1,4 +1,3 @@
-use hpcbench_recipes::recipe::ServiceKind;
 use serde_json::json;
 
 use super::*;
@@ -9,7 +8,7 @@ const MODEL: &str = "llama3.1:8b";
 #[test]
 fn everything_is_told_by_the_environment() {
     let options = json!({"models_dir": "/project/models", "num_parallel": 32, "kv_cache_type": "q8_0", "flash_attention": true});
-    let plan = testing::plan(ServiceKind::Ollama, MODEL, &options);
+    let plan = testing::plan(&Ollama, MODEL, &options);
     let command = testing::command(&Ollama, &plan);
     assert_eq!(
         (command.program.to_str(), testing::words(&command)),
@@ -99,7 +98,7 @@ fn what_would_spoil_a_measurement_is_refused() {
     );
     assert_eq!(testing::places(&unsaid), ["options/num_parallel"]);
     assert!(unsaid[0].advice_only);
-    let mut section = testing::section(ServiceKind::Ollama, MODEL, &with(json!({})));
+    let mut section = testing::section(&Ollama, MODEL, &with(json!({})));
     section
         .environment
         .insert("OLLAMA_NUM_PARALLEL".to_owned(), "4".to_owned());
@@ -122,13 +121,8 @@ fn a_conversation_needs_room_for_all_of_it() {
 
 #[test]
 fn idle_gpus_are_told_of() {
-    let section = |spread: bool| {
-        testing::section(
-            ServiceKind::Ollama,
-            MODEL,
-            &json!({"models_dir": "/m", "spread": spread}),
-        )
-    };
+    let section =
+        |spread: bool| testing::section(&Ollama, MODEL, &json!({"models_dir": "/m", "spread": spread}));
     let nodes = |instances: u32| -> Nodes {
         serde_json::from_value(json!({"servers": {"gpus": 4, "instances_per_node": instances}})).unwrap()
     };
@@ -144,7 +138,7 @@ fn idle_gpus_are_told_of() {
 
 #[test]
 fn a_loaded_model_is_found_in_the_list() {
-    let plan = testing::plan(ServiceKind::Ollama, MODEL, &json!({}));
+    let plan = testing::plan(&Ollama, MODEL, &json!({}));
     let warmup = Ollama.warmup(&plan).unwrap();
     assert_eq!(warmup.body, json!({"model": MODEL, "stream": false}));
     let body = br#"{"models":[{"name":"llama3.1:8b","model":"llama3.1:8b","size":6654289920,"size_vram":6000000000}]}"#;

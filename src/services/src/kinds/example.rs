@@ -1,4 +1,4 @@
-//! The kind that the guide adds, as the guide has it: it is compiled with the tests, by the name of a kind that there is.
+//! The kind that the guide adds, as the guide has it: it is compiled with the tests alone.
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
@@ -13,9 +13,9 @@ use serde_json::{Map, Value};
 
 use crate::demand::longest_request;
 use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
+use crate::kinds::openai::MODELS_PATH;
 use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
-use crate::openai::MODELS_PATH;
 use crate::options::{self, ABSOLUTE, Reserved};
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, Service, ServiceError};
@@ -62,11 +62,12 @@ pub(crate) struct Sglang;
 
 impl Service for Sglang {
     fn kind(&self) -> ServiceKind {
-        ServiceKind::Custom
+        ServiceKind::named("sglang")
     }
 
     fn describe(&self) -> KindDescription {
         KindDescription {
+            summary: "The server of the SGLang project.",
             endpoints: &[Endpoint::Chat, Endpoint::Completions],
             launches: true,
             ..KindDescription::default()
@@ -159,9 +160,12 @@ mod tests {
     use std::path::Path;
     use std::{env, fs};
 
+    use hpcbench_recipes::{Checked, DiskFiles, Input, PathBase, Plan, RecipeChecker, guide_text};
     use serde_json::json;
 
     use super::*;
+    use crate::kinds::simulator::Simulator;
+    use crate::kinds::{Registry, unknown_kind};
     use crate::testing;
 
     /// Set to write the guide's blocks instead of comparing them.
@@ -176,9 +180,7 @@ mod tests {
             begun[..begun.find(end).unwrap()].trim_end().to_owned()
         };
         let (options, flags, tests) = ("/// Options of", "/// Flags that", "#[cfg(test)]");
-        let blocks = vec![until(source, options, flags), until(source, flags, tests)];
-        let renamed = |block: String| block.replace("ServiceKind::Custom", "ServiceKind::Sglang");
-        blocks.into_iter().map(renamed).collect()
+        vec![until(source, options, flags), until(source, flags, tests)]
     }
 
     /// The guide with its Rust replaced by what is compiled here.
@@ -213,12 +215,59 @@ mod tests {
         }
     }
 
+    /// What recipes know of when the example is in the list.
+    const WITH_SGLANG: Registry = Registry(&[&Simulator, &Sglang]);
+
+    fn check(service: &str) -> Checked {
+        let source = format!(
+            "schema: hpcbench/v1\nname: test\nservice: {service}\nworkload: {{load: {{shape: closed, concurrency: 4}}, requests: 2000, \
+             prompts: {{source: synthetic, input_tokens: 64, output_tokens: 16}}}}\n"
+        );
+        let paths = PathBase {
+            directory: "/".into(),
+            home: None,
+        };
+        RecipeChecker::new(&WITH_SGLANG).check(&Input {
+            source: source.as_bytes(),
+            overrides: &[],
+            paths: &paths,
+            files: &DiskFiles,
+        })
+    }
+
+    /// Nothing but this file and a place in the list is needed for a kind.
+    #[test]
+    fn a_kind_in_the_list_is_one_for_recipes() {
+        let checked = check("{kind: sglang, model: org/model, options: {tp: 2}}");
+        let plan = checked
+            .plan
+            .unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+        let written = serde_json::to_vec(&plan).unwrap();
+        let plan = Plan::read(&written).unwrap();
+        let service = &plan.services[0];
+        assert_eq!(
+            (service.kind.as_str(), &service.options["tp"]),
+            ("sglang", &json!(2))
+        );
+        let words = testing::command(&Sglang, service);
+        assert!(testing::words(&words).contains(&"sglang.launch_server"));
+        // This build has it not: whoever goes on with the run learns of it.
+        assert_eq!(unknown_kind(&plan), Some(&Sglang.kind()));
+
+        let misspelt = check("{kind: sglan, model: org/model}").diagnostics;
+        assert_eq!(misspelt[0].help.as_deref(), Some("did you mean `sglang`?"));
+        let misspelt = check("{kind: sglang, model: org/model, options: {tpp: 2}}").diagnostics;
+        assert_eq!(misspelt[0].pointer, "/service/options/tpp");
+        let guide = guide_text(&WITH_SGLANG);
+        assert!(guide.contains("`sglang`: The server of the SGLang project."));
+        assert!(guide.contains("`service.options` with `kind: sglang`"));
+    }
+
     #[test]
     fn the_example_starts_a_server() {
         let options =
             json!({"model_path": "/models/m", "tp": 2, "context_length": 100, "extra_args": ["--seed", "1"]});
-        let mut plan = testing::plan(ServiceKind::Custom, "org/model", &json!({"command": ["server"]}));
-        plan.options = Sglang.complete_options(options.as_object().unwrap()).unwrap();
+        let plan = testing::plan(&Sglang, "org/model", &options);
         let command = testing::command(&Sglang, &plan);
         assert_eq!(
             testing::words(&command).join(" "),

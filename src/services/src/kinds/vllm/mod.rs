@@ -17,10 +17,11 @@ use serde_json::{Map, Value};
 
 use self::command::Backend;
 use self::options::Options;
+use crate::diagnose::Trouble;
 use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
+use crate::kinds::openai::MODELS_PATH;
 use crate::launch::{LaunchContext, Needs, Start, StopPolicy};
 use crate::models::ModelList;
-use crate::openai::MODELS_PATH;
 use crate::options as common;
 use crate::rank::Rank;
 use crate::readiness::{Probe, Readiness};
@@ -42,11 +43,12 @@ pub(crate) struct Vllm;
 
 impl Service for Vllm {
     fn kind(&self) -> ServiceKind {
-        ServiceKind::Vllm
+        ServiceKind::named("vllm")
     }
 
     fn describe(&self) -> KindDescription {
         KindDescription {
+            summary: "vLLM, on one node or on several by its own means.",
             endpoints: &[Endpoint::Chat, Endpoint::Completions],
             launches: true,
             default_model: None,
@@ -162,6 +164,22 @@ impl Service for Vllm {
             path: "/metrics",
             dialect: MetricsDialect::Vllm,
         })
+    }
+
+    fn advice(&self, trouble: Trouble) -> &'static str {
+        match trouble {
+            Trouble::ModelMissing => {
+                "look at model, options.model_path and options.hf_home, or fetch it with `hpcbench models pull RECIPE`"
+            }
+            Trouble::ContextTooLong => "lower options.max_model_len, or give the server more GPU memory",
+            Trouble::BadParallelism => {
+                "choose an options.tensor_parallel_size that divides the model's attention heads"
+            }
+            Trouble::GpuMemory => {
+                "lower options.max_model_len or max_num_seqs, use more GPUs, and look whether others use these"
+            }
+            other => other.advice(),
+        }
     }
 
     fn stop(&self) -> StopPolicy {

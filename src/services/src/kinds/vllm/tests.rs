@@ -1,6 +1,5 @@
 use std::num::NonZeroU32;
 
-use hpcbench_recipes::recipe::ServiceKind;
 use serde_json::json;
 
 use super::*;
@@ -17,7 +16,7 @@ fn one_node() {
         "max_num_seqs": 128, "enable_chunked_prefill": true, "enable_prefix_caching": false, "dtype": "bfloat16",
         "enforce_eager": true, "hf_home": "/hf", "extra_args": ["--swap-space", "0"],
     });
-    let plan = testing::plan(ServiceKind::Vllm, MODEL, &options);
+    let plan = testing::plan(&Vllm, MODEL, &options);
     let command = testing::command(&Vllm, &plan);
     assert_eq!(
         testing::words(&command).join(" "),
@@ -41,7 +40,7 @@ fn one_node() {
 #[test]
 fn a_home_is_written_to_only_where_models_are_fetched() {
     let is_writable = |options: Value| {
-        let plan = testing::plan(ServiceKind::Vllm, MODEL, &options);
+        let plan = testing::plan(&Vllm, MODEL, &options);
         let command = testing::command(&Vllm, &plan);
         assert_eq!(command.environment["HF_MODULES_CACHE"], "/scratch/i/hf-modules");
         command.paths[0].writable
@@ -52,7 +51,7 @@ fn a_home_is_written_to_only_where_models_are_fetched() {
 
 #[test]
 fn defaults_are_left_to_the_server() {
-    let plan = testing::plan(ServiceKind::Vllm, MODEL, &json!({}));
+    let plan = testing::plan(&Vllm, MODEL, &json!({}));
     assert_eq!(
         testing::words(&testing::command(&Vllm, &plan)).join(" "),
         "serve org/model-8b --served-model-name org/model-8b --host 127.0.0.1 --port 4000 --tensor-parallel-size 1 \
@@ -62,7 +61,7 @@ fn defaults_are_left_to_the_server() {
 
 #[test]
 fn only_this_run_s_clients_may_ask() {
-    let mut plan = testing::plan(ServiceKind::Vllm, MODEL, &json!({}));
+    let mut plan = testing::plan(&Vllm, MODEL, &json!({}));
     let key = |plan: &ServicePlan| {
         let endpoints = Vllm.endpoints(plan, &testing::context()).unwrap();
         endpoints[0].api_key.clone()
@@ -83,7 +82,7 @@ fn only_this_run_s_clients_may_ask() {
 #[test]
 fn ranks_of_several_nodes() {
     let plan = testing::plan(
-        ServiceKind::Vllm,
+        &Vllm,
         MODEL,
         &json!({"tensor_parallel_size": 8, "nodes_per_instance": 2}),
     );
@@ -128,7 +127,7 @@ fn ranks_of_several_nodes() {
 #[test]
 fn copies_of_the_model_meet_at_a_port_that_is_free() {
     let words = |options: Value, rank: Option<u32>| {
-        let plan = testing::plan(ServiceKind::Vllm, MODEL, &options);
+        let plan = testing::plan(&Vllm, MODEL, &options);
         let context = testing::context();
         let Some(index) = rank else {
             assert_eq!(Vllm.needs(&plan).head_ports, 0);
@@ -214,7 +213,7 @@ fn what_cannot_be_is_refused() {
 #[test]
 fn a_container_is_told_where_models_are() {
     let places = |options: Value, model: &str| {
-        let mut section = testing::section(ServiceKind::Vllm, model, &options);
+        let mut section = testing::section(&Vllm, model, &options);
         section.image = serde_json::from_value(json!({"path": "vllm.sif"})).unwrap();
         testing::places(&Vllm.check(&section, &testing::workload(8, 8)))
     };
@@ -227,7 +226,7 @@ fn a_container_is_told_where_models_are() {
         assert!(places(options, MODEL).is_empty());
     }
     assert!(places(json!({}), "/models/m").is_empty());
-    let plan = testing::plan(ServiceKind::Vllm, "/models/m", &json!({}));
+    let plan = testing::plan(&Vllm, "/models/m", &json!({}));
     assert_eq!(
         testing::command(&Vllm, &plan).paths[0].path,
         std::path::Path::new("/models/m")
@@ -236,7 +235,7 @@ fn a_container_is_told_where_models_are() {
 
 #[test]
 fn secrets_in_plain_are_refused() {
-    let mut section = testing::section(ServiceKind::Vllm, MODEL, &json!({}));
+    let mut section = testing::section(&Vllm, MODEL, &json!({}));
     section
         .environment
         .insert("HF_TOKEN".to_owned(), "hf_x".to_owned());
@@ -248,7 +247,7 @@ fn secrets_in_plain_are_refused() {
 #[test]
 fn sizes_fit_the_nodes() {
     let check = |options: Value, servers: Value| {
-        let section = testing::section(ServiceKind::Vllm, MODEL, &options);
+        let section = testing::section(&Vllm, MODEL, &options);
         let nodes = serde_json::from_value(json!({ "servers": servers })).unwrap();
         let problems = Vllm.check_nodes(&section, &nodes);
         let found: Vec<_> = problems

@@ -32,7 +32,7 @@ fn rank(index: u32) -> Rank {
 }
 
 fn plan(options: &Value) -> ServicePlan {
-    testing::plan(ServiceKind::VllmRay, MODEL, options)
+    testing::plan(&VllmRay, MODEL, options)
 }
 
 fn head(plan: &ServicePlan) -> OnCluster {
@@ -157,7 +157,7 @@ fn what_cannot_be_is_refused() {
         let problems = testing::problems(&VllmRay, MODEL, &options, &testing::workload(90, 11));
         assert_eq!(testing::places(&problems), [place], "{options}: {problems:?}");
     }
-    let mut section = testing::section(ServiceKind::VllmRay, MODEL, &json!({}));
+    let mut section = testing::section(&VllmRay, MODEL, &json!({}));
     section
         .environment
         .insert("RAY_AUTH_MODE".to_owned(), "none".to_owned());
@@ -168,7 +168,7 @@ fn what_cannot_be_is_refused() {
 #[test]
 fn sizes_fit_all_nodes_together() {
     let check = |options: Value, servers: Value| {
-        let section = testing::section(ServiceKind::VllmRay, MODEL, &options);
+        let section = testing::section(&VllmRay, MODEL, &options);
         let nodes = serde_json::from_value(json!({ "servers": servers })).unwrap();
         let problems = VllmRay.check_nodes(&section, &nodes);
         problems

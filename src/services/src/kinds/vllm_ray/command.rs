@@ -6,9 +6,9 @@ use std::num::NonZeroU32;
 use hpcbench_recipes::plan::ServicePlan;
 
 use super::options::Options;
+use crate::kinds::vllm::command::{Backend, command as vllm_command, equip};
 use crate::launch::{LaunchCommand, LaunchContext, Token};
 use crate::rank::Rank;
-use crate::vllm::command::{Backend, command as vllm_command, equip};
 
 /// Ports of a node that are for Ray's own programs.
 const OWN_PORTS: usize = 8;
@@ -39,11 +39,6 @@ pub(super) fn only_rank(context: &LaunchContext) -> Rank {
 /// A port of the node's. 0, any port, stands for what the context does not have.
 fn port(context: &LaunchContext, index: usize) -> u16 {
     context.extras.ports.get(index).copied().unwrap_or(0)
-}
-
-/// Tells the version of Ray.
-pub(super) fn version(options: &Options, plan: &ServicePlan, context: &LaunchContext) -> LaunchCommand {
-    ray(options, plan, context, None, vec!["--version".to_owned()])
 }
 
 /// A node of the cluster: the head, or one that joins it.

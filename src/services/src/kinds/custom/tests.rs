@@ -1,4 +1,3 @@
-use hpcbench_recipes::recipe::ServiceKind;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -13,7 +12,7 @@ fn gaps_are_filled_and_nothing_else_is_changed() {
         "base_path": "/api/v1",
         "metrics": "llama-cpp",
     });
-    let plan = testing::plan(ServiceKind::Custom, "m", &options);
+    let plan = testing::plan(&Custom, "m", &options);
     let command = testing::command(&Custom, &plan);
     assert_eq!(command.program, std::path::Path::new("/opt/server"));
     assert_eq!(
@@ -42,7 +41,7 @@ fn further_ports_and_a_key_are_for_whoever_names_them() {
         "command": ["server", "--port={port}", "--grpc={port2}", "--dist={host}:{port1}", "{port9}"],
         "environment": {"SERVER_KEY": "{key}"},
     });
-    let plan = testing::plan(ServiceKind::Custom, "m", &options);
+    let plan = testing::plan(&Custom, "m", &options);
     assert_eq!(Custom.needs(&plan).ports, 2);
     let mut context = testing::context();
     context.extras.ports = vec![4001, 4002];
@@ -55,11 +54,7 @@ fn further_ports_and_a_key_are_for_whoever_names_them() {
     assert!(!command.environment.contains_key("SERVER_KEY"));
     let endpoints = Custom.endpoints(&plan, &context).unwrap();
     assert_eq!(endpoints[0].api_key, Some(ApiKey::OfTheRun));
-    let plain = testing::plan(
-        ServiceKind::Custom,
-        "m",
-        &json!({"command": ["server", "{port}"]}),
-    );
+    let plain = testing::plan(&Custom, "m", &json!({"command": ["server", "{port}"]}));
     assert_eq!(Custom.needs(&plain), Needs::default());
     assert_eq!(Custom.endpoints(&plain, &context).unwrap()[0].api_key, None);
 }
@@ -111,7 +106,7 @@ fn what_cannot_be_started_is_refused() {
 proptest! {
     #[test]
     fn texts_without_gaps_stay_as_they_are(text in "[ -z|~]{0,40}|[{}a-z\"]{0,12}") {
-        let plan = testing::plan(ServiceKind::Custom, "m", &json!({}));
+        let plan = testing::plan(&Custom, "m", &json!({}));
         let filled = fill(&text, &plan, &testing::context());
         let has_gap = ["{host}", "{port}", "{model}", "{scratch}", "{instance}"].iter().any(|gap| text.contains(gap));
         prop_assert!(has_gap || filled == text);

@@ -7,6 +7,8 @@ mod status;
 mod tests;
 mod version;
 
+use std::path::Path;
+
 use hpcbench_recipes::plan::ServicePlan;
 use hpcbench_recipes::recipe::{Nodes, Service as ServiceSection, ServiceKind, Workload};
 use hpcbench_recipes::{KindDescription, Placement, ServiceProblem, Staging};
@@ -15,13 +17,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::options::Options;
+use crate::diagnose::Trouble;
 use crate::endpoint::ServiceEndpoint;
+use crate::kinds::vllm::Vllm;
 use crate::launch::{LaunchCommand, LaunchContext, Needs, OnCluster, Start, StopPolicy};
 use crate::options as common;
 use crate::rank::Rank;
 use crate::readiness::Readiness;
 use crate::service::{Metrics, ModelSource, Service, ServiceError, Wanted};
-use crate::vllm::Vllm;
 use crate::warmup::FirstRequest;
 
 /// Why its model is not copied to its nodes.
@@ -33,11 +36,12 @@ pub(crate) struct VllmRay;
 
 impl Service for VllmRay {
     fn kind(&self) -> ServiceKind {
-        ServiceKind::VllmRay
+        ServiceKind::named("vllm-ray")
     }
 
     fn describe(&self) -> KindDescription {
         KindDescription {
+            summary: "vLLM distributed over Ray.",
             staging: Staging::StaysBecause(ONE_PATH),
             ..Vllm.describe()
         }
@@ -82,13 +86,10 @@ impl Service for VllmRay {
         }
     }
 
-    fn preflight(
-        &self,
-        plan: &ServicePlan,
-        context: &LaunchContext,
-    ) -> Result<Option<LaunchCommand>, ServiceError> {
+    /// Which version of Ray it is decides whether it may be used, in an image or not.
+    fn preflight(&self, plan: &ServicePlan, scratch: &Path) -> Result<Option<LaunchCommand>, ServiceError> {
         let options: Options = common::read(plan)?;
-        Ok(Some(command::version(&options, plan, context)))
+        Ok(Some(common::version(&options.ray.program, plan, scratch)))
     }
 
     fn judge_preflight(&self, plan: &ServicePlan, printed: &str) -> Result<(), String> {
@@ -150,6 +151,10 @@ impl Service for VllmRay {
 
     fn metrics(&self, plan: &ServicePlan) -> Option<Metrics> {
         Vllm.metrics(plan)
+    }
+
+    fn advice(&self, trouble: Trouble) -> &'static str {
+        Vllm.advice(trouble)
     }
 
     fn stop(&self) -> StopPolicy {

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::endpoint::{BaseUrl, ServiceEndpoint, Trust};
+use crate::kinds::openai::MODELS_PATH;
 use crate::launch::{LaunchCommand, LaunchContext, Start, StopPolicy};
 use crate::models::ModelList;
-use crate::openai::MODELS_PATH;
 use crate::readiness::{Probe, Readiness};
 use crate::service::{Metrics, MetricsDialect, Service, ServiceError};
 use options::Options;
@@ -28,11 +28,12 @@ pub(crate) struct Simulator;
 
 impl Service for Simulator {
     fn kind(&self) -> ServiceKind {
-        ServiceKind::Simulator
+        ServiceKind::named("simulator")
     }
 
     fn describe(&self) -> KindDescription {
         KindDescription {
+            summary: "The simulated service.",
             endpoints: &[
                 Endpoint::Chat,
                 Endpoint::Completions,
@@ -67,7 +68,7 @@ impl Service for Simulator {
         let options = Options::deserialize(&plan.options)
             .and_then(|options| serde_json::to_string(&options))
             .map_err(|source| ServiceError::Options {
-                kind: plan.kind,
+                kind: plan.kind.clone(),
                 source,
             })?;
         let arguments: Vec<OsString> = vec![

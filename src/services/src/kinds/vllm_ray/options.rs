@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::demand::gpus_per_instance;
+use crate::kinds::vllm::options::{Options as VllmOptions, RESERVED_BACKEND};
 use crate::options::{self, PROGRAM, Reserved};
-use crate::vllm::options::{Options as VllmOptions, RESERVED_BACKEND};
 
 /// The key of Ray's own options.
 const RAY: &str = "ray";

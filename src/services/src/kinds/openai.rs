@@ -43,7 +43,7 @@ impl OpenAi {
 
     fn plan_options(plan: &ServicePlan) -> Result<Options, ServiceError> {
         Self::options(&plan.options).map_err(|source| ServiceError::Options {
-            kind: plan.kind,
+            kind: plan.kind.clone(),
             source,
         })
     }
@@ -51,11 +51,12 @@ impl OpenAi {
 
 impl Service for OpenAi {
     fn kind(&self) -> ServiceKind {
-        ServiceKind::Openai
+        ServiceKind::named("openai")
     }
 
     fn describe(&self) -> KindDescription {
         KindDescription {
+            summary: "Servers that already run and speak OpenAI's API.",
             endpoints: &[Endpoint::Chat, Endpoint::Completions],
             launches: false,
             default_model: None,
@@ -115,7 +116,7 @@ impl Service for OpenAi {
         let Options { api_key, tls, .. } = Self::plan_options(plan)?;
         let endpoint = |text: &String| {
             let url = text.parse().map_err(|source| ServiceError::Endpoint {
-                kind: plan.kind,
+                kind: plan.kind.clone(),
                 source,
             })?;
             Ok(ServiceEndpoint {
