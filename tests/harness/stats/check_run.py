@@ -31,6 +31,9 @@ def compare(told, ours, path=()):
     if isinstance(ours, dict):
         assert isinstance(told, dict), f"{where}: {told} in the summary, {ours} from the records"
         return sum(compare(told[key], value, (*path, key)) for key, value in ours.items())
+    if isinstance(ours, set):
+        assert told in ours, f"{where}: {told} in the summary, one of {ours} from the records"
+        return 1
     if isinstance(ours, intervals.Undecided) and told is None:
         return 1
     if isinstance(ours, list):

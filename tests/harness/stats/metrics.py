@@ -22,9 +22,9 @@ def percentile(ordered, q):
     return ordered[rank(len(ordered), q) - 1]
 
 
-def batch_of(client, t):
-    """Which twentieth of the window an instant lies in; the nearest one if it lies outside."""
-    return min(max((t - client["t1"]) * BATCHES // (client["t2"] - client["t1"]), 0), BATCHES - 1)
+def batch_of(client, t, batches=BATCHES):
+    """Which of so many equal parts of the window an instant lies in; the nearest one if it lies outside."""
+    return min(max((t - client["t1"]) * batches // (client["t2"] - client["t1"]), 0), batches - 1)
 
 
 def describe(samples):
@@ -117,14 +117,14 @@ def of_trial(trial):
     return {name: [sample for client in clients for sample in client[name]] for name in clients[0]}
 
 
-def completions(client):
+def completions(client, batches=BATCHES):
     """In which batches requests succeeded."""
     t1, t2 = client["t1"], client["t2"]
     ends = [record["times"]["end"] for record in client["records"] if record["status"] == "ok"]
-    return [(batch_of(client, end), 1) for end in ends if t1 <= end < t2]
+    return [(batch_of(client, end, batches), 1) for end in ends if t1 <= end < t2]
 
 
-def token_arrivals(client):
+def token_arrivals(client, batches=BATCHES):
     """In which batches how many output tokens arrived."""
     t1, t2 = client["t1"], client["t2"]
     arrived = []
@@ -133,7 +133,7 @@ def token_arrivals(client):
         if not record["stream"]:
             chunks = [(record["times"]["end"], 0)]
         if n is not None and chunks:
-            arrived += [(batch_of(client, t), n / len(chunks)) for t, _ in chunks if t1 <= t < t2]
+            arrived += [(batch_of(client, t, batches), n / len(chunks)) for t, _ in chunks if t1 <= t < t2]
     return arrived
 
 

@@ -24,16 +24,20 @@ def theil_sen(x):
 
 
 def lag_one(x):
+    """None for values that are all the same."""
     mean = statistics.fmean(x)
-    return sum((a - mean) * (b - mean) for a, b in zip(x, x[1:])) / sum((a - mean) ** 2 for a in x)
+    squares = sum((a - mean) ** 2 for a in x)
+    return sum((a - mean) * (b - mean) for a, b in zip(x, x[1:])) / squares if squares else None
 
 
 def most_pronounced(x):
     """The largest difference of means in units of its standard error, and the difference; two values a side at least."""
-    best = (0.0, 0.0)
-    for k in range(2, len(x) - 1):
-        size = statistics.fmean(x[k:]) - statistics.fmean(x[:k])
-        pronounced = abs(size) / math.sqrt(1 / k + 1 / (len(x) - k))
+    best, n = (0.0, 0.0), len(x)
+    total, before = math.fsum(x), x[0]
+    for k in range(2, n - 1):
+        before += x[k - 1]
+        size = (total - before) / (n - k) - before / k
+        pronounced = abs(size) / math.sqrt(1 / k + 1 / (n - k))
         if pronounced > best[0] * (1 + 1e-12):
             best = (pronounced, size)
     return best
@@ -59,4 +63,5 @@ def main():
     print(json.dumps([of_series(x) for x in json.load(sys.stdin)]))
 
 
-main()
+if __name__ == "__main__":
+    main()

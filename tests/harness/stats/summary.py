@@ -5,6 +5,7 @@ import collections
 import intervals
 import metrics
 import objectives
+import steadiness
 
 
 def keep_back(trial, cohort, described):
@@ -57,6 +58,7 @@ def of_trial(trial):
         "output_tokens": sum(metrics.tokens(r) or 0 for r in good),
         "concurrency": {"delivered_mean": sum(map(metrics.in_flight_mean, clients))},
         "metrics": described,
+        "steady_state": steadiness.steady_state(trial),
         "slo": objectives.slo(trial) if trial.get("slo") else None,
         "goodput": objectives.goodput(trial) if any((trial.get("goodput") or {}).values()) else None,
     }

@@ -1,5 +1,6 @@
 //! Records and trials to compute with.
 
+mod any;
 mod python;
 pub(crate) mod service;
 
@@ -9,7 +10,8 @@ use hpcbench_records::{
 
 use crate::{EngineReport, Expectations, Load, StampSource, TrialAggregate, Window};
 
-pub(crate) use python::python;
+pub(crate) use any::{any_record, any_records};
+pub(crate) use python::{clients, python};
 
 /// A millisecond in nanoseconds.
 pub(crate) const MS: i64 = 1_000_000;

@@ -1,13 +1,10 @@
 //! The same numbers from an independent computation.
 
 use hpcbench_records::Record;
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use super::merging::any_record;
 use crate::testing::service::Drifting;
-use crate::testing::{MS, aggregate, expectations, python, window};
+use crate::testing::{MS, aggregate, any_records, clients, expectations, python, window};
 use crate::{Expectations, GoodputLimits, Load, SloLimit, Window};
 
 /// A trial, and what it was meant to be.
@@ -27,7 +24,7 @@ impl Trial {
             "start": load.start(),
             "slo": Value::Object(slo.collect()),
             "goodput": goodput,
-            "clients": [{"t1": self.window.t1, "t2": self.window.t2, "records": self.records}],
+            "clients": clients([(self.window, self.records.as_slice())]),
         })
     }
 
@@ -45,11 +42,9 @@ fn limits(limits: &[(&str, i64)]) -> Vec<SloLimit> {
 
 /// Requests of all sorts, in a window shorter than most of them.
 fn of_all_sorts(load: Load) -> Trial {
-    let mut runner = TestRunner::deterministic();
-    let records = proptest::collection::vec(any_record(), 400);
     Trial {
         window: window(100, 300),
-        records: records.new_tree(&mut runner).unwrap().current(),
+        records: any_records(400),
         expectations: Expectations {
             load,
             slo: limits(&[

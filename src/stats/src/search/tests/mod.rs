@@ -3,6 +3,7 @@
 mod judged;
 mod measured;
 mod properties;
+mod recomputed;
 mod scenarios;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! The tests of steadiness, by formula and on simulated trials.
 
+mod from_records;
 mod recomputed;
 mod simulated;
 

@@ -1,25 +1,27 @@
 //! Simulated trials: steady services pass, unsteady ones do not.
 
+use hpcbench_records::Record;
+
 use super::super::*;
 use crate::aggregate::TrialAggregate;
-use crate::testing::{MS, expectations, stream_ns};
+use crate::testing::{MS, aggregate, expectations, stream_ns};
 use crate::{Expectations, Load, Window};
 
 /// A service under clients without pause that all start at once.
 #[derive(Clone, Copy)]
-struct Service {
-    clients: u64,
-    ttft_ms: f64,
-    itl_ms: f64,
-    tokens: usize,
+pub(super) struct Service {
+    pub(super) clients: u64,
+    pub(super) ttft_ms: f64,
+    pub(super) itl_ms: f64,
+    pub(super) tokens: usize,
     /// Every time is off by up to this share, evenly.
-    jitter: f64,
-    window_seconds: f64,
+    pub(super) jitter: f64,
+    pub(super) window_seconds: f64,
     /// Factor on every time, by the share of the window that has passed.
-    slowness: fn(f64) -> f64,
+    pub(super) slowness: fn(f64) -> f64,
 }
 
-const STEADY: Service = Service {
+pub(super) const STEADY: Service = Service {
     clients: 8,
     ttft_ms: 50.0,
     itl_ms: 10.0,
@@ -43,17 +45,20 @@ impl Noise {
 }
 
 impl Service {
-    fn examine(self, seed: u64) -> Vec<Unsteady> {
-        let length = (self.window_seconds * 1e9) as i64;
-        let window = Window {
+    pub(super) fn window(self) -> Window {
+        Window {
             t1: 0,
-            t2: length,
+            t2: (self.window_seconds * 1e9) as i64,
             drained: false,
-        };
-        let mut aggregate = TrialAggregate::new("client", window, &expectations());
+        }
+    }
+
+    /// The records of a trial with a warm-up of half a second, in which the clients have begun together.
+    pub(super) fn records(self, seed: u64) -> Vec<Record> {
+        let length = self.window().t2;
+        let mut records = Vec::new();
         let mut noise = Noise(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         for _ in 0..self.clients {
-            // A warm-up of half a second, in which the clients have begun together.
             let mut sent = -500 * MS;
             while sent < length {
                 let mut at = sent as f64;
@@ -67,15 +72,20 @@ impl Service {
                     .collect();
                 let record = stream_ns(sent, &chunks);
                 sent = record.times.end.unwrap() + MS / 5;
-                aggregate.add(&record);
+                records.push(record);
             }
         }
+        records
+    }
+
+    fn examine(self, seed: u64) -> Vec<Unsteady> {
+        let aggregate = aggregate(self.window(), &expectations(), &self.records(seed));
         let load = Load::Closed {
             concurrency: self.clients,
             think_time_ns: 0,
         };
         let residence = aggregate.mean_residence_ns().unwrap();
-        examine(&aggregate.series, load, window.nanoseconds(), residence)
+        examine(&aggregate.series, load, self.window().nanoseconds(), residence)
     }
 
     /// How many of these trials are found unsteady.
