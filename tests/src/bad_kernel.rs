@@ -1,6 +1,9 @@
 //! A kernel that serves the load engine badly.
 
-use anyhow::Result;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
 
 use crate::{Hpcbench, Recipe, Workdir, library};
 
@@ -45,6 +48,24 @@ impl BadKernel {
     pub fn bench(self, workdir: &Workdir, recipe: &Recipe) -> Result<Hpcbench> {
         let library = library(workdir, "bad-kernel.c", "bad-kernel.so")?;
         let bench = workdir.bench(recipe)?;
-        Ok(bench.env("LD_PRELOAD", library).env("BAD_KERNEL", self.name()))
+        Ok(bench
+            .env("LD_PRELOAD", library)
+            .env("BAD_KERNEL", self.name())
+            .env("KERNEL_REPORT", report(workdir)))
     }
+
+    /// How many records a full disk has taken, in whole blocks.
+    ///
+    /// # Errors
+    ///
+    /// It has taken none.
+    pub fn records_taken(workdir: &Workdir) -> Result<u64> {
+        let text = fs::read_to_string(report(workdir)).context("the disk has taken no records")?;
+        let blocks = text.lines().map(str::parse::<u64>);
+        Ok(blocks.sum::<Result<u64, _>>()?)
+    }
+}
+
+fn report(workdir: &Workdir) -> PathBuf {
+    workdir.path().join("kernel-report.txt")
 }

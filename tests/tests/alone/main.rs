@@ -3,6 +3,7 @@
 //! beside a reference of the same run; `make bench` runs them too.
 
 mod accuracy;
+mod calibration;
 mod chunk_cost;
 mod costs;
 mod many_streams;

@@ -70,12 +70,13 @@ fn a_full_disk_ends_the_attempt_and_what_was_written_is_kept() -> Result<()> {
     let records = data(&log, "share.reported")?["files"]["records"]["path"].as_str();
     let records = workdir.run().join(records.context("no records were kept")?);
     ensure!(records.exists(), "{} is not there", records.display());
-    count(&records)?;
+    expect_records(&records, BadKernel::records_taken(&workdir)?)?;
     expect_verified(&workdir).map(drop)
 }
 
-/// Makes sure that there are records in a table.
-fn count(records: &Path) -> Result<()> {
+/// Makes sure that a table has so many records, and more than none.
+fn expect_records(records: &Path, taken: u64) -> Result<()> {
+    ensure!(taken > 0, "the disk took only empty blocks");
     let Some(python) = python("a_full_disk_ends_the_attempt_and_what_was_written_is_kept")? else {
         return Ok(());
     };
@@ -85,8 +86,8 @@ fn count(records: &Path) -> Result<()> {
         .output()?;
     let counted = String::from_utf8_lossy(&output.stdout).trim().parse::<u64>();
     ensure!(
-        counted.as_ref().is_ok_and(|counted| *counted > 0),
-        "{counted:?} {output:?}"
+        counted == Ok(taken),
+        "{counted:?} of the {taken} records that the disk took: {output:?}"
     );
     Ok(())
 }

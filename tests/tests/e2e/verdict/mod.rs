@@ -5,17 +5,21 @@
 
 mod client;
 mod kernel;
+mod neighbours;
 mod service;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hpcbench_tests::summary::trials;
-use hpcbench_tests::{Recipe, Running, Workdir};
+use hpcbench_tests::{Recipe, Running, Workdir, events, of_type, wait_until};
 use serde_json::Value;
 
 /// From the best to the worst.
 const STATUSES: [&str; 4] = ["valid", "suspect", "client-bound", "invalid"];
+
+/// How long the load may take to begin.
+const START: Duration = Duration::from_secs(30);
 
 /// Four streams for three seconds.
 fn recipe() -> Recipe {
@@ -29,6 +33,14 @@ fn trial(recipe: &Recipe) -> Result<Value> {
     let workdir = Workdir::new()?;
     let running = workdir.bench(recipe)?.start()?;
     ended(&workdir, running)
+}
+
+/// Waits until the load of the first trial begins.
+fn await_load(workdir: &Workdir) -> Result<()> {
+    wait_until(START, "the load", || {
+        let events = events(&workdir.run()).unwrap_or_default();
+        Ok((!of_type(&events, "load.started").is_empty()).then_some(()))
+    })
 }
 
 fn ended(workdir: &Workdir, running: Running) -> Result<Value> {
