@@ -51,10 +51,6 @@ pub const JETSTREAM_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a message may wait for room in the connection's queue.
 pub const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long an event of a replay may wait for room in the connection's queue: its server may be slow or far away, and nothing
-/// is lost by waiting for it.
-pub const REPUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How long one attempt to connect may take.
 pub const CONNECT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 

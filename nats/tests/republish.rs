@@ -4,11 +4,13 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::plain::PlainServer;
 use common::{Log, PATIENCE, line, within};
 use futures::StreamExt;
 use hpcbench_core::RunId;
-use hpcbench_nats::{BusError, Republisher};
+use hpcbench_nats::{BusError, EventLine, Republisher};
 
 const USERS: &str = r#"
 jetstream { store_dir: "STORE" }
@@ -19,6 +21,9 @@ authorization {
     { user: eve, password: "s/cret:3", permissions: { publish: ["hpcbench.r1.event.trial.>", "_INBOX.>"], subscribe: ["_INBOX.>"] } }
   ]
 }"#;
+
+/// How long an event may wait for a server that will not answer.
+const SHORT: Duration = Duration::from_millis(200);
 
 fn run() -> RunId {
     "r1".parse().unwrap()
@@ -51,7 +56,7 @@ async fn events_arrive_under_their_subjects_and_a_stream_stores_them() {
     let log = Log::of("a", EVENTS);
     let lines = log.0.lock().unwrap().clone();
     for line in &lines {
-        republisher.publish(&run(), line).await.unwrap();
+        republisher.publish(&run(), line, PATIENCE).await.unwrap();
     }
     assert_eq!(republisher.finish(PATIENCE).await.unwrap(), EVENTS);
 
@@ -78,8 +83,14 @@ async fn a_refused_event_is_an_error() {
         .await
         .unwrap();
     // The only one that is refused is the last.
-    republisher.publish(&run(), &line("a", 2)).await.unwrap();
-    republisher.publish(&run(), &line("a", 1)).await.unwrap();
+    republisher
+        .publish(&run(), &line("a", 2), PATIENCE)
+        .await
+        .unwrap();
+    republisher
+        .publish(&run(), &line("a", 1), PATIENCE)
+        .await
+        .unwrap();
     let error = republisher.finish(PATIENCE).await.unwrap_err();
     assert!(
         matches!(&error, BusError::Refused { server_said, .. } if server_said.contains("event.epoch.started")),
@@ -108,7 +119,10 @@ async fn a_token_opens_too() {
         return;
     };
     let mut republisher = Republisher::connect(&server.url("t0p@"), PATIENCE).await.unwrap();
-    republisher.publish(&run(), &line("a", 1)).await.unwrap();
+    republisher
+        .publish(&run(), &line("a", 1), PATIENCE)
+        .await
+        .unwrap();
     assert_eq!(republisher.finish(PATIENCE).await.unwrap(), 1);
 }
 
@@ -119,11 +133,14 @@ async fn a_lost_or_absent_server_is_an_error() {
     };
     let url = server.url("");
     let mut republisher = Republisher::connect(&url, PATIENCE).await.unwrap();
-    republisher.publish(&run(), &line("a", 1)).await.unwrap();
+    republisher
+        .publish(&run(), &line("a", 1), PATIENCE)
+        .await
+        .unwrap();
     server.kill().await;
     let error = within("the loss", async {
         loop {
-            if let Err(error) = republisher.publish(&run(), &line("a", 2)).await {
+            if let Err(error) = republisher.publish(&run(), &line("a", 2), PATIENCE).await {
                 return error;
             }
             tokio::time::sleep(common::QUIET / 50).await;
@@ -136,6 +153,72 @@ async fn a_lost_or_absent_server_is_an_error() {
     assert!(matches!(error, BusError::Connect { .. }), "{error}");
 }
 
+/// A line so long that connections are full after some thousands.
+fn long_line(seq: u64) -> EventLine {
+    line(&"x".repeat(8_192), seq)
+}
+
+/// Publishes one event after the other, until there is no room for the next one, whose number it returns.
+async fn fill(republisher: &mut Republisher) -> u64 {
+    const MANY: u64 = 100_000;
+    for seq in 1..MANY {
+        match republisher.publish(&run(), &long_line(seq), SHORT).await {
+            Ok(()) => {}
+            Err(BusError::TimedOut { what, after }) => {
+                let named = what.contains(&format!("event {seq} on hpcbench.r1.event."));
+                assert!(named && after == SHORT, "{what} after {after:?}");
+                return seq;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("{MANY} events found room in a connection that nobody reads");
+}
+
+#[tokio::test]
+async fn a_server_that_pauses_is_waited_for_and_gets_each_event_once() {
+    const FURTHER: u64 = 1_000;
+    let Some(server) = PlainServer::start("").await else {
+        return;
+    };
+    let listener = nats::connect(server.url("")).await.unwrap();
+    let mut heard = listener.subscribe("hpcbench.r1.event.>").await.unwrap();
+    listener.flush().await.unwrap();
+    let mut republisher = Republisher::connect(&server.url(""), PATIENCE).await.unwrap();
+    server.pause();
+    let next = fill(&mut republisher).await;
+    let last = next + FURTHER;
+    let republish = async {
+        for seq in next..=last {
+            republisher
+                .publish(&run(), &long_line(seq), PATIENCE)
+                .await
+                .unwrap();
+        }
+        republisher.finish(PATIENCE).await.unwrap()
+    };
+    // It goes on only when an event has waited for a while.
+    let go_on = async {
+        tokio::time::sleep(SHORT).await;
+        server.go_on();
+    };
+    let listen = async {
+        for seq in 1..=last {
+            let message = within("an event", heard.next()).await.unwrap();
+            assert!(message.payload == long_line(seq).line, "not event {seq}");
+        }
+    };
+    let (published, (), ()) = futures::join!(republish, go_on, listen);
+    assert_eq!(published, last);
+    // Whatever came twice has come by now: the server handles messages in order.
+    listener
+        .publish("hpcbench.r1.event.end", "".into())
+        .await
+        .unwrap();
+    let message = within("the end", heard.next()).await.unwrap();
+    assert_eq!(message.subject.as_str(), "hpcbench.r1.event.end");
+}
+
 #[tokio::test]
 async fn a_line_that_the_server_has_no_room_for_is_an_error() {
     let Some(server) = PlainServer::start("max_payload: 64").await else {
@@ -143,6 +226,6 @@ async fn a_line_that_the_server_has_no_room_for_is_an_error() {
     };
     let mut republisher = Republisher::connect(&server.url(""), PATIENCE).await.unwrap();
     let long = line(&"x".repeat(100), 1);
-    let error = republisher.publish(&run(), &long).await.unwrap_err();
+    let error = republisher.publish(&run(), &long, PATIENCE).await.unwrap_err();
     assert!(matches!(error, BusError::Refused { .. }), "{error}");
 }

@@ -10,7 +10,7 @@ use nats::{Client, ConnectOptions, Event};
 use tokio::sync::watch;
 
 use super::target::Target;
-use crate::limits::{CLIENT_CAPACITY, REPUBLISH_TIMEOUT};
+use crate::limits::CLIENT_CAPACITY;
 use crate::subject::Topic;
 use crate::{BusError, EventLine};
 
@@ -77,14 +77,23 @@ impl Republisher {
         }
     }
 
-    /// Hands an event to the connection, and waits while that is full. Whether the server takes it shows later: in
-    /// [`finish`](Self::finish) at last.
-    pub async fn publish(&mut self, run: &RunId, event: &EventLine) -> Result<(), BusError> {
+    /// Hands an event to the connection, and waits until `deadline` while that is full: the server may be slow or far away, and
+    /// nothing is lost by waiting for it. Whether the server takes it shows later: in [`finish`](Self::finish) at last.
+    ///
+    /// # Errors
+    ///
+    /// [`BusError::TimedOut`] leaves the event out, which may be tried again; after any other error there is no use in going on.
+    pub async fn publish(
+        &mut self,
+        run: &RunId,
+        event: &EventLine,
+        deadline: Duration,
+    ) -> Result<(), BusError> {
         self.heard.borrow().trouble()?;
         let subject = Topic::Event(event.kind.clone()).of(run).to_string();
         let what = format!("event {} on {subject}", event.seq);
         let publishing = self.client.publish(subject, event.line.clone());
-        match tokio::time::timeout(REPUBLISH_TIMEOUT, publishing).await {
+        match tokio::time::timeout(deadline, publishing).await {
             Ok(Ok(())) => {
                 self.published += 1;
                 Ok(())
@@ -100,7 +109,7 @@ impl Republisher {
             }
             Err(_) => Err(BusError::TimedOut {
                 what,
-                after: REPUBLISH_TIMEOUT,
+                after: deadline,
             }),
         }
     }

@@ -5,6 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use hpcbench_nats::find_server;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -54,6 +56,20 @@ impl PlainServer {
 
     pub(crate) fn url(&self, credentials: &str) -> String {
         format!("nats://{credentials}127.0.0.1:{}", self.port)
+    }
+
+    /// Lets it do nothing until [`Self::go_on`].
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().unwrap().cast_signed());
+        kill(pid, signal).unwrap();
     }
 
     pub(crate) async fn kill(&mut self) {

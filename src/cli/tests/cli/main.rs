@@ -9,6 +9,7 @@ mod history;
 mod hostile;
 mod init;
 mod interactive;
+mod large_log;
 mod migrate;
 mod nats;
 mod pty;

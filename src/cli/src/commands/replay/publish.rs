@@ -20,6 +20,8 @@ use crate::terminal;
 
 /// How long a server may take to let us in.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// How long it may take to make room for one event more.
+const PUBLISH_DEADLINE: Duration = Duration::from_secs(30);
 /// How long it may take to work through the events that it was sent.
 const FINISH_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -105,7 +107,7 @@ impl Sink for Published {
             kind,
             line: Bytes::from_owner(Arc::clone(&entry.line)),
         };
-        let publishing = self.republisher.publish(&self.run, &line);
+        let publishing = self.republisher.publish(&self.run, &line, PUBLISH_DEADLINE);
         self.runtime.block_on(publishing).map_err(in_user_terms)
     }
 
