@@ -9,6 +9,8 @@ use hpcbench_core::event::{
 use hpcbench_core::{Epoch, Phase, Role, Submission, Submitted, TrialId};
 use hpcbench_journal::{DirStorage, MAX_WRITTEN_BYTES, Opening};
 
+use tempfile::TempDir;
+
 use super::super::epoch::{EpochSetup, open_now};
 use super::*;
 use hpcbench_core::{InstanceId, JobPolicy, ServiceOutline, TrialOutline};
@@ -84,6 +86,110 @@ fn create() -> Command {
     })
 }
 
+fn cancel(at_once: bool) -> Command {
+    Command::Cancel(CancelRequested {
+        source: "test".to_owned(),
+        user: None,
+        host: None,
+        reason: "r".to_owned(),
+        at_once,
+        command_line: Vec::new(),
+    })
+}
+
+/// A machine over a log of its own.
+struct Run {
+    dir: TempDir,
+    machine: Machine,
+}
+
+impl Run {
+    /// Nothing is in its log but the beginning of the epoch.
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let machine = machine(dir.path());
+        Self { dir, machine }
+    }
+
+    /// It waits for its bus.
+    fn created() -> Self {
+        let mut run = Self::new();
+        run.take(&create(), 2);
+        run
+    }
+
+    /// It waits for its bus, and its functions fail from now on so often.
+    fn failing(panics: u32) -> Self {
+        let mut run = Self::created();
+        run.machine.pure = Pure {
+            decide: failing_decide,
+            evolve: failing_evolve,
+        };
+        PANICS.set(panics);
+        run
+    }
+
+    fn take(&mut self, command: &Command, at: i64) -> Taken {
+        let taken = self.machine.take(command, None, Timestamp::from_micros(at));
+        taken.unwrap()
+    }
+
+    fn wait_for_disk(&self) {
+        while self.machine.durable().unwrap() < self.machine.head() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
+    /// The state by the log.
+    fn folded(&self, until: Option<Seq>) -> State {
+        folded(self.dir.path(), outline(), until).unwrap()
+    }
+
+    /// The agents that a bus leads to are asked for, once each, as the log says.
+    fn expect_agents(&self, taken: Taken) {
+        let launched = events(taken).into_iter().flat_map(|one| one.effects);
+        let launched: Vec<_> = launched
+            .filter_map(|effect| match effect {
+                Effect::LaunchAgent { node, .. } => Some(node.to_string()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(launched, ["client", "orchestrator", "server"]);
+        self.wait_for_disk();
+        let read = self.folded(None);
+        assert_eq!(read.seq, self.machine.head());
+        assert_eq!(read, *self.machine.state());
+        let entries = hpcbench_journal::read(self.dir.path()).unwrap();
+        let asked = entries.filter(|entry| entry.as_ref().unwrap().event.kind == "agent.requested");
+        assert_eq!(asked.count(), 3);
+    }
+
+    /// It can still be ended, and its log is in order.
+    fn end(mut self) {
+        let last = events(self.take(&cancel(true), 9)).pop().unwrap();
+        assert_eq!(last.effects, [Effect::Finish { exit_code: 1 }]);
+        self.machine.close().unwrap();
+        assert!(hpcbench_journal::verify(self.dir.path()).unwrap().ok);
+    }
+
+    /// The log ends with why the epoch does, and the next one goes on.
+    fn expect_paused(self, reason: &str) {
+        let Self { dir, machine } = self;
+        machine.close().unwrap();
+        let last = hpcbench_journal::read(dir.path())
+            .unwrap()
+            .last()
+            .unwrap()
+            .unwrap();
+        match upcast(last.event).body {
+            Body::RunPaused(paused) => assert!(paused.reason.contains(reason), "{}", paused.reason),
+            other => panic!("{other:?}"),
+        }
+        let state = folded(dir.path(), outline(), None).unwrap();
+        assert!(state.outcome.is_none() && state.anomalies.is_empty(), "{state:?}");
+    }
+}
+
 fn events(taken: Taken) -> Vec<Appended> {
     assert_eq!(taken.refused, None);
     taken.events
@@ -91,65 +197,37 @@ fn events(taken: Taken) -> Vec<Appended> {
 
 #[test]
 fn what_is_decided_is_what_the_log_says() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = machine(dir.path());
-    let appended = events(
-        machine
-            .take(&create(), Some(Seq(1)), Timestamp::from_micros(2))
-            .unwrap(),
-    );
+    let mut run = Run::new();
+    let taken = run
+        .machine
+        .take(&create(), Some(Seq(1)), Timestamp::from_micros(2));
+    let appended = events(taken.unwrap());
     let bodies: Vec<&str> = appended.iter().map(|one| one.event.body.kind()).collect();
     assert_eq!(bodies, ["run.created", "phase.entered", "bus.requested"]);
     assert_eq!(appended[2].effects, [Effect::StartBus { launch: 1 }]);
     // The first was caused by what led to the command, the phase by that, and the bus by the phase.
     let causes: Vec<_> = appended.iter().map(|one| one.event.causation).collect();
     assert_eq!(causes, [Some(Seq(1)), Some(Seq(2)), Some(Seq(3))]);
-    machine.rebuild(&[]).unwrap();
-    wait_for_disk(&machine);
-    let live = machine.state().clone();
+    run.machine.rebuild(&[]).unwrap();
+    run.wait_for_disk();
+    let live = run.machine.state().clone();
     assert_eq!(live.phase, Some(Phase::Initialize));
-    assert_eq!(folded(dir.path(), outline(), None).unwrap(), live);
-    assert_eq!(folded(dir.path(), outline(), Some(Seq(2))).unwrap().phase, None);
+    assert_eq!(run.folded(None), live);
+    assert_eq!(run.folded(Some(Seq(2))).phase, None);
 }
 
 #[test]
 fn what_does_not_fit_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = machine(dir.path());
-    let cancel = CancelRequested {
-        source: "test".to_owned(),
-        user: None,
-        host: None,
-        reason: "r".to_owned(),
-        at_once: false,
-        command_line: Vec::new(),
-    };
-    let before = (machine.head(), machine.state().clone());
-    let taken = machine
-        .take(&Command::Cancel(cancel), None, Timestamp::from_micros(2))
-        .unwrap();
+    let mut run = Run::new();
+    let before = (run.machine.head(), run.machine.state().clone());
+    let taken = run.take(&cancel(false), 2);
     assert!(taken.refused.is_some() && taken.events.is_empty());
-    assert_eq!((machine.head(), machine.state().clone()), before);
+    assert_eq!((run.machine.head(), run.machine.state().clone()), before);
 }
 
 #[test]
 fn a_cancel_at_once_is_the_end() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = machine(dir.path());
-    machine.take(&create(), None, Timestamp::from_micros(2)).unwrap();
-    let cancel = CancelRequested {
-        source: "test".to_owned(),
-        user: None,
-        host: None,
-        reason: "r".to_owned(),
-        at_once: true,
-        command_line: Vec::new(),
-    };
-    let appended = events(
-        machine
-            .take(&Command::Cancel(cancel), None, Timestamp::from_micros(3))
-            .unwrap(),
-    );
+    let appended = events(Run::created().take(&cancel(true), 3));
     let last = appended.last().unwrap();
     assert!(matches!(last.event.body, Body::RunCancelled(_)));
     assert_eq!(last.effects, [Effect::Finish { exit_code: 1 }]);
@@ -157,8 +235,8 @@ fn a_cancel_at_once_is_the_end() {
 
 #[test]
 fn panics_are_borne_but_not_for_ever() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = machine(dir.path());
+    let mut run = Run::new();
+    let machine = &mut run.machine;
     let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
     for minute in 0..10 {
         machine.note_panic(at(minute * 61), "now and then").unwrap();
@@ -205,107 +283,49 @@ fn bus_up() -> Command {
     })
 }
 
-fn wait_for_disk(machine: &Machine) {
-    while machine.durable().unwrap() < machine.head() {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-}
-
-/// The agents that a bus leads to are asked for, once each, as the log says.
-fn expect_agents(machine: &Machine, run_dir: &Path, taken: Taken) {
-    let launched = events(taken).into_iter().flat_map(|one| one.effects);
-    let launched: Vec<_> = launched
-        .filter_map(|effect| match effect {
-            Effect::LaunchAgent { node, .. } => Some(node.to_string()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(launched, ["client", "orchestrator", "server"]);
-    wait_for_disk(machine);
-    let read = folded(run_dir, outline(), None).unwrap();
-    assert_eq!(read.seq, machine.head());
-    assert_eq!(read, *machine.state());
-    let entries = hpcbench_journal::read(run_dir).unwrap();
-    let asked = entries.filter(|entry| entry.as_ref().unwrap().event.kind == "agent.requested");
-    assert_eq!(asked.count(), 3);
-}
-
-/// A machine with a run that waits for its bus, whose functions fail from now on so often.
-fn failing(run_dir: &Path, panics: u32) -> Machine {
-    let mut machine = machine(run_dir);
-    machine.take(&create(), None, Timestamp::from_micros(2)).unwrap();
-    machine.pure = Pure {
-        decide: failing_decide,
-        evolve: failing_evolve,
-    };
-    PANICS.set(panics);
-    machine
-}
-
-fn end(mut machine: Machine, run_dir: &Path) {
-    let cancel = CancelRequested {
-        source: "test".to_owned(),
-        user: None,
-        host: None,
-        reason: "r".to_owned(),
-        at_once: true,
-        command_line: Vec::new(),
-    };
-    let taken = machine.take(&Command::Cancel(cancel), None, Timestamp::from_micros(9));
-    let last = events(taken.unwrap()).pop().unwrap();
-    assert_eq!(last.effects, [Effect::Finish { exit_code: 1 }]);
-    machine.close().unwrap();
-    assert!(hpcbench_journal::verify(run_dir).unwrap().ok);
-}
-
 #[test]
 fn a_panic_while_deciding_costs_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = failing(dir.path(), 1);
-    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(3)).unwrap();
-    assert_eq!((PANICS.get(), machine.panics.len()), (0, 1));
+    let mut run = Run::failing(1);
+    let taken = run.take(&bus_up(), 3);
+    assert_eq!((PANICS.get(), run.machine.panics.len()), (0, 1));
     expect_rebuilt(&taken.events[0].event, "bus_up", "a panic: deciding fails");
-    expect_agents(&machine, dir.path(), taken);
-    end(machine, dir.path());
+    run.expect_agents(taken);
+    run.end();
 }
 
 #[test]
 fn a_panic_around_the_machine_costs_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = failing(dir.path(), 0);
-    let before = machine.state().clone();
+    let mut run = Run::failing(0);
+    let before = run.machine.state().clone();
     // What a panic may have left behind.
-    machine.state = State::new(outline());
-    let appended = machine
+    run.machine.state = State::new(outline());
+    let appended = run
+        .machine
         .bear("a look", "a panic: oh", Timestamp::from_micros(3))
         .unwrap();
     assert_eq!(appended.len(), 1);
     expect_rebuilt(&appended[0].event, "a look", "a panic: oh");
-    let State { seq, anomalies, .. } = machine.state();
+    let State { seq, anomalies, .. } = run.machine.state();
     assert_eq!((*seq, anomalies.len()), (before.seq.next(), 0));
-    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(4)).unwrap();
-    expect_agents(&machine, dir.path(), taken);
-    end(machine, dir.path());
+    let taken = run.take(&bus_up(), 4);
+    run.expect_agents(taken);
+    run.end();
 }
 
 #[test]
 fn panics_without_end_pause_the_run_with_a_reason() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = failing(dir.path(), 0);
+    let mut run = Run::failing(0);
     for _ in 0..MAX_PANICS {
-        machine
+        run.machine
             .bear("a look", "a panic: oh", Timestamp::from_micros(3))
             .unwrap();
     }
-    let error = machine
+    let error = run
+        .machine
         .bear("a look", "a panic: oh", Timestamp::from_micros(3))
         .err();
     assert!(matches!(error, Some(OrchestratorError::Panics { count: 6, .. })));
-    expect_paused(
-        machine,
-        dir.path(),
-        "6 times within a minute, last with a panic: oh",
-    );
+    run.expect_paused("6 times within a minute, last with a panic: oh");
 }
 
 fn expect_rebuilt(event: &Event, during: &str, reason: &str) {
@@ -316,23 +336,10 @@ fn expect_rebuilt(event: &Event, during: &str, reason: &str) {
     assert_eq!(event.body, Body::StateRebuilt(rebuilt));
 }
 
-/// The log ends with why the epoch does, and the next one goes on.
-fn expect_paused(machine: Machine, run_dir: &Path, reason: &str) {
-    machine.close().unwrap();
-    let last = hpcbench_journal::read(run_dir).unwrap().last().unwrap().unwrap();
-    match upcast(last.event).body {
-        Body::RunPaused(paused) => assert!(paused.reason.contains(reason), "{}", paused.reason),
-        other => panic!("{other:?}"),
-    }
-    let state = folded(run_dir, outline(), None).unwrap();
-    assert!(state.outcome.is_none() && state.anomalies.is_empty(), "{state:?}");
-}
-
 #[test]
 fn a_command_that_panics_twice_is_rejected_and_recorded() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = failing(dir.path(), 2);
-    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(3)).unwrap();
+    let mut run = Run::failing(2);
+    let taken = run.take(&bus_up(), 3);
     let appended = events(taken);
     let kinds: Vec<&str> = appended.iter().map(|one| one.event.body.kind()).collect();
     assert_eq!(kinds, ["state.rebuilt", "state.rebuilt", "command.rejected"]);
@@ -340,48 +347,43 @@ fn a_command_that_panics_twice_is_rejected_and_recorded() {
         Body::CommandRejected(rejected) => assert_eq!(rejected.reason, "a panic: deciding fails"),
         other => panic!("{other:?}"),
     }
-    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(4)).unwrap();
-    expect_agents(&machine, dir.path(), taken);
-    end(machine, dir.path());
+    let taken = run.take(&bus_up(), 4);
+    run.expect_agents(taken);
+    run.end();
 }
 
 #[test]
 fn a_panic_while_folding_costs_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = failing(dir.path(), 0);
-    machine.pure.decide = decide;
+    let mut run = Run::failing(0);
+    run.machine.pure.decide = decide;
     PANICS.set(1);
-    let taken = machine.take(&bus_up(), None, Timestamp::from_micros(3)).unwrap();
-    assert_eq!((PANICS.get(), machine.panics.len()), (0, 1));
-    expect_agents(&machine, dir.path(), taken);
-    end(machine, dir.path());
+    let taken = run.take(&bus_up(), 3);
+    assert_eq!((PANICS.get(), run.machine.panics.len()), (0, 1));
+    run.expect_agents(taken);
+    run.end();
 }
 
 #[test]
 fn an_event_that_cannot_be_folded_ends_the_run_with_a_reason() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = failing(dir.path(), 0);
-    machine.pure.decide = decide;
+    let mut run = Run::failing(0);
+    run.machine.pure.decide = decide;
     PANICS.set(2);
-    let error = machine.take(&bus_up(), None, Timestamp::from_micros(3)).err();
+    let error = run.machine.take(&bus_up(), None, Timestamp::from_micros(3)).err();
     assert!(
         matches!(&error, Some(OrchestratorError::Panics { last, .. }) if last == "a panic: folding fails"),
         "{error:?}"
     );
-    expect_paused(machine, dir.path(), "last with a panic: folding fails");
+    run.expect_paused("last with a panic: folding fails");
 }
 
 #[test]
 fn an_event_that_no_line_has_room_for_is_refused_before_it_is_in_the_log() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut machine = machine(dir.path());
-    machine.take(&create(), None, Timestamp::from_micros(2)).unwrap();
+    let mut run = Run::created();
     let down = |bytes| {
         let reason = "x".repeat(bytes);
         Command::BusDown(BusExited { reason })
     };
-    let taken = machine.take(&down(MAX_WRITTEN_BYTES), None, Timestamp::from_micros(3));
-    let appended = events(taken.unwrap());
+    let appended = events(run.take(&down(MAX_WRITTEN_BYTES), 3));
     match &appended[0].event.body {
         Body::CommandRejected(rejected) => {
             assert_eq!(rejected.command, "bus_down");
@@ -390,9 +392,9 @@ fn an_event_that_no_line_has_room_for_is_refused_before_it_is_in_the_log() {
         other => panic!("{other:?}"),
     }
     // What fits the log, the bus takes.
-    let taken = machine.take(&down(MAX_WRITTEN_BYTES / 2), None, Timestamp::from_micros(4));
-    assert_eq!(events(taken.unwrap())[0].event.body.kind(), "bus.exited");
-    end(machine, dir.path());
+    let taken = run.take(&down(MAX_WRITTEN_BYTES / 2), 4);
+    assert_eq!(events(taken)[0].event.body.kind(), "bus.exited");
+    run.end();
 }
 
 #[test]
