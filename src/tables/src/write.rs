@@ -19,8 +19,8 @@ const BATCH_ROWS: usize = 1_024;
 const BATCH_EVENTS: usize = 64 * 1_024;
 /// Encoded bytes of a row group, which is what the encoder holds in memory.
 const ROW_GROUP_BYTES: usize = 32 << 20;
-/// Rows of a row group.
-const ROW_GROUP_ROWS: usize = 128 * 1_024;
+/// Rows of a row group: short rows take far more than their encoded bytes until it is complete.
+const ROW_GROUP_ROWS: usize = 64 * 1_024;
 
 /// Writes records to a Parquet file that appears under its name only when it is complete. What is held in memory does
 /// not grow with the number of records. A writer that is dropped without [`RecordsWriter::finish`] leaves nothing.
