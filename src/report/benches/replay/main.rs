@@ -1,4 +1,4 @@
-//! What it takes to fold, tell and draw a large log.
+//! What it takes to fold, verify and tell a large log.
 //!
 //! `cargo bench -p hpcbench-report [-- EVENTS]`; a million events without a number. The log is as a run would write it
 //! whose trials are interrupted and attempted again for a very long time ([`log`]). The directory is `HPCBENCH_BENCH_DIR`, else the build's own temporary one.
@@ -57,6 +57,12 @@ fn main() {
         serde_json::to_vec(&state).unwrap().len()
     );
     memory("folded");
+    // The files beside it are not there.
+    let (report, verifying) = timed("verify", || {
+        verify_log(Arc::new(DirStorage::new(dir.path()))).unwrap()
+    });
+    assert!(report.ok, "{:?}", report.problems.first());
+    let peak = memory("verified");
     timed("why", || {
         why(dir.path(), state.seq).unwrap().map(Result::unwrap).count()
     });
@@ -69,12 +75,6 @@ fn main() {
         timeline.render(hpcbench_report::Style::PLAIN).len()
     });
     memory("told as a timeline");
-    // The files beside it are not there.
-    let (report, verifying) = timed("verify", || {
-        verify_log(Arc::new(DirStorage::new(dir.path()))).unwrap()
-    });
-    assert!(report.ok, "{:?}", report.problems.first());
-    let peak = memory("verified, with its side files' digests");
     println!("wanted for a million events: state and verify {SECONDS} s each, {MEMORY_MB} MB");
     if events <= EVENTS {
         let longest = folding.max(verifying);

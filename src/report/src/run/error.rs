@@ -38,6 +38,9 @@ pub enum ReportError {
     /// A directory that holds no run.
     #[error("{} is not a run directory: it has no plan.json", .0.display())]
     NotARun(PathBuf),
+    /// The log is read on a thread of its own.
+    #[error("the system gives this process no thread to read the log on; see `ulimit -u`")]
+    NoThread(#[source] io::Error),
     /// A number that no event has.
     #[error("{} has no event {seq}: {}", run_dir.display(), range(*last))]
     NoSuchEvent {
@@ -120,7 +123,7 @@ impl ReportError {
                 source: JournalError::Damaged(_),
                 ..
             } => 4,
-            Self::Log { .. } | Self::File { .. } | Self::Encode(_) => 3,
+            Self::Log { .. } | Self::NoThread(_) | Self::File { .. } | Self::Encode(_) => 3,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hpcbench_journal::{Entry, JournalError};
 
+use super::ahead::Ahead;
 use super::{ReportError, Until};
 
 /// The run's events up to there, over all epochs, in constant memory.
@@ -26,10 +27,11 @@ pub fn history(
     let mut entries = hpcbench_journal::read(run_dir).map_err(&error)?;
     // Nothing is read beyond the last event that is wanted: it may be damaged.
     let mut is_over = until.is_empty();
-    Ok(std::iter::from_fn(move || {
+    let wanted = std::iter::from_fn(move || {
         let entry = (!is_over).then(|| entries.next()).flatten()?;
         is_over = entry.as_ref().map_or(true, |entry| until.ends_with(&entry.event));
         let is_wanted = entry.as_ref().map_or(true, |entry| until.includes(&entry.event));
         is_wanted.then(|| entry.map_err(&error))
-    }))
+    });
+    Ahead::of(wanted).map_err(ReportError::NoThread)
 }

@@ -1,5 +1,6 @@
 //! A run directory, read once from its first event to its last.
 
+mod ahead;
 mod error;
 mod find;
 mod history;
