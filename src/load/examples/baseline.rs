@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use hpcbench_timing::{StampKeeper, enable_receive_stamps, recv_stamped};
+use hpcbench_timing::{Realtime, StampKeeper, enable_receive_stamps, recv_stamped};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
@@ -60,6 +60,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut events = Events::with_capacity(1024);
     let mut buffer = vec![0; 64 * 1024];
     let (mut chunks, mut reads) = (0_u64, 0_u64);
+    // Between the end of an answer and the next request, nanoseconds.
+    let mut idle = 0;
     let begun = Instant::now();
     let mut start = None;
     while begun.elapsed() < WARM_UP + Duration::from_secs(seconds) {
@@ -76,10 +78,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                 stream.socket.write_all(request.as_bytes())?;
                 continue;
             }
-            let (found, done) = read(stream, &mut buffer, &mut reads)?;
+            let (found, ended) = read(stream, &mut buffer, &mut reads)?;
             chunks += found;
-            if done {
+            if let Some(ended) = ended {
+                let sent = Realtime::now();
                 stream.socket.write_all(request.as_bytes())?;
+                if start.is_some() {
+                    idle += sent.0 - ended.0;
+                }
             }
         }
     }
@@ -87,16 +93,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let cpu = process_cpu()? - cpu;
     let chunks = chunks - chunks_before;
     println!(
-        "{chunks} chunks in {} reads, {:.2} us of CPU a chunk",
+        "{chunks} chunks in {} reads, {:.2} us of CPU a chunk, {:.3} streams in flight",
         reads - reads_before,
-        cpu * 1e6 / chunks as f64
+        cpu * 1e6 / chunks as f64,
+        streams as f64 - idle as f64 / 1e9 / seconds as f64
     );
     Ok(())
 }
 
-/// Reads until the socket is empty: events seen, and whether the stream has ended.
-fn read(stream: &mut Stream, buffer: &mut [u8], reads: &mut u64) -> Result<(u64, bool), Box<dyn Error>> {
-    let (mut found, mut done) = (0, false);
+/// Reads until the socket is empty: events seen, and when the end of the stream arrived, if it did.
+fn read(
+    stream: &mut Stream,
+    buffer: &mut [u8],
+    reads: &mut u64,
+) -> Result<(u64, Option<Realtime>), Box<dyn Error>> {
+    let (mut found, mut ended) = (0, None);
     loop {
         match recv_stamped(&stream.socket, buffer) {
             Ok(received) if received.bytes == 0 => return Err("the server closed a connection".into()),
@@ -104,12 +115,14 @@ fn read(stream: &mut Stream, buffer: &mut [u8], reads: &mut u64) -> Result<(u64,
                 *reads += 1;
                 let bytes = buffer.get(..received.bytes).unwrap_or_default();
                 found += memchr::memmem::find_iter(bytes, b"\n\n").count() as u64;
-                done |= bytes.ends_with(b"0\r\n\r\n");
+                if bytes.ends_with(b"0\r\n\r\n") {
+                    ended = Some(received.stamp.unwrap_or_else(Realtime::now));
+                }
                 if received.bytes < buffer.len() {
-                    return Ok((found, done));
+                    return Ok((found, ended));
                 }
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok((found, done)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok((found, ended)),
             Err(error) => return Err(error.into()),
         }
     }

@@ -1,7 +1,7 @@
 //! What a chunk costs the client in processor time, beside what it costs the least that a client can do.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +10,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use serde_json::Value;
 
+use crate::examples::{between, read_bare, succeed};
 use crate::repeated;
 
 const STREAMS: u32 = 500;
@@ -109,10 +110,11 @@ fn now(simulator: &Simulator) -> Result<Used> {
 }
 
 fn baseline(simulator: &Simulator, seconds: u32) -> Result<f64> {
-    let mut command = Command::new(example("baseline")?);
-    command.arg(simulator.address().to_string());
-    command.args([STREAMS, seconds, TOKENS].map(|number| number.to_string()));
-    between(&succeed(command)?, " chunks in ", " reads")
+    between(
+        &read_bare(simulator, STREAMS, seconds, TOKENS)?,
+        " chunks in ",
+        " reads",
+    )
 }
 
 fn engine(simulator: &Simulator, seconds: u32) -> Result<f64> {
@@ -125,28 +127,6 @@ fn engine(simulator: &Simulator, seconds: u32) -> Result<f64> {
         format!("output={TOKENS}"),
     ]);
     between(&succeed(command)?, "reads ", ", missing")
-}
-
-/// What the program prints.
-fn succeed(mut command: Command) -> Result<String> {
-    let output = command.stdin(Stdio::null()).output()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(
-        output.status.success(),
-        "{command:?}: {}\n{text}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(text)
-}
-
-/// The number between two words of a text.
-fn between(text: &str, before: &str, after: &str) -> Result<f64> {
-    let found = text
-        .split_once(before)
-        .and_then(|(_, rest)| rest.split_once(after));
-    let (number, _) = found.with_context(|| format!("no number of reads: {text}"))?;
-    Ok(number.parse()?)
 }
 
 fn whole(simulator: &Simulator, seconds: u32) -> Result<f64> {

@@ -6,6 +6,7 @@ mod accuracy;
 mod calibration;
 mod chunk_cost;
 mod costs;
+mod examples;
 mod many_streams;
 mod million_requests;
 mod quickstart;

@@ -7,8 +7,8 @@ use std::thread::{Builder, JoinHandle};
 use std::vec;
 
 /// Items that are handed over at once: to hand over each would take longer than to read it.
-const BATCH: usize = 256;
-/// Batches that are read ahead, at most. They take some megabytes.
+const BATCH: usize = 32;
+/// Batches that are read ahead, at most. Of usual lines that is a fraction of a megabyte, of the longest that a run writes some hundred.
 const BATCHES_AHEAD: usize = 4;
 
 /// Items that a thread takes from an iterator before they are asked for. The thread ends when this is dropped.
