@@ -31,8 +31,8 @@ impl Default for Connections {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Engine {
-    /// How many there are; none: one fewer than the processor cores that the client may use, or as many where each would have more
-    /// than a thousand users of a closed load.
+    /// How many there are; none: one fewer than the processor cores that the client may use, or, where each would then have more
+    /// than a thousand users of a closed load, as many.
     #[schemars(range(min = 1, max = 256))]
     pub threads: Option<NonZeroU16>,
     /// Whether each has a processor core of its own.

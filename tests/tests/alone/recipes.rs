@@ -19,7 +19,7 @@ const PLAN_LIMIT: Duration = Duration::from_millis(200);
 const REFERENCE: [&str; 2] = ["-e", "my %h; $h{$_} = [$_] for 1..12000"];
 /// So 300 lines may take this much of the reference instead of the limit.
 const VALIDATE_SHARE: f64 = 1.35;
-/// And 10,000 trials this much, twenty times as the limits are.
+/// And 10,000 trials twenty times that, as their limit is.
 const PLAN_SHARE: f64 = 27.0;
 /// The median of so many calls counts.
 const CALLS: usize = 21;

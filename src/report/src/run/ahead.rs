@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::vec;
 
-/// Items that are handed over at once: to hand over each would take longer than to read it.
+/// Items that are handed over at once: each handing over may wake the other thread.
 const BATCH: usize = 32;
 /// Batches that are read ahead, at most. Of usual lines that is a fraction of a megabyte, of the longest that a run writes some hundred.
 const BATCHES_AHEAD: usize = 4;
