@@ -141,7 +141,7 @@ impl Follower {
         };
         self.chain.take(&decoded).map_err(damage)?;
         let position = Position::of(current.epoch, &found);
-        Ok(Some(Entry::of(&Line::new(decoded, bytes, position))))
+        Ok(Some(Entry::of(Line::new(decoded, bytes, position))))
     }
 
     /// A bad line is left to be read again if it may be a write that is under way, or that a crash cut off.

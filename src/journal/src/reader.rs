@@ -46,12 +46,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn of(line: &Line<'_>) -> Self {
+    pub(crate) fn of(line: Line<'_>) -> Self {
         Self {
-            event: line.decoded.to_event(),
             line: line.bytes.into(),
             hash: line.decoded.hash,
             position: line.position,
+            event: line.decoded.into_event(),
         }
     }
 }
@@ -89,7 +89,7 @@ impl Reader {
     fn read_next(&mut self) -> Result<Option<Entry>, JournalError> {
         loop {
             match self.scanner.step()? {
-                Step::Line(line) => return Ok(Some(Entry::of(&line))),
+                Step::Line(line) => return Ok(Some(Entry::of(line))),
                 Step::Bad(damage) => return Err(damage.into()),
                 Step::Passed => {}
                 Step::End => return Ok(None),

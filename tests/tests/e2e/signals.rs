@@ -139,8 +139,9 @@ fn at_any_moment() -> Result<()> {
         // It may have ended by itself meanwhile.
         let _ = running.interrupt();
         let finished = running.wait()?;
+        // The signal itself may end it only where there is nothing yet to end in order.
         ensure!(
-            finished.code.is_some() || milliseconds < 50,
+            finished.code.is_some() || !workdir.run().exists(),
             "interrupted after {milliseconds} ms\n{finished}"
         );
         workdir

@@ -29,15 +29,15 @@ pub(crate) struct Decoded<'a> {
 }
 
 impl Decoded<'_> {
-    pub(crate) fn to_event(&self) -> RawEvent {
+    pub(crate) fn into_event(self) -> RawEvent {
         RawEvent {
             seq: self.seq,
             at: self.at,
-            kind: self.kind.clone().into_owned(),
+            kind: self.kind.into_owned(),
             version: self.version,
-            actor: self.actor.clone().into_owned(),
-            node: self.node.clone(),
-            correlation: self.correlation.clone().into_owned(),
+            actor: self.actor.into_owned(),
+            node: self.node,
+            correlation: self.correlation.into_owned(),
             causation: self.causation,
             data: self.data.to_owned(),
         }

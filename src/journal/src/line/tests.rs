@@ -145,7 +145,7 @@ proptest! {
         prop_assert_eq!(memchr::memmem::find_iter(&line, SUM_KEY).count(), 1);
         let decoded = decode(&line).unwrap();
         prop_assert_eq!((decoded.prev, decoded.durable, decoded.hash), (place.prev, place.durable, hash));
-        let read = decoded.to_event();
+        let read = decoded.into_event();
         prop_assert_eq!(serde_json::to_string(&read).unwrap(), serde_json::to_string(&written).unwrap());
     }
 

@@ -1,5 +1,6 @@
 //! The services' languages: request bodies, and what the events of a response mean.
 
+mod events;
 mod ollama;
 mod openai;
 mod request;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 
 use hpcbench_records::EventKind;
 
+pub(crate) use events::{CONTENT_ALONE, Event, EventReader};
 pub(crate) use request::{BodyTemplate, prompt_frame, push_number};
 pub(crate) use text::{append_answer, text_of};
 
@@ -48,17 +50,6 @@ impl Usage {
         self.cached_input = later.cached_input.or(self.cached_input);
         self.output = later.output.or(self.output);
         self.reasoning = later.reasoning.or(self.reasoning);
-    }
-}
-
-/// Reads one event of a stream.
-pub(crate) fn read_event(dialect: Dialect, data: &[u8]) -> Result<Message, Fault> {
-    match dialect {
-        Dialect::Chat | Dialect::Completions if data.trim_ascii() == b"[DONE]" => Ok(Message {
-            kind: EventKind::DONE,
-            ..Message::default()
-        }),
-        _ => read_document(dialect, data),
     }
 }
 

@@ -14,8 +14,8 @@ use crate::fault::{Fault, MAX_ERROR_TEXT, shorten};
 /// A chunk of a stream, or a whole response.
 #[derive(Deserialize)]
 struct Chunk<'a> {
-    #[serde(default)]
-    choices: Choices,
+    #[serde(borrow, default)]
+    choices: Choices<'a>,
     usage: Option<Usage>,
     timings: Option<Timings>,
     #[serde(borrow)]
@@ -27,10 +27,12 @@ struct Chunk<'a> {
 
 /// All choices of a chunk, folded into one as they are read, so that nothing is allocated for a chunk.
 #[derive(Default)]
-struct Choices {
+struct Choices<'a> {
     any: bool,
     kind: EventKind,
     text_bytes: u32,
+    /// The last text of the content.
+    content: Text<'a>,
     finish_reason: Option<String>,
 }
 
@@ -72,8 +74,14 @@ struct Timings {
 }
 
 pub(super) fn read(data: &[u8]) -> Result<Message, Fault> {
+    Ok(read_with_content(data)?.0)
+}
+
+/// The same, and the last text of the content.
+pub(super) fn read_with_content(data: &[u8]) -> Result<(Message, Text<'_>), Fault> {
     let chunk: Chunk<'_> =
         serde_json::from_slice(data).map_err(|error| not_json("not a chunk of JSON", &error))?;
+    let content = chunk.choices.content;
     let mut message = Message {
         kind: chunk.choices.kind,
         text_bytes: chunk.choices.text_bytes,
@@ -100,7 +108,7 @@ pub(super) fn read(data: &[u8]) -> Result<Message, Fault> {
         message.kind = message.kind.with(EventKind::ERROR);
         message.error = Some(error_message(data).unwrap_or_else(|| shorten(data, MAX_ERROR_TEXT)));
     }
-    Ok(message)
+    Ok((message, content))
 }
 
 /// The message of `{"error": {"message": …}}`, `{"error": "…"}` or `{"message": "…"}`.
@@ -146,11 +154,12 @@ impl Timings {
     }
 }
 
-impl Choices {
-    fn add(&mut self, choice: Choice<'_>) {
+impl<'a> Choices<'a> {
+    fn add(&mut self, choice: Choice<'a>) {
         self.any = true;
         for parts in [&choice.delta, &choice.message].into_iter().flatten() {
             let (kind, bytes) = parts.weigh();
+            self.content = parts.content.or(self.content);
             self.kind = self.kind.with(kind);
             self.text_bytes = self.text_bytes.saturating_add(bytes);
         }
@@ -158,12 +167,13 @@ impl Choices {
         if text > 0 {
             self.kind = self.kind.with(EventKind::CONTENT);
             self.text_bytes = self.text_bytes.saturating_add(text);
+            self.content = choice.text;
         }
         self.finish_reason = choice.finish_reason.or(self.finish_reason.take());
     }
 }
 
-impl<'de> Deserialize<'de> for Choices {
+impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ChoicesVisitor)
     }
@@ -172,17 +182,17 @@ impl<'de> Deserialize<'de> for Choices {
 struct ChoicesVisitor;
 
 impl<'de> Visitor<'de> for ChoicesVisitor {
-    type Value = Choices;
+    type Value = Choices<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a list of choices")
     }
 
-    fn visit_unit<E>(self) -> Result<Choices, E> {
+    fn visit_unit<E>(self) -> Result<Choices<'de>, E> {
         Ok(Choices::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Choices, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Choices<'de>, A::Error> {
         let mut choices = Choices::default();
         while let Some(choice) = list.next_element()? {
             choices.add(choice);

@@ -136,7 +136,7 @@ pub(super) struct Calls(u32);
 #[derive(Deserialize)]
 pub(super) struct Parts<'a> {
     #[serde(borrow)]
-    content: Text<'a>,
+    pub(super) content: Text<'a>,
     #[serde(borrow)]
     refusal: Text<'a>,
     #[serde(borrow)]

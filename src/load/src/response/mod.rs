@@ -7,7 +7,7 @@ use hpcbench_records::{ErrorKind, EventKind};
 pub(crate) use summary::Summary;
 use summary::bad_status;
 
-use crate::dialect;
+use crate::dialect::{self, Event, EventReader};
 use crate::fault::Fault;
 use crate::http::{BodyDecoder, Content, Head, MAX_HEAD_BYTES, parse_head};
 use crate::spec::Dialect;
@@ -47,6 +47,7 @@ pub(crate) struct StreamEvent {
 pub(crate) struct ResponseReader {
     dialect: Dialect,
     stream: bool,
+    events: EventReader,
     /// An incomplete head, or a body that is no stream.
     buffer: Vec<u8>,
     state: State,
@@ -84,6 +85,7 @@ impl ResponseReader {
         Self {
             dialect,
             stream,
+            events: EventReader::new(dialect),
             buffer: Vec::new(),
             state: State::Head,
             informational: 0,
@@ -131,7 +133,7 @@ impl ResponseReader {
                 }
                 State::Body { framing, payload } => {
                     let sink = Sink {
-                        dialect: self.dialect,
+                        reader: &mut self.events,
                         summary: &mut self.summary,
                         answer: &mut self.answer,
                         events,
@@ -306,7 +308,7 @@ impl ResponseReader {
             return Ok(());
         };
         let mut sink = Sink {
-            dialect: self.dialect,
+            reader: &mut self.events,
             summary: &mut self.summary,
             answer: &mut self.answer,
             events,
@@ -334,7 +336,7 @@ impl ResponseReader {
 
 /// Where events go as they are found.
 struct Sink<'a> {
-    dialect: Dialect,
+    reader: &'a mut EventReader,
     summary: &'a mut Summary,
     answer: &'a mut Option<Vec<u8>>,
     events: &'a mut Vec<StreamEvent>,
@@ -354,9 +356,12 @@ impl Sink<'_> {
                 tokens: None,
             },
             Frame::Data(data) => {
-                let message = dialect::read_event(self.dialect, data)?;
+                let event = self.reader.read(data)?;
                 keep_answer(self.answer, data);
-                self.summary.add_event(message)
+                match event {
+                    Event::Content(text_bytes) => self.summary.add_content(text_bytes),
+                    Event::Message(message) => self.summary.add_event(message),
+                }
             }
         };
         self.summary.events += 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hpcbench_records::{ErrorKind, EventKind};
 
 use super::StreamEvent;
-use crate::dialect::{Message, Usage};
+use crate::dialect::{CONTENT_ALONE, Message, Usage};
 use crate::fault::{Fault, shorten};
 
 /// Longest finish reason that is kept, in bytes.
@@ -37,6 +37,16 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
+    /// Takes an event in that is content and nothing else.
+    pub(super) fn add_content(&mut self, text_bytes: u32) -> StreamEvent {
+        self.token_chunks += 1;
+        StreamEvent {
+            kind: CONTENT_ALONE,
+            text_bytes,
+            tokens: None,
+        }
+    }
+
     /// Takes an event of a stream in, and says what is kept of the event itself.
     pub(super) fn add_event(&mut self, message: Message) -> StreamEvent {
         let kind = message.kind;
