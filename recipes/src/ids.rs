@@ -22,14 +22,6 @@ pub(crate) fn is_token(text: &str) -> bool {
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
-fn checked(text: &str) -> Result<String, InvalidToken> {
-    if is_token(text) {
-        Ok(text.to_owned())
-    } else {
-        Err(InvalidToken(text.to_owned()))
-    }
-}
-
 macro_rules! token {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -47,14 +39,18 @@ macro_rules! token {
         impl FromStr for $name {
             type Err = InvalidToken;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                checked(text).map(Self)
+                text.to_owned().try_into()
             }
         }
 
         impl TryFrom<String> for $name {
             type Error = InvalidToken;
             fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
+                if is_token(&text) {
+                    Ok(Self(text))
+                } else {
+                    Err(InvalidToken(text))
+                }
             }
         }
 

@@ -12,7 +12,7 @@ use crate::lines::{Ending, Found, Lines};
 use crate::scan::Line;
 use crate::storage::{DirStorage, Storage};
 use crate::tail::BadBytes;
-use crate::{Base, Damage, Entry, Head, JournalError, LineFault, Position};
+use crate::{Base, CheckedLine, Damage, Entry, Head, JournalError, LineFault, Position};
 
 /// What a follower sees.
 #[derive(Debug, Clone)]
@@ -141,7 +141,9 @@ impl Follower {
         };
         self.chain.take(&decoded).map_err(damage)?;
         let position = Position::of(current.epoch, &found);
-        Ok(Some(Entry::of(Line::new(decoded, bytes, position))))
+        Ok(Some(
+            CheckedLine::from(Line::new(decoded, bytes, position)).into(),
+        ))
     }
 
     /// A bad line is left to be read again if it may be a write that is under way, or that a crash cut off.

@@ -9,6 +9,7 @@
 
 mod base;
 mod chain;
+mod checked;
 mod commit;
 mod error;
 mod follow;
@@ -30,6 +31,7 @@ mod tail;
 mod verify;
 
 pub use base::Base;
+pub use checked::CheckedLine;
 pub use commit::SyncOutcome;
 pub use error::{Damage, JournalError, LineFault};
 pub use follow::{Followed, Follower};
@@ -40,7 +42,7 @@ pub use moment::Moment;
 pub use open::{LOOKUP_CACHE_WAIT, Opening};
 pub use probe::{FileSystem, Reach, file_system, lookups_cached, probe};
 pub use queue::{MAX_QUEUED_BYTES, MAX_QUEUED_LINES};
-pub use reader::{Entry, Position, Reader, read};
+pub use reader::{CheckedLines, Entry, Position, Reader, read};
 pub use scan::HistoryEnd;
 pub use storage::{Append, DirStorage, MAX_EPOCH, ReadAt, Storage, StorageError, epoch_file};
 pub use tail::{Leftover, LeftoverKind};

@@ -3,13 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use hpcbench_core::Epoch;
 use hpcbench_core::event::RawEvent;
 
 use crate::lines::Found;
-use crate::scan::{HistoryEnd, Line, Scanner, Step};
+use crate::scan::{HistoryEnd, Scanner, Step};
 use crate::storage::{DirStorage, Storage};
-use crate::{JournalError, LineHash};
+use crate::{CheckedLine, JournalError, LineHash};
+
+/// Memory that lines share, at least.
+const BLOCK_BYTES: usize = 64 << 10;
 
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +49,6 @@ pub struct Entry {
     pub position: Position,
 }
 
-impl Entry {
-    pub(crate) fn of(line: Line<'_>) -> Self {
-        Self {
-            line: line.bytes.into(),
-            hash: line.decoded.hash,
-            position: line.position,
-            event: line.decoded.into_event(),
-        }
-    }
-}
-
 /// The accepted history of the run in `run_dir`: see [`Reader`].
 pub fn read(run_dir: &Path) -> Result<Reader, JournalError> {
     Reader::new(Arc::new(DirStorage::new(run_dir)))
@@ -63,10 +56,7 @@ pub fn read(run_dir: &Path) -> Result<Reader, JournalError> {
 
 /// All events of a run in history order, over all epochs, in constant memory. What a crash or a fenced writer left
 /// behind is not among them. The first damage is an error and ends the iteration.
-pub struct Reader {
-    scanner: Scanner,
-    ended: bool,
-}
+pub struct Reader(CheckedLines);
 
 impl Reader {
     /// Begins at the first event.
@@ -75,21 +65,52 @@ impl Reader {
     }
 
     pub(crate) fn below(storage: Arc<dyn Storage>, epoch: Option<Epoch>) -> Result<Self, JournalError> {
-        Ok(Self {
-            scanner: Scanner::new(storage, epoch)?,
+        let scanner = Scanner::new(storage, epoch)?;
+        let lines = CheckedLines {
+            scanner,
+            memory: BytesMut::new(),
             ended: false,
-        })
+        };
+        Ok(Self(lines))
     }
 
     /// The end of the history, as far as it has been read.
     pub fn end(&self) -> HistoryEnd {
-        self.scanner.end()
+        self.0.scanner.end()
     }
 
-    fn read_next(&mut self) -> Result<Option<Entry>, JournalError> {
+    /// The lines that the events would be made of.
+    pub fn into_lines(self) -> CheckedLines {
+        self.0
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Entry, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|line| line.map(Entry::from))
+    }
+}
+
+/// What [`Reader`] makes events of.
+pub struct CheckedLines {
+    scanner: Scanner,
+    /// For lines to come. It is freed with the last of those that it holds.
+    memory: BytesMut,
+    ended: bool,
+}
+
+impl CheckedLines {
+    fn read_next(&mut self) -> Result<Option<CheckedLine>, JournalError> {
         loop {
             match self.scanner.step()? {
-                Step::Line(line) => return Ok(Some(Entry::of(line))),
+                Step::Line(line) => {
+                    if self.memory.capacity() < line.bytes.len() {
+                        self.memory = BytesMut::with_capacity(line.bytes.len().max(BLOCK_BYTES));
+                    }
+                    return Ok(Some(CheckedLine::keep(line, &mut self.memory)));
+                }
                 Step::Bad(damage) => return Err(damage.into()),
                 Step::Passed => {}
                 Step::End => return Ok(None),
@@ -98,8 +119,8 @@ impl Reader {
     }
 }
 
-impl Iterator for Reader {
-    type Item = Result<Entry, JournalError>;
+impl Iterator for CheckedLines {
+    type Item = Result<CheckedLine, JournalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {

@@ -1,11 +1,12 @@
 use hpcbench_core::event::Draft;
-use hpcbench_core::{Seq, Timestamp};
+use hpcbench_core::{Epoch, Seq, Timestamp};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{MAX_LINE_BYTES, MAX_WRITTEN_BYTES, Place, SUM_KEY, TAIL_BYTES, decode, encode};
-use crate::{JournalError, LineFault, LineHash};
+use crate::scan::Line;
+use crate::{CheckedLine, Entry, JournalError, LineFault, LineHash, Position};
 
 const PLACE: Place = Place {
     seq: Seq(7),
@@ -145,7 +146,8 @@ proptest! {
         prop_assert_eq!(memchr::memmem::find_iter(&line, SUM_KEY).count(), 1);
         let decoded = decode(&line).unwrap();
         prop_assert_eq!((decoded.prev, decoded.durable, decoded.hash), (place.prev, place.durable, hash));
-        let read = decoded.into_event();
+        let position = Position { epoch: Epoch(1), line: 1, offset: 0 };
+        let read = Entry::from(CheckedLine::from(Line::new(decoded, &line, position))).event;
         prop_assert_eq!(serde_json::to_string(&read).unwrap(), serde_json::to_string(&written).unwrap());
     }
 

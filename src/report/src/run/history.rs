@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hpcbench_journal::{Entry, JournalError};
+use hpcbench_journal::{CheckedLine, Entry, JournalError};
 
 use super::ahead::Ahead;
 use super::{ReportError, Until};
@@ -24,14 +24,18 @@ pub fn history(
             source,
         }
     };
-    let mut entries = hpcbench_journal::read(run_dir).map_err(&error)?;
+    let mut lines = hpcbench_journal::read(run_dir).map_err(&error)?.into_lines();
     // Nothing is read beyond the last event that is wanted: it may be damaged.
     let mut is_over = until.is_empty();
     let wanted = std::iter::from_fn(move || {
-        let entry = (!is_over).then(|| entries.next()).flatten()?;
-        is_over = entry.as_ref().map_or(true, |entry| until.ends_with(&entry.event));
-        let is_wanted = entry.as_ref().map_or(true, |entry| until.includes(&entry.event));
-        is_wanted.then(|| entry.map_err(&error))
+        let line = (!is_over).then(|| lines.next()).flatten()?;
+        let place = line.as_ref().map(|line| (line.seq, line.at));
+        is_over = place.as_ref().map_or(true, |&(seq, at)| until.ends_with(seq, at));
+        let is_wanted = place.map_or(true, |(seq, at)| until.includes(seq, at));
+        is_wanted.then(|| line.map_err(&error))
     });
-    Ahead::of(wanted).map_err(ReportError::NoThread)
+    // The line stands for what is made of it, which is about as large.
+    let bytes = |line: &Result<CheckedLine, _>| line.as_ref().map_or(0, |line| 2 * line.line.len());
+    let ahead = Ahead::of(wanted, bytes).map_err(ReportError::NoThread)?;
+    Ok(ahead.map(|line| line.map(Entry::from)))
 }

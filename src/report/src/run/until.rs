@@ -1,6 +1,5 @@
 //! How far a history is looked at.
 
-use hpcbench_core::event::RawEvent;
 use hpcbench_core::{Seq, Timestamp};
 
 /// How far a history is looked at.
@@ -16,12 +15,12 @@ pub enum Until {
 }
 
 impl Until {
-    /// Whether the event is still looked at. Events come in their order.
-    pub fn includes(self, event: &RawEvent) -> bool {
+    /// Whether the event of this number and this time is still looked at. Events come in their order.
+    pub(super) fn includes(self, seq: Seq, at: Timestamp) -> bool {
         match self {
             Self::End => true,
-            Self::Seq(last) => event.seq <= last,
-            Self::Time(last) => event.at <= last,
+            Self::Seq(last) => seq <= last,
+            Self::Time(last) => at <= last,
         }
     }
 
@@ -30,12 +29,12 @@ impl Until {
         self == Self::Seq(Seq(0))
     }
 
-    /// Whether nothing after this event is looked at. Of times, only the next event tells.
-    pub(super) fn ends_with(self, event: &RawEvent) -> bool {
+    /// Whether nothing after the event of this number and this time is looked at. Of times, only the next event tells.
+    pub(super) fn ends_with(self, seq: Seq, at: Timestamp) -> bool {
         match self {
             Self::End => false,
-            Self::Seq(last) => event.seq >= last,
-            Self::Time(last) => event.at > last,
+            Self::Seq(last) => seq >= last,
+            Self::Time(last) => at > last,
         }
     }
 }
