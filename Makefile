@@ -73,9 +73,10 @@ lint: ## formatting and lints
 unit: tools ## unit and property tests, and the tidy test
 	@$(CARGO_TEST)
 
+# Three at a time, whatever the cores: most of the time tests wait for loads that last as long as they are told to.
 .PHONY: e2e
 e2e: tools build $(NATS_PY) ## the optimised program against real processes
-	@$(CARGO_TEST) $(E2E) --test e2e
+	@$(CARGO_TEST) $(E2E) --test e2e -- --test-threads=3
 
 # Three at a time, each on a cluster of its own: most of the time tests wait for Slurm.
 .PHONY: cluster

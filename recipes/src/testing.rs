@@ -123,15 +123,21 @@ pub(crate) fn paths() -> PathBase {
     }
 }
 
+thread_local! {
+    /// One for each test: to compile a schema takes longer than all the rest.
+    static CHECKER: RecipeChecker<'static> = RecipeChecker::new(&TestCatalog);
+}
+
 /// Checks a recipe with overrides.
 pub(crate) fn check_with(source: &[u8], overrides: &[&str]) -> Checked {
     let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-    let checker = RecipeChecker::new(&TestCatalog);
-    checker.check(&Input {
-        source,
-        overrides: &overrides,
-        paths: &paths(),
-        files: &TestFiles,
+    CHECKER.with(|checker| {
+        checker.check(&Input {
+            source,
+            overrides: &overrides,
+            paths: &paths(),
+            files: &TestFiles,
+        })
     })
 }
 
