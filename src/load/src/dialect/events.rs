@@ -92,6 +92,7 @@ impl EventReader {
             && start.len() + end.len() <= MAX_KEPT_BYTES
         {
             self.around.clear();
+            self.around.reserve(start.len() + end.len());
             self.around.extend_from_slice(start);
             self.around.extend_from_slice(end);
             self.before = before;
