@@ -77,6 +77,7 @@ unit: tools ## unit and property tests, and the tidy test
 .PHONY: e2e
 e2e: tools build $(NATS_PY) ## the optimised program against real processes
 	@$(CARGO_TEST) $(E2E) --test e2e -- --test-threads=3
+	@$(CARGO_TEST) --test steps -- --ignored --skip orchestrator_process
 
 # Three at a time, each on a cluster of its own: most of the time tests wait for Slurm.
 .PHONY: cluster
