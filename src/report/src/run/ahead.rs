@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::vec;
 
-/// Items that are handed over at once, at most: each handing over may wake the other thread, which costs as much as reading ten lines.
+/// Items that are handed over at once, at most: each handing over may wake the other thread.
 const BATCH: usize = 512;
 /// A batch ends with the item that makes it this large, bytes.
 const BATCH_BYTES: usize = 256 << 10;
